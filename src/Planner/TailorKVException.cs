@@ -1,0 +1,29 @@
+namespace TailorKV.Planner;
+
+/// <summary>
+/// The base of every error this library raises for a cause outside its code: a bad file, an impossible budget, a missing solver.
+/// The message names what is wrong and where, and ends with the remedy.
+/// </summary>
+public class TailorKVException : Exception
+{
+    /// <summary>Creates the error.</summary>
+    /// <param name="message">What is wrong, naming the value found.</param>
+    /// <param name="remedy">What the user can do about it.</param>
+    /// <param name="file">The file concerned, where there is one.</param>
+    /// <param name="inner">The cause, where there is one.</param>
+    public TailorKVException(string message, string remedy, string? file = null, Exception? inner = null)
+        : base(Compose(message, remedy, file), inner)
+    {
+        Remedy = remedy;
+        File = file;
+    }
+
+    /// <summary>What the user can do about it.</summary>
+    public string Remedy { get; }
+
+    /// <summary>The file concerned, or null.</summary>
+    public string? File { get; }
+
+    private static string Compose(string message, string remedy, string? file) =>
+        file is null ? $"{message}. {remedy}." : $"{file}: {message}. {remedy}.";
+}
