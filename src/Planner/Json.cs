@@ -1,0 +1,60 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using TailorKV.Planner.Plans;
+using TailorKV.Planner.Profiles;
+
+namespace TailorKV.Planner;
+
+/// <summary>Reads and writes profiles and plans. Unknown, missing and null members are errors; the same object gives the same bytes.</summary>
+public static class Json
+{
+    /// <summary>The largest profile or plan that is read, in bytes.</summary>
+    public const long LargestFile = 256L << 20;
+
+    /// <summary>Reads a plan and checks it.</summary>
+    /// <exception cref="InvalidFileException">The file is missing, not a plan, or contradicts itself.</exception>
+    public static Plan ReadPlan(string path)
+    {
+        Plan plan = Read(path, PlannerJsonContext.Default.Plan, "plan");
+        return plan.Problem() is { } problem ? throw new InvalidFileException(path, problem, "Make the plan again with 'tailorkv plan'") : plan;
+    }
+
+    /// <summary>Reads a profile and checks it.</summary>
+    /// <exception cref="InvalidFileException">The file is missing, not a profile, or contradicts itself.</exception>
+    public static ModelProfile ReadProfile(string path)
+    {
+        ModelProfile profile = Read(path, PlannerJsonContext.Default.ModelProfile, "profile");
+        return profile.Problem() is { } problem
+            ? throw new InvalidFileException(path, problem, "Measure the model again with 'tailorkv profile'")
+            : profile;
+    }
+
+    /// <summary>The JSON text of a plan, ended by a line feed.</summary>
+    public static string Write(Plan plan) => JsonSerializer.Serialize(plan, PlannerJsonContext.Default.Plan).ReplaceLineEndings("\n") + "\n";
+
+    /// <summary>The JSON text of a profile, ended by a line feed.</summary>
+    public static string Write(ModelProfile profile) =>
+        JsonSerializer.Serialize(profile, PlannerJsonContext.Default.ModelProfile).ReplaceLineEndings("\n") + "\n";
+
+    private static T Read<T>(string path, JsonTypeInfo<T> type, string what)
+    {
+        try
+        {
+            var file = new FileInfo(path);
+            if (!file.Exists)
+                throw new InvalidFileException(path, "there is no such file", $"Give the path of a {what}");
+            if (file.Length > LargestFile)
+                throw new InvalidFileException(path, $"{file.Length} bytes are too many for a {what}", $"Give the path of a {what}");
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), type)
+                ?? throw new InvalidFileException(path, "it holds null", $"Give the path of a {what}");
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
+        {
+            throw new InvalidFileException(path, $"it is no valid {what}: {e.Message}", $"Give a {what} that this version of the tool wrote", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidFileException(path, e.Message.TrimEnd('.'), "Check that the file can be read", e);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+namespace TailorKV.Planner.Models;
+
+/// <summary>Which model a profile or plan is for.</summary>
+public sealed record ModelFingerprint
+{
+    /// <summary>The name of the model's file or folder, for people; not compared.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Its sizes.</summary>
+    public required ModelShape Shape { get; init; }
+
+    /// <summary>Bytes of the weights as stored and kept.</summary>
+    public required long WeightBytes { get; init; }
+
+    /// <summary>A hash of all weight data, with the algorithm's name before a colon.</summary>
+    public required string WeightsHash { get; init; }
+
+    /// <summary>Where <paramref name="other"/> is another model, what tells them apart; null when they are the same.</summary>
+    public string? DifferenceFrom(ModelFingerprint other)
+    {
+        if (!Shape.Equals(other.Shape))
+            return $"its shape differs ({Shape.Architecture}, {Shape.Layers} layers, {Shape.KvHeads} KV heads of {Shape.HeadDim} here; "
+                + $"{other.Shape.Architecture}, {other.Shape.Layers} layers, {other.Shape.KvHeads} KV heads of {other.Shape.HeadDim} there)";
+        if (WeightBytes != other.WeightBytes)
+            return $"its weights take {WeightBytes} bytes here and {other.WeightBytes} there";
+        return WeightsHash != other.WeightsHash ? $"its weights hash to {WeightsHash} here and {other.WeightsHash} there" : null;
+    }
+}

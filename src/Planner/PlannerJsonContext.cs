@@ -1,0 +1,19 @@
+using System.Text.Json.Serialization;
+using TailorKV.Planner.Plans;
+using TailorKV.Planner.Profiles;
+
+namespace TailorKV.Planner;
+
+/// <summary>The generated readers and writers.</summary>
+[JsonSourceGenerationOptions(
+    WriteIndented = true,
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UseStringEnumConverter = true,
+    AllowOutOfOrderMetadataProperties = true,
+    RespectNullableAnnotations = true,
+    MaxDepth = 32)]
+[JsonSerializable(typeof(Plan))]
+[JsonSerializable(typeof(ModelProfile))]
+internal sealed partial class PlannerJsonContext : JsonSerializerContext;

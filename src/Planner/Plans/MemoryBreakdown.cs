@@ -1,0 +1,40 @@
+using System.Text.Json.Serialization;
+
+namespace TailorKV.Planner.Plans;
+
+/// <summary>Bytes of a session by part. The runtime takes exactly these, so what it predicts is what is measured.</summary>
+public sealed record MemoryBreakdown
+{
+    /// <summary>Device: weights as stored.</summary>
+    public required long Weights { get; init; }
+
+    /// <summary>Device: the layers' caches.</summary>
+    public required long Cache { get; init; }
+
+    /// <summary>Device: buffers that the layers share, the largest that any layer needs.</summary>
+    public required long Staging { get; init; }
+
+    /// <summary>Device: hidden states, projections and attention scores for one prefill chunk.</summary>
+    public required long Activations { get; init; }
+
+    /// <summary>Device: logits of one token.</summary>
+    public required long Logits { get; init; }
+
+    /// <summary>Host: the layers' caches.</summary>
+    public required long HostCache { get; init; }
+
+    /// <summary>Host: hidden states of the whole prompt and one layer's exact keys and values, while the prompt is processed layer by layer.</summary>
+    public required long HostPrefill { get; init; }
+
+    /// <summary>All device bytes.</summary>
+    [JsonIgnore]
+    public long Device => Weights + Cache + Staging + Activations + Logits;
+
+    /// <summary>All host bytes.</summary>
+    [JsonIgnore]
+    public long Host => HostCache + HostPrefill;
+
+    /// <summary>Device bytes that no choice of policies changes.</summary>
+    [JsonIgnore]
+    public long FixedDevice => Weights + Activations + Logits;
+}

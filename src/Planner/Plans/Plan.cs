@@ -1,0 +1,97 @@
+using System.Text.Json.Serialization;
+using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies;
+
+namespace TailorKV.Planner.Plans;
+
+/// <summary>How each layer of one model keeps its KV cache, what that costs, and how the choice was proved. Format: docs/plan-format.md.</summary>
+public sealed record Plan
+{
+    /// <summary>The version of the format that this code reads and writes.</summary>
+    public const int CurrentVersion = 1;
+
+    /// <summary>The format's version.</summary>
+    public int Version { get; init; } = CurrentVersion;
+
+    /// <summary>The model the plan is for.</summary>
+    public required ModelFingerprint Model { get; init; }
+
+    /// <summary>The limits it was made for.</summary>
+    public required PlanTarget Target { get; init; }
+
+    /// <summary>Tokens processed at once while the prompt is read.</summary>
+    public required int PrefillChunk { get; init; }
+
+    /// <summary>One policy a layer.</summary>
+    public required IReadOnlyList<PlannedLayer> Layers { get; init; }
+
+    /// <summary>Predicted bytes by part.</summary>
+    public required MemoryBreakdown Memory { get; init; }
+
+    /// <summary>Predicted loss: the sum of the layers' losses, in nats per token; null for a plan that was written by hand.</summary>
+    public double? PredictedLoss { get; init; }
+
+    /// <summary>How the solver ended; null for a plan that was written by hand.</summary>
+    public SolverCertificate? Solver { get; init; }
+
+    /// <summary>The policies alone.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<LayerPolicy> Policies => [.. Layers.Select(layer => layer.Policy)];
+
+    /// <summary>A plan that keeps every layer alike.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="context">Tokens the session can hold.</param>
+    /// <param name="policy">The policy of every layer; a full policy of the same precision stands in where a layer's window does not allow it.</param>
+    /// <param name="prefillChunk">Tokens processed at once.</param>
+    public static Plan Uniform(ModelFingerprint model, int context, LayerPolicy policy, int prefillChunk = PlanTarget.DefaultPrefillChunk) =>
+        From(model, context, [.. Enumerable.Range(0, model.Shape.Layers)
+            .Select(layer => model.Shape.Layer(layer).SlidingWindow is null ? policy : policy as FullPolicy ?? new FullPolicy())], prefillChunk);
+
+    /// <summary>A plan from policies chosen by the caller, priced but not optimized.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="context">Tokens the session can hold.</param>
+    /// <param name="policies">A policy for each layer.</param>
+    /// <param name="prefillChunk">Tokens processed at once.</param>
+    /// <exception cref="TailorKVException">A policy cannot keep its layer, or a number is out of range.</exception>
+    public static Plan From(ModelFingerprint model, int context, IReadOnlyList<LayerPolicy> policies, int prefillChunk = PlanTarget.DefaultPrefillChunk)
+    {
+        var plan = new Plan
+        {
+            Model = model,
+            Target = new PlanTarget { Context = context },
+            PrefillChunk = prefillChunk,
+            Layers = [.. policies.Select((policy, layer) => new PlannedLayer { Layer = layer, Policy = policy })],
+            Memory = MemoryModel.Predict(model.Shape, model.WeightBytes, policies, context, prefillChunk),
+        };
+        return plan.Problem() is { } problem ? throw new TailorKVException(problem, "Choose policies and sizes that the model's layers allow") : plan;
+    }
+
+    /// <summary>What is inconsistent, or null: the shapes, each policy on its layer, and the bytes against a computation of their own.</summary>
+    public string? Problem()
+    {
+        if (Version != CurrentVersion)
+            return $"version {Version} is not {CurrentVersion}, the one this release reads";
+        if (Model.Shape.Problem() is { } shapeProblem)
+            return $"model.shape: {shapeProblem}";
+        if (Model.WeightBytes < 0)
+            return $"model.weightBytes is {Model.WeightBytes}";
+        if (Target.Problem() is { } targetProblem)
+            return $"target: {targetProblem}";
+        if (PrefillChunk is < 1 or > 1 << 16)
+            return $"prefillChunk is {PrefillChunk}, outside 1 to {1 << 16}";
+        if (Layers.Count != Model.Shape.Layers)
+            return $"it has {Layers.Count} layers and the model {Model.Shape.Layers}";
+        for (int layer = 0; layer < Layers.Count; layer++)
+        {
+            if (Layers[layer].Layer != layer)
+                return $"layers[{layer}].layer is {Layers[layer].Layer}";
+            if (Layers[layer].Policy.Problem(Model.Shape.Layer(layer), layer) is { } problem)
+                return $"layers[{layer}]: {problem}";
+        }
+
+        MemoryBreakdown memory = MemoryModel.Predict(Model.Shape, Model.WeightBytes, Policies, Target.Context, PrefillChunk);
+        return memory == Memory
+            ? null
+            : $"memory says {Memory.Device} device and {Memory.Host} host bytes, and its policies take {memory.Device} and {memory.Host}";
+    }
+}

@@ -1,0 +1,27 @@
+using System.Text.Json.Serialization;
+
+namespace TailorKV.Planner.Policies;
+
+/// <summary>What a retrieved layer knows of the keys that lie on the host, to choose among them.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
+[JsonDerivedType(typeof(CriticalChannels), "criticalChannels")]
+[JsonDerivedType(typeof(CodedKeys), "codedKeys")]
+public abstract record KeyIndex
+{
+    /// <summary>Tokens that join the index at once.</summary>
+    [JsonIgnore]
+    public abstract int BlockTokens { get; }
+
+    /// <summary>In a few words, for tables.</summary>
+    public abstract string Describe();
+
+    /// <summary>Bytes of the index for one KV head.</summary>
+    /// <param name="headDim">Channels.</param>
+    /// <param name="tokens">Tokens indexed, a whole number of blocks.</param>
+    public abstract CacheBytes BytesPerKvHead(int headDim, int tokens);
+
+    /// <summary>Why this index cannot serve that layer, or null when it can.</summary>
+    /// <param name="headDim">Channels.</param>
+    /// <param name="layerIndex">The layer's index, from 0.</param>
+    public abstract string? Problem(int headDim, int layerIndex);
+}

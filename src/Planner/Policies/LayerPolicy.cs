@@ -1,0 +1,36 @@
+using System.Text.Json.Serialization;
+using TailorKV.Planner.Models;
+
+namespace TailorKV.Planner.Policies;
+
+/// <summary>
+/// How one layer's KV cache is kept. Each kind is a record of its choices that knows its price in bytes; the runtime has a cache of the same
+/// name that stores and attends, and takes exactly these bytes.
+/// </summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
+[JsonDerivedType(typeof(FullPolicy), "full")]
+[JsonDerivedType(typeof(QuantizedPolicy), "quantized")]
+[JsonDerivedType(typeof(RetrievedPolicy), "retrieved")]
+public abstract record LayerPolicy
+{
+    /// <summary>The kind's name as in the JSON: full, quantized, retrieved.</summary>
+    [JsonIgnore]
+    public abstract string Kind { get; }
+
+    /// <summary>The choices in a few words, for tables.</summary>
+    public abstract string Describe();
+
+    /// <summary>Bytes this policy takes for one KV head of a layer.</summary>
+    /// <param name="layer">The layer's shape.</param>
+    /// <param name="context">The tokens the cache must be able to hold, prompt and generated.</param>
+    public abstract CacheBytes BytesPerKvHead(LayerShape layer, int context);
+
+    /// <summary>Why this policy cannot keep that layer, or null when it can.</summary>
+    /// <param name="layer">The layer's shape.</param>
+    /// <param name="layerIndex">The layer's index, from 0.</param>
+    public abstract string? Problem(LayerShape layer, int layerIndex);
+
+    /// <summary>Bytes this policy takes for a whole layer.</summary>
+    /// <inheritdoc cref="BytesPerKvHead"/>
+    public CacheBytes Bytes(LayerShape layer, int context) => BytesPerKvHead(layer, context) * layer.KvHeads;
+}

@@ -1,0 +1,39 @@
+using TailorKV.Planner.Models;
+
+namespace TailorKV.Planner.Profiles;
+
+/// <summary>What was measured of one layer.</summary>
+public sealed record LayerProfile
+{
+    /// <summary>The layer's index, from 0.</summary>
+    public required int Layer { get; init; }
+
+    /// <summary>
+    /// Dense-preference score: the attention mass outside the top 5 % of the keys, mean over the last 32 queries, heads and windows; 0 to 1
+    /// (TailorKV, arXiv 2505.19586, equation 8, divided by queries and heads).
+    /// </summary>
+    public required double DensePreference { get; init; }
+
+    /// <summary>The same for each query head.</summary>
+    public required IReadOnlyList<double> HeadDensePreference { get; init; }
+
+    /// <summary>The options measured, the exact cache among them.</summary>
+    public required IReadOnlyList<MeasuredOption> Options { get; init; }
+
+    internal string? Problem(LayerShape shape, int index)
+    {
+        if (Layer != index)
+            return $"layer is {Layer}";
+        if (Options.Count == 0)
+            return "it has no options";
+        foreach (MeasuredOption option in Options)
+        {
+            if (option.Policy.Problem(shape, index) is { } problem)
+                return problem;
+            if (!double.IsFinite(option.Loss) || !double.IsFinite(option.OutputError))
+                return $"the loss of {option.Policy.Describe()} is not a finite number";
+        }
+
+        return null;
+    }
+}

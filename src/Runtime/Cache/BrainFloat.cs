@@ -1,0 +1,40 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace TailorKV.Runtime.Cache;
+
+/// <summary>bfloat16: the upper half of an IEEE single, rounded to nearest, ties to even.</summary>
+internal static class BrainFloat
+{
+    /// <summary>The plain twin of <see cref="Narrow"/>.</summary>
+    public static ushort FromSingle(float value)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(value);
+        return float.IsNaN(value) ? (ushort)((bits >> 16) | 0x40) : (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+    }
+
+    /// <summary>The plain twin of <see cref="Widen"/>.</summary>
+    public static float ToSingle(ushort value) => BitConverter.UInt32BitsToSingle((uint)value << 16);
+
+    public static void Widen(ReadOnlySpan<ushort> source, Span<float> destination)
+    {
+        ref ushort from = ref MemoryMarshal.GetReference(source);
+        ref float to = ref MemoryMarshal.GetReference(destination[..source.Length]);
+        int i = 0;
+        for (; i <= source.Length - Vector256<float>.Count; i += Vector256<float>.Count)
+        {
+            Vector256<uint> wide = Vector256.WidenLower(Vector128.LoadUnsafe(ref from, (nuint)i).ToVector256Unsafe());
+            Vector256.ShiftLeft(wide, 16).AsSingle().StoreUnsafe(ref to, (nuint)i);
+        }
+
+        for (; i < source.Length; i++)
+            Unsafe.Add(ref to, i) = ToSingle(Unsafe.Add(ref from, i));
+    }
+
+    public static void Narrow(ReadOnlySpan<float> source, Span<ushort> destination)
+    {
+        for (int i = 0; i < source.Length; i++)
+            destination[i] = FromSingle(source[i]);
+    }
+}

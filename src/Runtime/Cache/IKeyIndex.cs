@@ -1,0 +1,20 @@
+namespace TailorKV.Runtime.Cache;
+
+/// <summary>Approximate scores for the keys of one KV head that lie on the host.</summary>
+internal interface IKeyIndex
+{
+    /// <summary>Forgets everything.</summary>
+    void Clear();
+
+    /// <summary>Takes a block of keys in.</summary>
+    /// <param name="firstToken">The block's first token, counted from the first on the host.</param>
+    /// <param name="rows">[tokens, headDim].</param>
+    void Add(int firstToken, ReadOnlySpan<float> rows);
+
+    /// <summary>For each of the queries [group, headDim]: scores[query * tokens + token].</summary>
+    /// <param name="queries">The queries themselves.</param>
+    /// <param name="predicted">The queries as predicted from the layer before, [group, headDim]; empty unless the index needs it.</param>
+    /// <param name="scores">Room for group * tokens.</param>
+    /// <param name="tokens">Tokens on the host.</param>
+    void Scores(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, Span<float> scores, int tokens);
+}

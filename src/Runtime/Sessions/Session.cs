@@ -1,0 +1,253 @@
+using System.Numerics.Tensors;
+using TailorKV.Planner;
+using TailorKV.Planner.Models;
+using TailorKV.Planner.Plans;
+using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Attention;
+using TailorKV.Runtime.Cache;
+using TailorKV.Runtime.Memory;
+
+namespace TailorKV.Runtime.Sessions;
+
+/// <summary>
+/// One text being read and written with a hybrid cache that holds to a plan. All memory is taken up front. Not safe for use by several threads.
+/// A prompt goes through the model layer by layer, so that only one layer's exact keys and values exist at a time and prefill is exact however
+/// the layers are kept; tokens after it go through all layers one after another and see each layer's cache as it is kept.
+/// </summary>
+public sealed class Session : IDisposable
+{
+    private readonly CausalLanguageModel _model;
+    private readonly ModelShape _shape;
+    private readonly Transformer _transformer;
+    private readonly Workspace _workspace;
+    private readonly LayerCache[] _caches;
+    private readonly Arena _device;
+    private readonly Arena _host;
+    private readonly NativeBuffer<float> _logits;
+    private readonly NativeBuffer<float> _promptHidden;
+    private readonly NativeBuffer<float> _promptKeys;
+    private readonly NativeBuffer<float> _promptValues;
+    private int _promptTokens;
+
+    internal Session(CausalLanguageModel model, Plan plan)
+    {
+        _model = model;
+        _shape = model.Fingerprint.Shape;
+        Plan = plan;
+        MemoryBreakdown memory = plan.Memory;
+        Refuse(memory, plan);
+        _device = new Arena("device", memory.Device - memory.Weights);
+        _host = new Arena("host", memory.Host);
+        try
+        {
+            _transformer = model.Transformer;
+            bool predictsQueries = MemoryModel.PredictsQueries(plan.Policies);
+            _workspace = new Workspace(_shape, plan.Target.Context, plan.PrefillChunk, predictsQueries, _device);
+            _logits = _device.Take<float>(_shape.VocabularySize);
+            NativeBuffer<byte> staging = _device.Take<byte>(memory.Staging);
+            _caches = new LayerCache[_shape.Layers];
+            for (int layer = 0; layer < _caches.Length; layer++)
+                _caches[layer] = new LayerCache(plan.Layers[layer].Policy, _shape.Layer(layer), plan.Target.Context, _device, _host, Arena.Over("staging", staging));
+            _promptHidden = _host.Take<float>((long)plan.Target.Context * _shape.HiddenSize);
+            _promptKeys = _host.Take<float>((long)plan.Target.Context * _shape.KvHeads * _shape.HeadDim);
+            _promptValues = _host.Take<float>((long)plan.Target.Context * _shape.KvHeads * _shape.HeadDim);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The plan the session holds to.</summary>
+    public Plan Plan { get; }
+
+    /// <summary>Tokens read and written so far.</summary>
+    public int Tokens { get; private set; }
+
+    /// <summary>Bytes held on the device, weights included, as given out by the arena.</summary>
+    public long MeasuredDeviceBytes => _model.Fingerprint.WeightBytes + _device.Used;
+
+    /// <summary>Bytes held on the host, as given out by the arena.</summary>
+    public long MeasuredHostBytes => _host.Used;
+
+    /// <summary>Starts over with a prompt.</summary>
+    /// <param name="tokens">The prompt, at least one token.</param>
+    /// <param name="observer">Sees what goes on inside, or null.</param>
+    /// <param name="progress">Told the share done, 0 to 1.</param>
+    /// <param name="cancellation">Ends the work between chunks; the session is then empty.</param>
+    /// <returns>Logits after the last token, [vocabulary]; valid until the next call.</returns>
+    /// <exception cref="InsufficientMemoryException">The prompt is longer than the context.</exception>
+    /// <exception cref="InvalidFileException">The model's weights make logits that are not finite.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public ReadOnlySpan<float> Prefill(
+        ReadOnlySpan<int> tokens, PromptObserver? observer = null, IProgress<double>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(tokens.Length, nameof(tokens));
+        Check(tokens, 0);
+        Tokens = 0;
+        _promptTokens = 0;
+        int stride = Plan.Target.Context;
+        _transformer.Embed(tokens, _promptHidden.Span);
+        for (int layer = 0; layer < _caches.Length; layer++)
+        {
+            for (int first = 0; first < tokens.Length; first += _workspace.Chunk)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                PrefillChunk(layer, first, Math.Min(_workspace.Chunk, tokens.Length - first), stride, observer);
+                progress?.Report((layer + ((double)first / tokens.Length)) / _caches.Length);
+            }
+
+            _caches[layer].Load(_promptKeys.Span, _promptValues.Span, tokens.Length, stride);
+            observer?.OnLayerDone(
+                layer, _promptKeys.Span, _promptValues.Span, tokens.Length, stride, _promptHidden.Slice(0, tokens.Length * _shape.HiddenSize));
+        }
+
+        Tokens = _promptTokens = tokens.Length;
+        _transformer.Logits(_promptHidden.Slice((tokens.Length - 1) * _shape.HiddenSize, _shape.HiddenSize), 1, _workspace.Normed.Span, _logits.Span);
+        return Finite(_logits.Span);
+    }
+
+    /// <summary>Logits of positions of the prompt that <see cref="Prefill"/> has just read.</summary>
+    /// <param name="first">The first position.</param>
+    /// <param name="observer">Receives them in order.</param>
+    /// <param name="cancellation">Ends the work between tokens.</param>
+    public void PromptLogits(int first, LogitsObserver observer, CancellationToken cancellation = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ReadLogits(_promptHidden.Slice(0, _promptTokens * _shape.HiddenSize), first, _promptTokens, 0, observer, cancellation);
+    }
+
+    /// <summary>Adds one token.</summary>
+    /// <param name="token">The token.</param>
+    /// <returns>Logits after it, [vocabulary]; valid until the next call.</returns>
+    /// <exception cref="InsufficientMemoryException">The context is full.</exception>
+    public ReadOnlySpan<float> Decode(int token)
+    {
+        Check([token], Tokens);
+        ExtendChunk([token]);
+        _transformer.Logits(_workspace.Hidden.Span, 1, _workspace.Normed.Span, _logits.Span);
+        return Finite(_logits.Span);
+    }
+
+    /// <summary>Adds given tokens as if each had been generated: every one sees the caches as decoding would, while the rest is done for many at once.</summary>
+    /// <param name="tokens">The tokens.</param>
+    /// <param name="observer">Receives the logits after each, in order; null where they are not wanted.</param>
+    /// <param name="cancellation">Ends the work between chunks.</param>
+    /// <exception cref="InsufficientMemoryException">They are more than the context has room for.</exception>
+    public void Extend(ReadOnlySpan<int> tokens, LogitsObserver? observer = null, CancellationToken cancellation = default)
+    {
+        Check(tokens, Tokens);
+        for (int first = 0; first < tokens.Length; first += _workspace.Chunk)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int start = Tokens;
+            ReadOnlySpan<int> chunk = tokens.Slice(first, Math.Min(_workspace.Chunk, tokens.Length - first));
+            ExtendChunk(chunk);
+            if (observer is not null)
+                ReadLogits(_workspace.Hidden.Span, 0, chunk.Length, start, observer, cancellation);
+        }
+    }
+
+    /// <summary>Gives the memory back.</summary>
+    public void Dispose()
+    {
+        _device.Dispose();
+        _host.Dispose();
+    }
+
+    private void PrefillChunk(int layer, int first, int count, int stride, PromptObserver? observer)
+    {
+        Span<float> prompt = _promptHidden.Slice(first * _shape.HiddenSize, count * _shape.HiddenSize);
+        Span<float> hidden = _workspace.Hidden.Slice(0, prompt.Length);
+        prompt.CopyTo(hidden);
+        observer?.OnLayerInput(layer, first, count, hidden);
+        _transformer.Project(layer, first, count, _workspace);
+        int headDim = _shape.HeadDim;
+        for (int row = 0; row < count; row++)
+        {
+            for (int head = 0; head < _shape.KvHeads; head++)
+            {
+                int from = ((row * _shape.KvHeads) + head) * headDim;
+                int to = ((head * stride) + first + row) * headDim;
+                _workspace.Keys.Slice(from, headDim).CopyTo(_promptKeys.Slice(to, headDim));
+                _workspace.Values.Slice(from, headDim).CopyTo(_promptValues.Slice(to, headDim));
+            }
+        }
+
+        PrefillAttention.Run(_shape.Layer(layer), first, count, _workspace.Queries, _promptKeys, _promptValues, stride, _workspace.Attended);
+        int attended = count * _shape.Heads * headDim;
+        observer?.OnAttended(
+            layer, first, count, _workspace.Normed.Slice(0, hidden.Length), _workspace.Queries.Slice(0, attended), _workspace.Attended.Slice(0, attended));
+        _transformer.Finish(layer, count, _workspace);
+        hidden.CopyTo(prompt);
+    }
+
+    private void ExtendChunk(ReadOnlySpan<int> tokens)
+    {
+        _transformer.Embed(tokens, _workspace.Hidden.Span);
+        for (int layer = 0; layer < _caches.Length; layer++)
+        {
+            _transformer.Project(layer, Tokens, tokens.Length, _workspace);
+            _caches[layer].Extend(
+                tokens.Length, _workspace.Queries, _workspace.Predicted, _workspace.Keys, _workspace.Values, _workspace.Attended, _workspace.Scores);
+            if (layer + 1 < _caches.Length && _caches[layer + 1].NeedsPredictedQueries)
+                _transformer.PredictQueries(layer + 1, Tokens, tokens.Length, _workspace);
+            _transformer.Finish(layer, tokens.Length, _workspace);
+        }
+
+        Tokens += tokens.Length;
+    }
+
+    /// <summary>Logits of rows of hidden states, several at a time: the head is the largest matrix, and reading it once for many rows is what counts.</summary>
+    private void ReadLogits(ReadOnlySpan<float> hidden, int from, int to, int position, LogitsObserver observer, CancellationToken cancellation)
+    {
+        const int Rows = 16;
+        var normed = new float[Rows * _shape.HiddenSize];
+        var logits = new float[Rows * _shape.VocabularySize];
+        for (int row = from; row < to; row += Rows)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int count = Math.Min(Rows, to - row);
+            _transformer.Logits(hidden.Slice(row * _shape.HiddenSize, count * _shape.HiddenSize), count, normed, logits);
+            for (int i = 0; i < count; i++)
+                observer(position + row + i, Finite(logits.AsSpan(i * _shape.VocabularySize, _shape.VocabularySize)));
+        }
+    }
+
+    private void Check(ReadOnlySpan<int> tokens, int held)
+    {
+        if (tokens.Length > Plan.Target.Context - held)
+        {
+            throw new InsufficientMemoryException(
+                $"{tokens.Length} tokens do not fit into a context of {Plan.Target.Context} that holds {held}",
+                "Shorten the text, or make the plan for a longer context with 'tailorkv plan --context'");
+        }
+
+        foreach (int token in tokens)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(token, nameof(tokens));
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(token, _shape.VocabularySize, nameof(tokens));
+        }
+    }
+
+    private ReadOnlySpan<float> Finite(ReadOnlySpan<float> logits) =>
+        float.IsFinite(TensorPrimitives.Sum(logits)) ? logits
+        : throw new InvalidFileException(
+            _model.Path,
+            _model.FindNonFiniteTensor() is { } name ? $"tensor \"{name}\" holds values that are not finite" : "its weights make logits that are not finite",
+            "Get the file again from its source");
+
+    private static void Refuse(MemoryBreakdown memory, Plan plan)
+    {
+        long needed = memory.Device - memory.Weights + memory.Host;
+        long free = GC.GetGCMemoryInfo() is { TotalAvailableMemoryBytes: var all } info && all > 0 ? all - info.MemoryLoadBytes : long.MaxValue;
+        if (needed > free)
+        {
+            throw new InsufficientMemoryException(
+                $"a session of {plan.Target.Context} tokens takes {ByteSize.Format(needed)} ({memory.Device - memory.Weights} device and {memory.Host} host bytes"
+                + $" besides the weights), and {ByteSize.Format(free)} are free",
+                "Ask for a shorter context, or plan a smaller cache");
+        }
+    }
+}
