@@ -1,0 +1,82 @@
+using TailorKV.Planner;
+using TailorKV.Runtime.Weights;
+
+namespace TailorKV.Runtime.Formats;
+
+/// <summary>A tensor as it lies in a mapped file, row-major, in its stored type.</summary>
+public sealed unsafe class StoredTensor
+{
+    /// <summary>Describes the tensor that begins at <paramref name="offset"/> of <paramref name="file"/>.</summary>
+    /// <exception cref="InvalidFileException">A dimension is negative, the innermost is no whole number of blocks, or the data leave the file.</exception>
+    public StoredTensor(MappedFile file, string name, WeightType type, IReadOnlyList<long> shape, long offset)
+    {
+        (File, Name, Type, Shape, Offset) = (file, name, type, shape, offset);
+        WeightFormat format = WeightFormat.Of(type);
+        ElementCount = 1;
+        foreach (long dimension in shape)
+        {
+            // Each step stays below 2^50 x 2^13, so no product overflows.
+            if (dimension < 0 || dimension > MaximumElements || (ElementCount *= Math.Min(dimension, 1L << 31)) > MaximumElements)
+                throw Invalid(file, name, $"has the shape {ShapeText}", "Its dimensions must be positive and its size sane");
+        }
+        long innermost = shape.Count == 0 ? 1 : shape[^1];
+        if (innermost % format.BlockElements != 0)
+            throw Invalid(file, name, $"has rows of {innermost} elements", $"Rows of type {type} are whole blocks of {format.BlockElements}");
+        ByteLength = format.ByteLength(ElementCount);
+        if (offset < 0 || offset > file.Length - ByteLength)
+            throw Invalid(file, name, $"claims {ByteLength} bytes at offset {offset} of a file of {file.Length}", "The file is truncated or damaged; fetch it again");
+    }
+
+    private const long MaximumElements = 1L << 32;
+
+    /// <summary>The tensor's name in its file.</summary>
+    public string Name { get; }
+
+    /// <summary>The type its elements are stored in.</summary>
+    public WeightType Type { get; }
+
+    /// <summary>The dimensions, outermost first: a matrix is [rows, columns].</summary>
+    public IReadOnlyList<long> Shape { get; }
+
+    /// <summary>The shape in words, as in "[320, 64]".</summary>
+    public string ShapeText => $"[{string.Join(", ", Shape)}]";
+
+    /// <summary>The number of elements.</summary>
+    public long ElementCount { get; }
+
+    /// <summary>The stored length in bytes.</summary>
+    public long ByteLength { get; }
+
+    /// <summary>Where the data begin in <see cref="File"/>, in bytes.</summary>
+    public long Offset { get; }
+
+    /// <summary>The file the tensor lies in.</summary>
+    public MappedFile File { get; }
+
+    /// <summary>The address of the data; valid until the file is closed, and not necessarily aligned.</summary>
+    /// <exception cref="ObjectDisposedException">The file has been closed.</exception>
+    public byte* Pointer => File.Pointer(Offset, ByteLength);
+
+    /// <summary>The stored bytes.</summary>
+    /// <exception cref="InvalidFileException">The tensor has more than 2,147,483,647 bytes.</exception>
+    /// <exception cref="ObjectDisposedException">The file has been closed.</exception>
+    public ReadOnlySpan<byte> Bytes => ByteLength <= int.MaxValue
+        ? File.Slice(Offset, (int)ByteLength)
+        : throw Invalid(File, Name, $"has {ByteLength} bytes", "Read it by rows");
+
+    /// <summary>All elements as single-precision numbers, in row-major order.</summary>
+    /// <exception cref="InvalidFileException">The tensor has more than 2,147,483,591 elements.</exception>
+    /// <exception cref="ObjectDisposedException">The file has been closed.</exception>
+    public float[] ReadFloats()
+    {
+        if (ElementCount > Array.MaxLength)
+            throw Invalid(File, Name, $"has {ElementCount} elements", "Read it by rows");
+        float[] values = new float[ElementCount];
+        fixed (float* destination = values)
+            WeightFormat.Of(Type).Decode(Pointer, destination, values.Length);
+        return values;
+    }
+
+    private static InvalidFileException Invalid(MappedFile file, string name, string message, string remedy) =>
+        new(file.Path, $"tensor \"{name}\" {message}", remedy);
+}

@@ -1,0 +1,90 @@
+using System.IO.Hashing;
+using System.Text;
+using TailorKV.Planner;
+using TailorKV.Runtime.Formats;
+
+namespace TailorKV.Runtime.Models;
+
+/// <summary>An opened model: its configuration and its mapped weights, which are valid until it is disposed.</summary>
+public sealed class ModelFiles : IDisposable
+{
+    private readonly IDisposable _files;
+    private readonly IReadOnlyDictionary<string, StoredTensor> _tensors;
+    private string? _hash;
+
+    private ModelFiles(string path, SafetensorsFolder folder)
+    {
+        (Path, _files, _tensors) = (path, folder, folder.Tensors);
+        Config = HuggingFaceConfig.Read(System.IO.Path.Combine(path, "config.json"));
+        Weights = new ModelWeights(Config, new TensorSource(path, folder.Tensors), TensorNames.HuggingFace);
+        string tokenizer = System.IO.Path.Combine(path, "tokenizer.json");
+        TokenizerPath = File.Exists(tokenizer) ? tokenizer : null;
+    }
+
+    private ModelFiles(string path, GgufFile file)
+    {
+        (Path, _files, _tensors) = (path, file, file.Tensors);
+        Config = GgufConfig.Read(file);
+        Weights = new ModelWeights(Config, new TensorSource(path, file.Tensors), TensorNames.Gguf);
+        GgufMetadata = file.Metadata;
+    }
+
+    /// <summary>The folder or file the model was opened by.</summary>
+    public string Path { get; }
+
+    /// <summary>The model's shape.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>The model's weights.</summary>
+    public ModelWeights Weights { get; }
+
+    /// <summary>The metadata of a GGUF file, tokenizer included (see <see cref="GgufFile.Metadata"/>); null for a Hugging Face folder.</summary>
+    public IReadOnlyDictionary<string, object>? GgufMetadata { get; }
+
+    /// <summary>The tokenizer.json of a Hugging Face folder; null where there is none.</summary>
+    public string? TokenizerPath { get; }
+
+    /// <summary>Opens a Hugging Face folder or a GGUF file and checks that it is complete.</summary>
+    /// <exception cref="InvalidFileException">A file is missing, truncated or inconsistent.</exception>
+    /// <exception cref="UnsupportedModelException">The architecture, a setting or a tensor's type is not supported.</exception>
+    public static ModelFiles Open(string path)
+    {
+        if (!Directory.Exists(path))
+            return Open(GgufFile.Open(path), file => new ModelFiles(path, file));
+        return Open(SafetensorsFolder.Open(path), folder => new ModelFiles(path, folder));
+    }
+
+    /// <summary>XXH128 of every tensor's name, type, shape and stored bytes, in the order of the names: 32 hexadecimal digits. Reads all weights at the first call.</summary>
+    /// <exception cref="ObjectDisposedException">The model has been disposed.</exception>
+    public string Hash() => _hash ??= ComputeHash();
+
+    /// <inheritdoc/>
+    public void Dispose() => _files.Dispose();
+
+    private static ModelFiles Open<T>(T files, Func<T, ModelFiles> create)
+        where T : IDisposable
+    {
+        try
+        {
+            return create(files);
+        }
+        catch
+        {
+            files.Dispose();
+            throw;
+        }
+    }
+
+    private string ComputeHash()
+    {
+        XxHash128 hash = new();
+        foreach (StoredTensor tensor in _tensors.Values.OrderBy(tensor => tensor.Name, StringComparer.Ordinal))
+        {
+            hash.Append(Encoding.UTF8.GetBytes($"{tensor.Name} {tensor.Type} {tensor.ShapeText}\n"));
+            const int piece = 1 << 30;
+            for (long done = 0; done < tensor.ByteLength; done += piece)
+                hash.Append(tensor.File.Slice(tensor.Offset + done, (int)Math.Min(piece, tensor.ByteLength - done)));
+        }
+        return Convert.ToHexStringLower(hash.GetCurrentHash());
+    }
+}

@@ -1,0 +1,73 @@
+using System.Numerics.Tensors;
+using TailorKV.Planner;
+using TailorKV.Runtime.Weights;
+
+namespace TailorKV.Runtime.Models;
+
+/// <summary>All weights of a model: matrices mapped in their stored type, vectors in single precision.</summary>
+public sealed class ModelWeights
+{
+    internal ModelWeights(ModelConfig config, TensorSource source, TensorNames names)
+    {
+        Embedding = source.Matrix($"{names.Embedding}.weight", config.VocabularySize, config.HiddenSize);
+        Output = config.TiedEmbeddings ? Embedding : source.Matrix($"{names.Output}.weight", config.VocabularySize, config.HiddenSize);
+        FinalNorm = source.Vector($"{names.FinalNorm}.weight", config.HiddenSize);
+        LayerWeights[] layers = new LayerWeights[config.LayerCount];
+        for (int i = 0; i < layers.Length; i++)
+            layers[i] = new LayerWeights(config, source, names, $"{names.Layer}{i}.");
+        Layers = layers;
+        bool gguf = names == TensorNames.Gguf;
+        InterleavedRope = gguf && config.Architecture == "llama";
+        if (gguf && source.Has("rope_freqs.weight"))
+            RopeFrequencyFactors = source.Vector("rope_freqs.weight", config.HeadDim / 2);
+        // Tied checkpoints may store the head all the same, and old ones the frequencies of the rotary embedding.
+        source.RejectUnused(name =>
+            (config.TiedEmbeddings && name == $"{names.Output}.weight") || name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal));
+        StoredBytes = Matrices.Sum(matrix => matrix.ByteLength)
+            + sizeof(float) * (FinalNorm.Length + (RopeFrequencyFactors?.Length ?? 0L) + layers.Sum(layer => layer.Vectors.Sum(vector => (long)vector.Length)));
+    }
+
+    /// <summary>Token embeddings, [vocabulary, hidden].</summary>
+    public WeightMatrix Embedding { get; }
+
+    /// <summary>Output projection, [vocabulary, hidden]; the same object as <see cref="Embedding"/> when they are tied.</summary>
+    public WeightMatrix Output { get; }
+
+    /// <summary>Scale of the last RMS norm, [hidden].</summary>
+    public float[] FinalNorm { get; }
+
+    /// <summary>The layers, first to last.</summary>
+    public IReadOnlyList<LayerWeights> Layers { get; }
+
+    /// <summary>What the frequency of each rotary pair is divided by, [headDim / 2], or null.</summary>
+    public float[]? RopeFrequencyFactors { get; }
+
+    /// <summary>
+    /// Which elements of a head turn together: 2i and 2i + 1 where true (llama.cpp's converter permutes the query and key rows of Llama models so),
+    /// i and i + headDim / 2 where false.
+    /// </summary>
+    public bool InterleavedRope { get; }
+
+    /// <summary>Bytes of all weights as they are kept: matrices as stored (a tied one once), vectors at 4 bytes an element.</summary>
+    public long StoredBytes { get; }
+
+    /// <summary>All matrices; a tied one once.</summary>
+    public IEnumerable<WeightMatrix> Matrices => Layers.SelectMany(layer => layer.Matrices).Prepend(Embedding).Concat(Output == Embedding ? [] : [Output]);
+
+    /// <summary>Scans every matrix and names the first that holds an infinity or NaN; null if all are finite. Reads all weights: for use after non-finite logits.</summary>
+    /// <exception cref="ObjectDisposedException">The model's files have been closed.</exception>
+    public string? FindNonFinite()
+    {
+        foreach (WeightMatrix matrix in Matrices)
+        {
+            float[] row = new float[matrix.Columns];
+            for (int i = 0; i < matrix.Rows; i++)
+            {
+                matrix.DecodeRow(i, row);
+                if (!TensorPrimitives.IsFiniteAll<float>(row))
+                    return matrix.Name;
+            }
+        }
+        return null;
+    }
+}

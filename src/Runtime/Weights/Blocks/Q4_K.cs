@@ -1,0 +1,48 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace TailorKV.Runtime.Weights.Blocks;
+
+/// <summary>Half-precision d and m, twelve bytes of 6-bit factors (<see cref="GroupFactors"/>), then 4-bit codes q: bytes 32j to 32j + 31 hold group 2j low and group 2j + 1 high: d * scale * q - m * offset.</summary>
+internal static unsafe class Q4_K
+{
+    public const int BlockBytes = 144;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Decode(byte* source, float* destination, int count)
+    {
+        for (float* end = destination + count; destination < end; source += BlockBytes, destination += 256)
+        {
+            float scale = F16.ToSingle(source);
+            float offset = F16.ToSingle(source + 2);
+            GroupFactors factors = new(source + 4);
+            for (int group = 0; group < 8; group += 2)
+            {
+                float scale0 = scale * factors.Scale(group), offset0 = -(offset * factors.Offset(group));
+                float scale1 = scale * factors.Scale(group + 1), offset1 = -(offset * factors.Offset(group + 1));
+                for (int half = 0; half < 32; half += 16)
+                {
+                    Vector128<byte> packed = Vector128.Load(source + 16 + 16 * group + half);
+                    Codes.Scale(Codes.Low(packed).AsSByte(), scale0, offset0, destination + 32 * group + half);
+                    Codes.Scale(Codes.High(packed).AsSByte(), scale1, offset1, destination + 32 * group + 32 + half);
+                }
+            }
+        }
+    }
+
+    public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
+    {
+        for (; destination.Length > 0; source = source[BlockBytes..], destination = destination[256..])
+        {
+            float scale = (float)BitConverter.ToHalf(source);
+            float offset = (float)BitConverter.ToHalf(source[2..]);
+            for (int i = 0; i < 256; i++)
+            {
+                (int factor, int offsetFactor) = GroupFactors.Plain(source.Slice(4, 12), i / 32);
+                int packed = source[16 + i / 64 * 32 + i % 32];
+                int code = i / 32 % 2 == 0 ? packed & 15 : packed >> 4;
+                destination[i] = code * (scale * factor) - offset * offsetFactor;
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace TailorKV.Runtime.Weights.Blocks;
+
+/// <summary>A half-precision scale d, 32 fifth bits, then the low 4 bits of 32 codes q, of which byte i holds number i low and number i + 16 high: d * (q - 16).</summary>
+internal static unsafe class Q5_0
+{
+    public const int BlockBytes = 22;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Decode(byte* source, float* destination, int count)
+    {
+        for (float* end = destination + count; destination < end; source += BlockBytes, destination += 32)
+        {
+            float scale = F16.ToSingle(source);
+            uint fifth = *(uint*)(source + 2);
+            Vector128<byte> packed = Vector128.Load(source + 6);
+            Vector128<sbyte> sixteen = Vector128.Create((sbyte)16);
+            Codes.Scale((Codes.Low(packed) | Codes.FifthBits(fifth)).AsSByte() - sixteen, scale, destination);
+            Codes.Scale((Codes.High(packed) | Codes.FifthBits(fifth >> 16)).AsSByte() - sixteen, scale, destination + 16);
+        }
+    }
+
+    public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
+    {
+        for (; destination.Length > 0; source = source[BlockBytes..], destination = destination[32..])
+        {
+            float scale = (float)BitConverter.ToHalf(source);
+            uint fifth = BitConverter.ToUInt32(source[2..]);
+            for (int i = 0; i < 32; i++)
+            {
+                int low = i < 16 ? source[6 + i] & 15 : source[6 + i - 16] >> 4;
+                destination[i] = (low + 16 * (int)((fifth >> i) & 1) - 16) * scale;
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace TailorKV.Runtime.Weights.Blocks;
+
+/// <summary>Two halves of 128 numbers: 64 bytes each of low 4 bits, then 32 bytes each of high 2 bits; then sixteen signed 8-bit factors, one for 16 numbers, and a half-precision scale d: d * factor * (q - 32).</summary>
+internal static unsafe class Q6_K
+{
+    public const int BlockBytes = 210;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Decode(byte* source, float* destination, int count)
+    {
+        for (float* end = destination + count; destination < end; source += BlockBytes, destination += 256)
+        {
+            float scale = F16.ToSingle(source + 208);
+            sbyte* factors = (sbyte*)source + 192;
+            Vector128<sbyte> bias = Vector128.Create((sbyte)32);
+            for (int i = 0; i < 128; i += 16)
+            {
+                // The 16 bytes at i hold the low bits of the 16 numbers at first and, 64 further, of 16 more.
+                int first = i / 64 * 128 + i % 64;
+                Vector128<byte> low = Vector128.Load(source + i);
+                Vector128<byte> high = Vector128.Load(source + 128 + i / 64 * 32 + i % 32) >>> (i % 64 / 32 * 2);
+                Vector128<byte> two = Vector128.Create((byte)3);
+                Vector128<sbyte> codes0 = (Codes.Low(low) | (high & two) << 4).AsSByte();
+                Vector128<sbyte> codes1 = (Codes.High(low) | (high >>> 4 & two) << 4).AsSByte();
+                Codes.Scale(codes0 - bias, scale * factors[first / 16], destination + first);
+                Codes.Scale(codes1 - bias, scale * factors[first / 16 + 4], destination + first + 64);
+            }
+        }
+    }
+
+    public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
+    {
+        for (; destination.Length > 0; source = source[BlockBytes..], destination = destination[256..])
+        {
+            float scale = (float)BitConverter.ToHalf(source[208..]);
+            for (int i = 0; i < 256; i++)
+            {
+                int half = i / 128, quarter = i % 128 / 32;
+                int low = (source[half * 64 + quarter % 2 * 32 + i % 32] >> (quarter / 2 * 4)) & 15;
+                int high = (source[128 + half * 32 + i % 32] >> (quarter * 2)) & 3;
+                destination[i] = (low + 16 * high - 32) * (scale * (sbyte)source[192 + i / 16]);
+            }
+        }
+    }
+}
