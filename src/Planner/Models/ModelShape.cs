@@ -53,7 +53,7 @@ public sealed record ModelShape
         foreach ((string name, int value, int most) in new[]
         {
             ("layers", Layers, 10_000), ("hiddenSize", HiddenSize, 1 << 20), ("intermediateSize", IntermediateSize, 1 << 22),
-            ("heads", Heads, 1 << 14), ("kvHeads", KvHeads, 1 << 14), ("headDim", HeadDim, 1 << 14),
+            ("heads", Heads, 1 << 14), ("kvHeads", KvHeads, 1 << 14), ("headDim", HeadDim, 512),
             ("vocabularySize", VocabularySize, 1 << 26), ("contextLength", ContextLength, int.MaxValue),
         })
         {

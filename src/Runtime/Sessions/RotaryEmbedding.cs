@@ -1,3 +1,4 @@
+using TailorKV.Runtime.Cache;
 using TailorKV.Runtime.Models;
 
 namespace TailorKV.Runtime.Sessions;
@@ -11,17 +12,25 @@ internal sealed class RotaryEmbedding
     private readonly float[] _frequencies;
     private readonly bool _interleaved;
 
+    /// <summary>Works the frequencies out.</summary>
     /// <param name="config">Base, scaling and head dimension.</param>
     /// <param name="factors">Divisors of the frequencies that come with the weights, [headDim / 2], or null.</param>
     /// <param name="interleaved">Whether the projections come with pairs side by side, as llama.cpp permutes them.</param>
-    public RotaryEmbedding(ModelConfig config, float[]? factors, bool interleaved)
+    /// <param name="precision">To what the frequencies are rounded.</param>
+    public RotaryEmbedding(ModelConfig config, float[]? factors, bool interleaved, RopeFrequencyPrecision precision)
     {
         _interleaved = interleaved;
         _frequencies = new float[config.HeadDim / 2];
         for (int i = 0; i < _frequencies.Length; i++)
         {
             float frequency = 1 / MathF.Pow((float)config.RopeTheta, 2f * i / config.HeadDim);
-            _frequencies[i] = factors is null ? Scale(frequency, config.RopeScaling) : frequency / factors[i];
+            frequency = factors is null ? Scale(frequency, config.RopeScaling) : frequency / factors[i];
+            _frequencies[i] = precision switch
+            {
+                RopeFrequencyPrecision.Float16 => (float)(Half)frequency,
+                RopeFrequencyPrecision.BFloat16 => BrainFloat.ToSingle(BrainFloat.FromSingle(frequency)),
+                _ => frequency,
+            };
         }
     }
 
@@ -54,9 +63,9 @@ internal sealed class RotaryEmbedding
     {
         switch (scaling)
         {
-            case LinearRopeScaling linear:
+            case RopeScaling.Linear linear:
                 return frequency / (float)linear.Factor;
-            case Llama3RopeScaling llama:
+            case RopeScaling.Llama3 llama:
                 double wavelength = 2 * Math.PI / frequency;
                 double lowFrequencyWavelength = llama.OriginalContextLength / llama.LowFrequencyFactor;
                 double highFrequencyWavelength = llama.OriginalContextLength / llama.HighFrequencyFactor;

@@ -6,6 +6,7 @@ using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Attention;
 using TailorKV.Runtime.Cache;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Models;
 
 namespace TailorKV.Runtime.Sessions;
 
@@ -32,7 +33,7 @@ public sealed class Session : IDisposable
     internal Session(CausalLanguageModel model, Plan plan)
     {
         _model = model;
-        _shape = model.Fingerprint.Shape;
+        _shape = model.Shape;
         Plan = plan;
         MemoryBreakdown memory = plan.Memory;
         Refuse(memory, plan);
@@ -235,13 +236,13 @@ public sealed class Session : IDisposable
         float.IsFinite(TensorPrimitives.Sum(logits)) ? logits
         : throw new InvalidFileException(
             _model.Path,
-            _model.FindNonFiniteTensor() is { } name ? $"tensor \"{name}\" holds values that are not finite" : "its weights make logits that are not finite",
+            _model.Weights.FindNonFinite() is { } name ? $"tensor \"{name}\" holds values that are not finite" : "its weights make logits that are not finite",
             "Get the file again from its source");
 
     private static void Refuse(MemoryBreakdown memory, Plan plan)
     {
         long needed = memory.Device - memory.Weights + memory.Host;
-        long free = GC.GetGCMemoryInfo() is { TotalAvailableMemoryBytes: var all } info && all > 0 ? all - info.MemoryLoadBytes : long.MaxValue;
+        long free = FreeMemory.Bytes();
         if (needed > free)
         {
             throw new InsufficientMemoryException(

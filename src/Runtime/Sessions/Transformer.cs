@@ -5,9 +5,9 @@ using TailorKV.Runtime.Weights;
 namespace TailorKV.Runtime.Sessions;
 
 /// <summary>A decoder layer's arithmetic on a chunk of tokens, apart from attention. It keeps no state: buffers come from a <see cref="Workspace"/>.</summary>
-internal sealed class Transformer(ModelConfig config, ModelWeights weights)
+internal sealed class Transformer(ModelConfig config, ModelWeights weights, RopeFrequencyPrecision ropePrecision)
 {
-    private readonly RotaryEmbedding _rotary = new(config, weights.RopeFrequencyFactors, weights.InterleavedRope);
+    private readonly RotaryEmbedding _rotary = new(config, weights.RopeFrequencyFactors, weights.InterleavedRope, ropePrecision);
     private readonly float _scale = 1 / MathF.Sqrt(config.HeadDim);
 
     /// <summary>Looks tokens up: workspace.Hidden or wherever <paramref name="hidden"/> lies, [tokens, hidden].</summary>
@@ -46,7 +46,7 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights)
         LayerWeights parts = weights.Layers[layer];
         Span<float> hidden = workspace.Hidden.Slice(0, count * config.HiddenSize);
         Span<float> projected = workspace.Projected.Slice(0, count * config.HiddenSize);
-        Linear(parts.AttentionOutput, parts.OutputBias, workspace.Attended.Span, count, projected);
+        Linear(parts.AttentionOutput, parts.AttentionOutputBias, workspace.Attended.Span, count, projected);
         TensorPrimitives.Add(hidden, projected, hidden);
 
         Norm(hidden, parts.MlpNorm, count, workspace.Normed.Span);
@@ -69,9 +69,12 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights)
     /// <param name="logits">[count, vocabulary].</param>
     public void Logits(ReadOnlySpan<float> hidden, int count, Span<float> normed, Span<float> logits)
     {
-        Norm(hidden, weights.FinalNorm, count, normed);
+        FinalNorm(hidden, count, normed);
         weights.Output.Multiply(normed, count, logits);
     }
+
+    /// <summary>The norm after the last layer.</summary>
+    public void FinalNorm(ReadOnlySpan<float> hidden, int count, Span<float> normed) => Norm(hidden, weights.FinalNorm, count, normed);
 
     private void ProjectQueries(int layer, int first, int count, ReadOnlySpan<float> normed, Span<float> queries)
     {

@@ -1,0 +1,109 @@
+using TailorKV.Planner;
+using TailorKV.Planner.Models;
+using TailorKV.Planner.Plans;
+using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Sessions;
+
+namespace TailorKV.Runtime.Models;
+
+/// <summary>A language model whose weights lie mapped in its files. Sessions share it; it must outlive them.</summary>
+public sealed class CausalLanguageModel : IDisposable
+{
+    private readonly ModelFiles _files;
+    private readonly Lazy<ModelFingerprint> _fingerprint;
+
+    private CausalLanguageModel(ModelFiles files, ModelShape shape, RopeFrequencyPrecision ropePrecision)
+    {
+        _files = files;
+        Shape = shape;
+        Transformer = new Transformer(files.Config, files.Weights, ropePrecision);
+        _fingerprint = new Lazy<ModelFingerprint>(() => new ModelFingerprint
+        {
+            Name = System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(files.Path))),
+            Shape = shape,
+            WeightBytes = files.Weights.StoredBytes,
+            WeightsHash = "xxh128:" + files.Hash(),
+        });
+    }
+
+    /// <summary>The folder or file the model was loaded from.</summary>
+    public string Path => _files.Path;
+
+    /// <summary>Its configuration.</summary>
+    public ModelConfig Config => _files.Config;
+
+    /// <summary>Its weights.</summary>
+    public ModelWeights Weights => _files.Weights;
+
+    /// <summary>Its sizes.</summary>
+    public ModelShape Shape { get; }
+
+    /// <summary>What a profile or plan must have been made for. Reads all weights at the first call.</summary>
+    public ModelFingerprint Fingerprint => _fingerprint.Value;
+
+    internal Transformer Transformer { get; }
+
+    /// <summary>Opens a Hugging Face folder or a GGUF file.</summary>
+    /// <param name="path">A folder with config.json and safetensors, or a file with the ending gguf.</param>
+    /// <param name="ropePrecision">To what the rotary frequencies are rounded; other than the default only to meet references made so.</param>
+    /// <exception cref="InvalidFileException">A file is missing, truncated or inconsistent.</exception>
+    /// <exception cref="UnsupportedModelException">The architecture, a tensor type or the RoPE scaling is not supported.</exception>
+    public static CausalLanguageModel Load(string path, RopeFrequencyPrecision ropePrecision = RopeFrequencyPrecision.Float32)
+    {
+        ModelFiles files = ModelFiles.Open(path);
+        try
+        {
+            ModelShape shape = ShapeOf(files.Config);
+            return shape.Problem() is { } problem
+                ? throw new UnsupportedModelException(path, problem, "Use a model within these bounds")
+                : new CausalLanguageModel(files, shape, ropePrecision);
+        }
+        catch
+        {
+            files.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Starts a session that holds to a plan; takes all its memory.</summary>
+    /// <exception cref="TailorKVException">The plan is for another model, or contradicts itself.</exception>
+    /// <exception cref="InsufficientMemoryException">The machine has not that much memory free.</exception>
+    public Session CreateSession(Plan plan)
+    {
+        if (plan.Model.DifferenceFrom(Fingerprint) is { } difference)
+        {
+            throw new TailorKVException(
+                $"the plan is for the model \"{plan.Model.Name}\": {difference}", "Make a plan from a profile of this model with 'tailorkv profile' and 'tailorkv plan'", Path);
+        }
+
+        return plan.Problem() is { } problem
+            ? throw new TailorKVException($"the plan contradicts itself: {problem}", "Make the plan again with 'tailorkv plan'")
+            : new Session(this, plan);
+    }
+
+    /// <summary>Starts a session that keeps every layer in full.</summary>
+    /// <param name="context">Tokens it can hold.</param>
+    /// <param name="precision">How keys and values are stored.</param>
+    /// <param name="prefillChunk">Tokens processed at once.</param>
+    /// <exception cref="InsufficientMemoryException">The machine has not that much memory free.</exception>
+    public Session CreateFullSession(
+        int context, ExactPrecision precision = ExactPrecision.BFloat16, int prefillChunk = PlanTarget.DefaultPrefillChunk) =>
+        CreateSession(Plan.Uniform(Fingerprint, context, new FullPolicy(precision), prefillChunk));
+
+    /// <summary>Closes the files.</summary>
+    public void Dispose() => _files.Dispose();
+
+    private static ModelShape ShapeOf(ModelConfig config) => new()
+    {
+        Architecture = config.Architecture,
+        Layers = config.LayerCount,
+        HiddenSize = config.HiddenSize,
+        IntermediateSize = config.IntermediateSize,
+        Heads = config.HeadCount,
+        KvHeads = config.KvHeadCount,
+        HeadDim = config.HeadDim,
+        VocabularySize = config.VocabularySize,
+        ContextLength = config.ContextLength,
+        SlidingWindows = config.SlidingWindow.Any(window => window is not null) ? config.SlidingWindow : null,
+    };
+}
