@@ -1,0 +1,17 @@
+namespace TailorKV.Planner.Solver;
+
+/// <summary>What a solver found out about a program.</summary>
+public enum SolverStatus
+{
+    /// <summary>The solution is proven to be the best.</summary>
+    Optimal,
+
+    /// <summary>The time limit came first: the solution is feasible, and its gap says how far it may be from the best.</summary>
+    Feasible,
+
+    /// <summary>No solution exists.</summary>
+    Infeasible,
+
+    /// <summary>The time limit came before any solution.</summary>
+    TimeLimit,
+}
