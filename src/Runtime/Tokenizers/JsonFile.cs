@@ -1,30 +1,31 @@
+using System.Text;
 using System.Text.Json;
 using TailorKV.Planner;
 
 namespace TailorKV.Runtime.Tokenizers;
 
-/// <summary>Opens JSON files and reports what is wrong with them by name.</summary>
+/// <summary>Opens text files and reports what is wrong with them by name.</summary>
 internal static class JsonFile
 {
     /// <summary>Parses a whole file.</summary>
     /// <exception cref="InvalidFileException">The file cannot be read or is not JSON.</exception>
     public static JsonDocument Open(string path, out long length)
     {
+        byte[] bytes = ReadBytes(path);
+        length = bytes.LongLength;
         try
         {
-            byte[] bytes = File.ReadAllBytes(path);
-            length = bytes.LongLength;
             return JsonDocument.Parse(bytes);
         }
         catch (JsonException error)
         {
             throw new InvalidFileException(path, $"Not JSON: {error.Message.TrimEnd('.')}", "Use the model's original file", error);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new InvalidFileException(path, $"Cannot be read: {error.Message.TrimEnd('.')}", "Check the path and its permissions", error);
-        }
     }
+
+    /// <summary>Reads a whole UTF-8 text.</summary>
+    /// <exception cref="InvalidFileException">The file cannot be read.</exception>
+    public static string ReadText(string path) => Encoding.UTF8.GetString(ReadBytes(path));
 
     /// <summary>Runs a reading of the document; a value of an unexpected kind becomes an error that names the file.</summary>
     /// <exception cref="InvalidFileException">A value is of another kind than is read.</exception>
@@ -45,5 +46,17 @@ internal static class JsonFile
     {
         string text = element.GetRawText();
         return text.Length <= 60 ? text : text[..60] + "...";
+    }
+
+    private static byte[] ReadBytes(string path)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidFileException(path, $"Cannot be read: {error.Message.TrimEnd('.')}", "Check the path and its permissions", error);
+        }
     }
 }
