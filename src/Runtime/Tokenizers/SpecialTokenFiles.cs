@@ -1,0 +1,53 @@
+using System.Text.Json;
+using TailorKV.Planner;
+
+namespace TailorKV.Runtime.Tokenizers;
+
+/// <summary>Finds the begin and end tokens in the configuration files of a model's folder, where there are any.</summary>
+internal sealed class SpecialTokenFiles(string folder, IReadOnlyDictionary<string, int> ids, int vocabularySize)
+{
+    /// <summary>The tokenizer's own configuration decides on the begin token; all files add to the end tokens.</summary>
+    /// <param name="template">The token that the tokenizer's template puts before a text, or null.</param>
+    public SpecialTokens Read(int? template)
+    {
+        int? begin = template;
+        var end = new List<int>();
+        foreach (string name in (string[])["tokenizer_config.json", "generation_config.json", "config.json"])
+        {
+            string path = Path.Combine(folder, name);
+            if (!File.Exists(path))
+                continue;
+            using JsonDocument document = JsonFile.Open(path, out _);
+            JsonElement root = document.RootElement;
+            JsonFile.Guard(path, () =>
+            {
+                bool isText = name == "tokenizer_config.json";
+                begin ??= (isText ? ByText(root, "bos_token") : ById(root, "bos_token_id", path)).Select(id => (int?)id).FirstOrDefault();
+                end.AddRange(isText ? ByText(root, "eos_token") : ById(root, "eos_token_id", path));
+                return true;
+            });
+        }
+        return new SpecialTokens(begin, [.. end.Distinct()], AddsBegin: template is not null);
+    }
+
+    private IEnumerable<int> ByText(JsonElement root, string name)
+    {
+        if (!root.TryGetProperty(name, out JsonElement value) || value.ValueKind == JsonValueKind.Null)
+            return [];
+        string? text = value.ValueKind == JsonValueKind.Object ? value.GetProperty("content").GetString() : value.GetString();
+        return text is not null && ids.TryGetValue(text, out int id) ? [id] : [];
+    }
+
+    private int[] ById(JsonElement root, string name, string path)
+    {
+        if (!root.TryGetProperty(name, out JsonElement value) || value.ValueKind == JsonValueKind.Null)
+            return [];
+        int[] found = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(item => item.GetInt32())] : [value.GetInt32()];
+        foreach (int id in found)
+        {
+            if ((uint)id >= (uint)vocabularySize)
+                throw new InvalidFileException(path, $"{name} {id} is outside the vocabulary of {vocabularySize} tokens", "Use the configuration that belongs to the tokenizer");
+        }
+        return found;
+    }
+}
