@@ -144,7 +144,7 @@ internal static class HuggingFaceConfig
             JsonValueKind.True => true,
             JsonValueKind.False => false,
             JsonValueKind.String => JsonFile.Text(file, value),
-            JsonValueKind.Number => value.TryGetInt64(out long integer) ? integer : value.GetDouble(),
+            JsonValueKind.Number => value.TryGetInt64(out long integer) ? (object)integer : value.GetDouble(),
             _ => value,
         };
     });
