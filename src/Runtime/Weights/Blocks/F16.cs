@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
@@ -18,6 +19,7 @@ internal static unsafe class F16
     /// One half-precision number. Cheaper than the framework's conversion, which matters once a block: moving the bits to their place and
     /// scaling by 2^112 corrects the exponent's bias exactly, for subnormal numbers too; only infinities and NaN need their exponent set.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float ToSingle(byte* source)
     {
         uint bits = *(ushort*)source;

@@ -1,0 +1,116 @@
+using System.Text.Json.Nodes;
+using TailorKV.Planner;
+using TailorKV.Runtime.Models;
+using TailorKV.Runtime.Tests.Formats;
+
+namespace TailorKV.Runtime.Tests.Models;
+
+public sealed class ModelConfigTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Rope_settings_have_an_older_and_a_newer_form()
+    {
+        const string llama3 = "\"factor\": 8, \"low_freq_factor\": 1, \"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 64";
+        RopeScaling.Llama3 expected = new(8, 1, 4, 64);
+        Assert.Equal((expected, 5e5), Rope($$"""{"rope_theta": 5e5, "rope_scaling": {"rope_type": "llama3", {{llama3}}} }"""));
+        Assert.Equal((expected, 5e5), Rope($$"""{"rope_parameters": {"rope_theta": 500000, "rope_type": "llama3", {{llama3}}} }"""));
+        Assert.Equal((new RopeScaling.Linear(2.5), 1e4), Rope("""{"rope_theta": null, "rope_scaling": {"type": "linear", "factor": 2.5} }"""));
+        Assert.Equal((null, 7.0), Rope("""{"rope_parameters": {"rope_theta": 7, "rope_type": "default"} }"""));
+        Assert.Equal((null, 10000.0), Rope("""{"rope_scaling": null}"""));
+
+        (RopeScaling?, double) Rope(string changes)
+        {
+            ModelConfig config = Read("llama", changes);
+            return (config.RopeScaling, config.RopeTheta);
+        }
+    }
+
+    [Fact]
+    public void Heads_and_biases_have_defaults()
+    {
+        ModelConfig config = Read("llama", """{"head_dim": null, "num_key_value_heads": null}""");
+        Assert.Equal((8, 4, false), (config.HeadDim, config.KvHeadCount, config.HasAttentionOutputBias));
+        config = Read("llama", """{"attention_bias": true}""");
+        Assert.True(config.HasQueryKeyValueBias && config.HasAttentionOutputBias);
+        Assert.False(Read("mistral", """{"attention_bias": true}""").HasQueryKeyValueBias);
+        Assert.True(Read("qwen2", "{}").HasQueryKeyValueBias);
+    }
+
+    [Theory]
+    [InlineData("mistral", """{"sliding_window": 48}""", new[] { 48, 48 })]
+    [InlineData("mistral", """{"sliding_window": null}""", new[] { 0, 0 })]
+    [InlineData("llama", """{"sliding_window": 48}""", new[] { 0, 0 })]
+    [InlineData("qwen2", """{"sliding_window": 48, "use_sliding_window": false}""", new[] { 0, 0 })]
+    [InlineData("qwen2", """{"sliding_window": 48, "use_sliding_window": true, "max_window_layers": 1}""", new[] { 0, 48 })]
+    [InlineData("qwen3", """{"sliding_window": 48, "use_sliding_window": true, "max_window_layers": 0}""", new[] { 48, 48 })]
+    [InlineData("qwen3", """{"sliding_window": 48, "use_sliding_window": true, "layer_types": ["sliding_attention", "full_attention"]}""", new[] { 48, 0 })]
+    public void Windows_follow_the_architecture(string architecture, string changes, int[] expected) =>
+        Assert.Equal(expected.Select(window => window == 0 ? (int?)null : window), Read(architecture, changes).SlidingWindow);
+
+    [Theory]
+    [InlineData("""{"model_type": "mixtral"}""", "llama, mistral, qwen2, qwen3")]
+    [InlineData("""{"model_type": "qwen3_moe"}""", "qwen3_moe")]
+    [InlineData("""{"hidden_act": "gelu"}""", "gelu")]
+    [InlineData("""{"mlp_bias": true}""", "mlp_bias")]
+    [InlineData("""{"num_local_experts": 8}""", "num_local_experts")]
+    [InlineData("""{"quantization_config": {"bits": 4}}""", "quantization_config")]
+    [InlineData("""{"partial_rotary_factor": 0.5}""", "partial_rotary_factor")]
+    [InlineData("""{"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.25}}""", "partial_rotary_factor")]
+    [InlineData("""{"rope_scaling": {"type": "yarn", "factor": 4}}""", "yarn")]
+    public void Unsupported_settings_are_named(string changes, string named) =>
+        Assert.Contains(named, Assert.Throws<UnsupportedModelException>(() => Read("llama", changes)).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("""{"hidden_size": 0}""", "hidden_size is 0")]
+    [InlineData("""{"hidden_size": "many"}""", "hidden_size is many")]
+    [InlineData("""{"hidden_size": 32.5}""", "hidden_size is 32.5")]
+    [InlineData("""{"num_hidden_layers": 99999999}""", "num_hidden_layers is 99999999")]
+    [InlineData("""{"num_hidden_layers": null}""", "num_hidden_layers is missing")]
+    [InlineData("""{"num_key_value_heads": 3}""", "3 key and value heads")]
+    [InlineData("""{"head_dim": 7}""", "7 is odd")]
+    [InlineData("""{"head_dim": 4194304}""", "4 heads of 4194304")]
+    [InlineData("""{"head_dim": null, "num_attention_heads": 5}""", "num_attention_heads is 5")]
+    [InlineData("""{"rms_norm_eps": 1e999}""", "rms_norm_eps")]
+    [InlineData("""{"rope_theta": -1}""", "rope_theta is -1")]
+    [InlineData("""{"rope_parameters": 3}""", "rope_parameters is 3")]
+    [InlineData("""{"tie_word_embeddings": "yes"}""", "tie_word_embeddings is yes")]
+    [InlineData("""{"rope_scaling": {"type": "linear"}}""", "factor is missing")]
+    public void Values_out_of_range_are_named(string changes, string named) =>
+        Assert.Contains(named, Assert.Throws<InvalidFileException>(() => Read("llama", changes)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Gguf_settings_are_read_or_refused()
+    {
+        Assert.Equal(new RopeScaling.Linear(4), Gguf(("llama.rope.scaling.type", "linear"), ("llama.rope.scaling.factor", 4f)).RopeScaling);
+        Assert.Equal(1e6, Gguf(("llama.rope.freq_base", 1e6f)).RopeTheta);
+        Assert.Equal([16, 16], Gguf(("llama.attention.sliding_window", 16u)).SlidingWindow);
+        Assert.Equal(2, Gguf(("llama.attention.head_count_kv", new[] { 2, 2 })).KvHeadCount);
+        Assert.Contains("yarn", Assert.Throws<UnsupportedModelException>(() => Gguf(("llama.rope.scaling.type", "yarn"))).Message, StringComparison.Ordinal);
+        Assert.Contains("expert_count", Assert.Throws<UnsupportedModelException>(() => Gguf(("llama.expert_count", 8u))).Message, StringComparison.Ordinal);
+        Assert.Contains("dimension_count", Assert.Throws<UnsupportedModelException>(() => Gguf(("llama.rope.dimension_count", 4u))).Message, StringComparison.Ordinal);
+        Assert.Contains("gemma3", Assert.Throws<UnsupportedModelException>(() => Gguf(("general.architecture", "gemma3"))).Message, StringComparison.Ordinal);
+        Assert.Contains("block_count", Assert.Throws<InvalidFileException>(() => Gguf(("llama.block_count", -1))).Message, StringComparison.Ordinal);
+    }
+
+    private ModelConfig Gguf(params (string Key, object Value)[] changes)
+    {
+        GgufWriter writer = new TinyModel().Gguf();
+        foreach ((string key, object value) in changes)
+            writer.Metadata[key] = value;
+        using ModelFiles files = ModelFiles.Open(_folder.Write("model.gguf", writer.ToBytes()));
+        return files.Config;
+    }
+
+    private ModelConfig Read(string architecture, string changes)
+    {
+        JsonObject config = new TinyModel(architecture).Config;
+        foreach ((string name, JsonNode? value) in JsonNode.Parse(changes)!.AsObject())
+            config[name] = value?.DeepClone();
+        File.WriteAllText(_folder.File("config.json"), config.ToJsonString());
+        return HuggingFaceConfig.Read(_folder.File("config.json"));
+    }
+}

@@ -1,0 +1,123 @@
+using FsCheck;
+using FsCheck.Fluent;
+using TailorKV.Planner;
+using TailorKV.Runtime.Formats;
+using TailorKV.Runtime.Weights;
+
+namespace TailorKV.Runtime.Tests.Weights;
+
+public sealed class WeightMatrixTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Products_of_any_type_and_shape_agree_with_double_precision() =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(200), Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), seed =>
+        {
+            Random random = new(seed);
+            WeightType type = Enum.GetValues<WeightType>()[random.Next(11)];
+            int block = WeightFormat.Of(type).BlockElements;
+            int columns = block * random.Next(1, random.Next(4) == 0 ? 2600 / block : Math.Max(2, 300 / block));
+            int rows = random.Next(1, 40), count = random.Next(1, 11);
+            using MappedFile file = RandomMatrix(random, type, rows, columns, out WeightMatrix matrix);
+            float[] input = MatrixKernelTests.RandomNumbers(random, count * columns);
+            float[] output = new float[count * rows];
+            matrix.Multiply(input, count, output);
+            float[] row = new float[columns];
+            for (int i = 0; i < rows; i++)
+            {
+                matrix.DecodeRow(i, row);
+                for (int k = 0; k < count; k++)
+                {
+                    ReadOnlySpan<float> numbers = input.AsSpan(k * columns, columns);
+                    (double sum, double magnitude) = (0, 0);
+                    for (int j = 0; j < columns; j++)
+                    {
+                        sum += (double)row[j] * numbers[j];
+                        magnitude += Math.Abs((double)row[j] * numbers[j]);
+                    }
+                    Assert.InRange(output[k * rows + i], sum - 1e-6 * magnitude, sum + 1e-6 * magnitude);
+                }
+            }
+        }));
+
+    [Theory]
+    [InlineData(WeightType.F32)]
+    [InlineData(WeightType.Q4_1)]
+    public void Results_depend_neither_on_threads_nor_on_how_many_rows_come_together(WeightType type)
+    {
+        Random random = new(5);
+        const int rows = 1000, columns = 1536, count = 7;
+        using MappedFile file = RandomMatrix(random, type, rows, columns, out WeightMatrix matrix);
+        float[] input = MatrixKernelTests.RandomNumbers(random, count * columns);
+        float[] expected = new float[count * rows];
+        matrix.Multiply(input, count, expected, threads: 1);
+        foreach (int threads in (int[])[2, 3, -1])
+        {
+            float[] output = new float[count * rows];
+            matrix.Multiply(input, count, output, threads);
+            Assert.Equal(expected, output);
+        }
+        for (int i = 0; i < count; i++)
+        {
+            float[] output = new float[rows];
+            matrix.Multiply(input.AsSpan(i * columns, columns), 1, output);
+            Assert.Equal(expected[(i * rows)..((i + 1) * rows)], output);
+        }
+    }
+
+    [Fact]
+    public void Wrong_shapes_are_refused()
+    {
+        using MappedFile file = RandomMatrix(new Random(1), WeightType.F32, 4, 8, out WeightMatrix matrix);
+        Assert.Throws<ArgumentException>(() => matrix.Multiply(new float[15], 2, new float[8]));
+        Assert.Throws<ArgumentException>(() => matrix.Multiply(new float[16], 2, new float[7]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => matrix.DecodeRow(4, new float[8]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => matrix.DecodeRow(0, new float[7]));
+        Assert.Throws<InvalidFileException>(() => new WeightMatrix(new StoredTensor(file, "vector", WeightType.F32, [32], 0)));
+        Assert.Throws<InvalidFileException>(() => new WeightMatrix(new StoredTensor(file, "empty", WeightType.F32, [0, 8], 0)));
+        Assert.Throws<InvalidFileException>(() => new StoredTensor(file, "long", WeightType.F32, [4, 8], 1));
+    }
+
+    [Fact]
+    public void A_closed_matrix_is_not_read()
+    {
+        MappedFile file = RandomMatrix(new Random(1), WeightType.F32, 4, 8, out WeightMatrix matrix);
+        file.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => matrix.Multiply(new float[8], 1, new float[4]));
+    }
+
+    private MappedFile RandomMatrix(Random random, WeightType type, int rows, int columns, out WeightMatrix matrix)
+    {
+        WeightFormat format = WeightFormat.Of(type);
+        byte[] data = new byte[format.ByteLength((long)rows * columns)];
+        random.NextBytes(data);
+        // Any codes will do, but scales and plain numbers shall be finite and of like size.
+        byte[] one = type switch
+        {
+            WeightType.F32 => [0x80, 0x3E],
+            WeightType.BF16 => [0x80, 0x3E],
+            _ => [0x00, 0x34],
+        };
+        int[] places = type switch
+        {
+            WeightType.F32 => [2],
+            WeightType.Q4_1 or WeightType.Q5_1 or WeightType.Q4_K or WeightType.Q5_K => [0, 2],
+            WeightType.Q6_K => [208],
+            _ => [0],
+        };
+        for (int start = 0; start < data.Length; start += format.BlockBytes)
+        {
+            foreach (int place in places)
+            {
+                data[start + place] = (byte)(one[0] | random.Next(128));
+                data[start + place + 1] = (byte)(one[1] | random.Next(2) << 7);
+            }
+        }
+        MappedFile file = MappedFile.Open(_folder.Write("matrix", data));
+        matrix = new WeightMatrix(new StoredTensor(file, "matrix", type, [rows, columns], 0));
+        return file;
+    }
+}
