@@ -1,3 +1,4 @@
+using TailorKV.Tests;
 using TailorKV.Planner;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Weights;
@@ -66,7 +67,7 @@ public sealed class GgufFileTests : IDisposable
     [InlineData("q3_k_m", "Q3_K")]
     public void Refuses_the_fixtures_of_other_types(string file, string type)
     {
-        string path = SharedData.Find($"fixtures/gguf/llama-{file}.gguf");
+        string path = SharedData.Require($"fixtures/gguf/llama-{file}.gguf");
         UnsupportedModelException error = Assert.Throws<UnsupportedModelException>(() => GgufFile.Open(path));
         Assert.Contains(type, error.Message, StringComparison.Ordinal);
     }

@@ -1,3 +1,4 @@
+using TailorKV.Tests;
 using System.Text.Json.Nodes;
 using TailorKV.Planner;
 using TailorKV.Runtime.Models;
@@ -157,14 +158,14 @@ public sealed class ModelFilesTests : IDisposable
     [InlineData("models/SmolLM2-135M-Instruct/model.gguf")]
     public void Shared_models_open(string path)
     {
-        using ModelFiles files = ModelFiles.Open(SharedData.Find(path));
+        using ModelFiles files = ModelFiles.Open(SharedData.Require(path));
         Assert.Null(files.Weights.FindNonFinite());
     }
 
     [SkippableFact]
     public void Smollm2_has_its_published_shape()
     {
-        using ModelFiles files = ModelFiles.Open(SharedData.Find("models/SmolLM2-135M-Instruct/model.gguf"));
+        using ModelFiles files = ModelFiles.Open(SharedData.Require("models/SmolLM2-135M-Instruct/model.gguf"));
         ModelConfig config = files.Config;
         Assert.Equal(
             (30, 9, 3, 64, 576, 1536, 49152, 100000, 8192, true),

@@ -1,3 +1,4 @@
+using TailorKV.Tests;
 using System.Text.Json;
 using TailorKV.Planner;
 using TailorKV.Runtime.Tokenizers;

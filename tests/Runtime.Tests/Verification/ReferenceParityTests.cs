@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using System.Text.Json;
 using TailorKV.Planner.Models;
+using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Verification;
@@ -45,7 +46,7 @@ public class ReferenceParityTests
         using JsonDocument reference = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "reference.json")));
         int promptTokens = reference.RootElement.GetProperty("prompt_tokens").GetInt32();
         int[] expected = [.. reference.RootElement.GetProperty("greedy_tokens").EnumerateArray().Select(token => token.GetInt32())];
-        using var tensors = Formats.SafetensorsFile.Open(Path.Combine(folder, "reference.safetensors"));
+        using var tensors = SafetensorsFile.Open(Path.Combine(folder, "reference.safetensors"));
         int[] prompt = [.. tensors.ReadIntegers("input_ids").Take(promptTokens).Select(token => (int)token)];
         using var model = CausalLanguageModel.Load(folder, RopePrecision(name));
         using Session session = model.CreateFullSession(promptTokens + expected.Length, ExactPrecision.Float32, prefillChunk: 16);

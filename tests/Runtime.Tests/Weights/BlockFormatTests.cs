@@ -1,3 +1,4 @@
+using TailorKV.Tests;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Weights;
 using TailorKV.Runtime.Weights.Blocks;
@@ -65,8 +66,8 @@ public sealed class BlockFormatTests
     [InlineData("q4_0", 0.15)]
     public void Quantized_fixtures_are_near_their_original(string type, double tolerance)
     {
-        using GgufFile original = GgufFile.Open(SharedData.Find("fixtures/gguf/llama-f32.gguf"));
-        using GgufFile quantized = GgufFile.Open(SharedData.Find($"fixtures/gguf/llama-{type}.gguf"));
+        using GgufFile original = GgufFile.Open(SharedData.Require("fixtures/gguf/llama-f32.gguf"));
+        using GgufFile quantized = GgufFile.Open(SharedData.Require($"fixtures/gguf/llama-{type}.gguf"));
         Assert.Equal(original.Tensors.Keys.Order(), quantized.Tensors.Keys.Order());
         foreach ((string name, StoredTensor tensor) in original.Tensors)
         {
