@@ -80,5 +80,6 @@ internal sealed class AddedTokenMatcher
         (start > 0 && IsWord(text, char.IsLowSurrogate(text[start - 1]) ? start - 2 : start - 1)) || (end < text.Length && IsWord(text, end));
 
     private static bool IsWord(string text, int index) =>
-        CharUnicodeInfo.GetUnicodeCategory(text, index) is <= UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.ConnectorPunctuation;
+        text[index] is '\u200C' or '\u200D'
+        || CharUnicodeInfo.GetUnicodeCategory(text, index) is <= UnicodeCategory.LetterNumber or UnicodeCategory.ConnectorPunctuation;
 }

@@ -69,10 +69,11 @@ internal static class CanonicalComposition
         int starter = -1;
         int count = 0;
         int previousClass = 0;
-        foreach (int point in points)
+        for (int i = 0; i < points.Count; i++)
         {
+            int point = points[i];
             int combiningClass = table.Class(point);
-            bool blocked = count - 1 > starter && (previousClass >= combiningClass);
+            bool blocked = count - 1 > starter && previousClass >= combiningClass;
             if (starter >= 0 && !blocked && TryCompose(points[starter], point, table, out int composed))
             {
                 points[starter] = composed;
@@ -84,8 +85,8 @@ internal static class CanonicalComposition
             points[count++] = point;
         }
         var text = new StringBuilder(count);
-        foreach (int point in points.Take(count))
-            text.Append(new Rune(point).ToString());
+        for (int i = 0; i < count; i++)
+            text.Append(new Rune(points[i]).ToString());
         return text.ToString();
     }
 
