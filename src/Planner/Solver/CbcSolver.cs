@@ -247,11 +247,12 @@ public static class CbcSolver
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static unsafe void StopWhenCancelled(nint solver, nint cuts, nint state)
     {
-        if (!((CancellationToken)GCHandle.FromIntPtr(state).Target!).IsCancellationRequested)
+        if (!((CancellationToken)GCHandle.FromIntPtr(state).Target!).IsCancellationRequested || CbcModel.ColumnCount(solver) < 2)
             return;
-        int column = 0;
-        double coefficient = 1;
-        CbcModel.AddRowCut(cuts, 1, &column, &coefficient, (byte)'L', 0);
-        CbcModel.AddRowCut(cuts, 1, &column, &coefficient, (byte)'G', 1);
+        // A row that no values within the node's bounds meet. It has two terms, for a cut of one becomes a bound, and crossed bounds fail an assertion of CBC.
+        double* lower = CbcModel.ColumnLower(solver);
+        int* columns = stackalloc int[] { 0, 1 };
+        double* coefficients = stackalloc double[] { 1, 1 };
+        CbcModel.AddRowCut(cuts, 2, columns, coefficients, (byte)'L', lower[0] + lower[1] - 1);
     }
 }
