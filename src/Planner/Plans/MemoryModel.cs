@@ -25,7 +25,7 @@ public static class MemoryModel
         {
             Weights = weightBytes,
             Cache = sum.Device,
-            Staging = sum.Staging,
+            Staging = CacheBytes.Align(sum.Staging),
             Activations = Activations(shape, context, prefillChunk, PredictsQueries(layers)),
             Logits = Floats(shape.VocabularySize),
             HostCache = sum.Host,

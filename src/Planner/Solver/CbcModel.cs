@@ -69,18 +69,6 @@ internal sealed unsafe partial class CbcModel : SafeHandle
     [LibraryImport(Library, EntryPoint = "Cbc_setAllowableFractionGap")]
     public static partial void SetAllowableFractionGap(CbcModel model, double gap);
 
-    [LibraryImport(Library, EntryPoint = "Cbc_addCutCallback", StringMarshalling = StringMarshalling.Utf8)]
-    public static partial void AddCutCallback(CbcModel model, delegate* unmanaged[Cdecl]<nint, nint, nint, void> callback, string name, nint state);
-
-    [LibraryImport(Library, EntryPoint = "OsiCuts_addRowCut")]
-    public static partial void AddRowCut(nint cuts, int count, int* index, double* coefficient, byte sense, double rightHandSide);
-
-    [LibraryImport(Library, EntryPoint = "Osi_getNumCols")]
-    public static partial int ColumnCount(nint solver);
-
-    [LibraryImport(Library, EntryPoint = "Osi_getColLower")]
-    public static partial double* ColumnLower(nint solver);
-
     [LibraryImport(Library, EntryPoint = "Cbc_solve")]
     public static partial int Solve(CbcModel model);
 

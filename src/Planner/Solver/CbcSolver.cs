@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 
 namespace TailorKV.Planner.Solver;
 
@@ -42,8 +40,8 @@ public static class CbcSolver
     /// <param name="program">The program.</param>
     /// <param name="timeLimit">The wall-clock time after which to settle for the best solution found; null: none.</param>
     /// <param name="cancellationToken">
-    /// Stops the search. CBC's C interface has no stop, so from then on every node it visits is made infeasible by a cut and the search runs out of nodes:
-    /// at once in small programs, within seconds where thousands of nodes are open.
+    /// Returns at once. CBC's C interface has no stop, so the search itself runs on to its end or time limit on a thread of its own, and whoever solves
+    /// next waits for it.
     /// </param>
     /// <exception cref="SolverUnavailableException">CBC is not installed.</exception>
     /// <exception cref="TailorKVException">CBC gave up on numerical difficulties.</exception>
@@ -53,14 +51,20 @@ public static class CbcSolver
         ArgumentNullException.ThrowIfNull(program);
         _ = Version();
         Gate.Wait(cancellationToken);
-        try
-        {
-            return SolveExactly(program, timeLimit, cancellationToken);
-        }
-        finally
-        {
-            Gate.Release();
-        }
+        var search = Task.Factory.StartNew(
+            () =>
+            {
+                try
+                {
+                    return SolveExactly(program, timeLimit, cancellationToken);
+                }
+                finally
+                {
+                    Gate.Release();
+                }
+            },
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        return search.WaitAsync(cancellationToken).GetAwaiter().GetResult();
     }
 
     /// <summary>
@@ -108,7 +112,7 @@ public static class CbcSolver
             var remaining = timeLimit - clock.Elapsed;
             if (remaining <= TimeSpan.Zero)
                 return new Solution(SolverStatus.TimeLimit, double.NaN, double.NaN, []);
-            var solution = Search(program, constraints, remaining, cancellationToken);
+            var solution = Search(program, constraints, remaining);
             cancellationToken.ThrowIfCancellationRequested();
             if (!solution.HasValues)
                 return solution;
@@ -133,7 +137,7 @@ public static class CbcSolver
         return new Constraint("cover", terms, ConstraintSense.AtMost, terms.Count(t => t.Coefficient > 0) - 1);
     }
 
-    private static unsafe Solution Search(IntegerProgram program, List<Constraint> constraints, TimeSpan? timeLimit, CancellationToken cancellationToken)
+    private static Solution Search(IntegerProgram program, List<Constraint> constraints, TimeSpan? timeLimit)
     {
         var variables = program.Variables;
         double objectiveScale = Scale(variables.Select(v => v.Objective), ObjectiveExponent);
@@ -143,7 +147,7 @@ public static class CbcSolver
         Load(model, program, constraints, objectiveScale);
         CbcModel.SetAllowableGap(model, 0);
         CbcModel.SetAllowableFractionGap(model, 0);
-        // The integer preprocessing crashes on infeasible programs beside a cut callback, and the LP presolve prints whatever the log level.
+        // The LP presolve prints whatever the log level, and the integer preprocessing gains nothing on programs of one-of-each rows.
         CbcModel.SetParameter(model, "preprocess", "off");
         CbcModel.SetParameter(model, "presolve", "off");
         CbcModel.SetParameter(model, "increment", "1e-7");
@@ -155,19 +159,8 @@ public static class CbcSolver
             CbcModel.SetMaximumSeconds(model, limit.TotalSeconds);
         }
 
-        var state = GCHandle.Alloc(cancellationToken);
         var clock = Stopwatch.StartNew();
-        try
-        {
-            // Even without a token, so that the search is the same with and without one.
-            CbcModel.AddCutCallback(model, &StopWhenCancelled, "cancellation", GCHandle.ToIntPtr(state));
-            _ = CbcModel.Solve(model);
-        }
-        finally
-        {
-            state.Free();
-        }
-
+        _ = CbcModel.Solve(model);
         return Read(model, program, objectiveScale, outOfTime: clock.Elapsed >= timeLimit);
     }
 
@@ -242,17 +235,5 @@ public static class CbcSolver
     {
         double largest = coefficients.Select(Math.Abs).DefaultIfEmpty(0).Max();
         return largest == 0 ? 1 : Math.ScaleB(1, exponent - Math.ILogB(largest));
-    }
-
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static unsafe void StopWhenCancelled(nint solver, nint cuts, nint state)
-    {
-        if (!((CancellationToken)GCHandle.FromIntPtr(state).Target!).IsCancellationRequested || CbcModel.ColumnCount(solver) < 2)
-            return;
-        // A row that no values within the node's bounds meet. It has two terms, for a cut of one becomes a bound, and crossed bounds fail an assertion of CBC.
-        double* lower = CbcModel.ColumnLower(solver);
-        int* columns = stackalloc int[] { 0, 1 };
-        double* coefficients = stackalloc double[] { 1, 1 };
-        CbcModel.AddRowCut(cuts, 2, columns, coefficients, (byte)'L', lower[0] + lower[1] - 1);
     }
 }

@@ -1,3 +1,4 @@
+using TailorKV.Tests;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using TailorKV.Runtime.Tokenizers;
@@ -55,5 +56,5 @@ internal static class SmallTokenizer
 
     private static JsonObject Case(string name) => Cases.Single(item => item["name"]!.GetValue<string>() == name);
 
-    private static string FixturePath() => Path.Combine(SharedData.RepositoryRoot, "tests", "Runtime.Tests", "Tokenizers", "Fixtures", "byte-level.json");
+    private static string FixturePath() => Path.Combine(SharedData.Root, "tests", "Runtime.Tests", "Tokenizers", "Fixtures", "byte-level.json");
 }
