@@ -39,7 +39,10 @@ public sealed class ChatTemplate
         object value => throw new InvalidFileException(file, $"tokenizer.chat_template is a {value.GetType().Name}, not a string", "Convert the model to GGUF anew"),
     };
 
-    /// <summary>The template of a Hugging Face folder, or null: chat_template.jinja, else chat_template in tokenizer_config.json (the one named default, where it lists several).</summary>
+    /// <summary>
+    /// The template of a Hugging Face folder, or null: chat_template.jinja, else chat_template in tokenizer_config.json (the one named default, where it
+    /// lists several).
+    /// </summary>
     /// <exception cref="InvalidFileException">A file cannot be read, or as for <see cref="Parse"/>.</exception>
     /// <exception cref="UnsupportedModelException">As for <see cref="Parse"/>.</exception>
     public static ChatTemplate? FromFolder(string folder)

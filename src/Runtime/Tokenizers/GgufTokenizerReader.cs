@@ -48,12 +48,14 @@ internal sealed class GgufTokenizerReader
             "default" => [@"[\p{P}\$\+<=>\^~\|]+", PreTokenizer.Gpt2, @"\p{N}+", "[0-9][0-9][0-9]"],
             _ when isLlama3 => [PreTokenizer.Llama3],
             _ => throw new UnsupportedModelException(
-                file, $"The pre-tokenizer '{name}' ({Prefix}pre) is not supported", "Supported are default, gpt-2, llama-bpe, qwen2, smollm and their synonyms"),
+                file,
+                $"The pre-tokenizer '{name}' ({Prefix}pre) is not supported",
+                "Supported are default, gpt-2, llama-bpe, qwen2, smollm and their synonyms"),
         };
         var vocabulary = new Dictionary<string, int>(texts.Length);
         for (int id = 0; id < texts.Length; id++)
         {
-            if (!vocabulary.TryAdd(texts[id], id))
+            if (texts[id].Length > 0 && !vocabulary.TryAdd(texts[id], id))
                 throw Invalid("tokens", $"has '{texts[id]}' as {vocabulary[texts[id]]} and as {id}");
         }
         (string, string)[] pairs = [.. merges.Select((merge, rank) => SplitMerge(merge) ?? throw Invalid("merges", $"has '{merge}' at {rank}, which is not a pair"))];
@@ -89,7 +91,8 @@ internal sealed class GgufTokenizerReader
             string text = texts[id];
             if (types[id] == Byte)
             {
-                if (text.Length != 6 || !text.StartsWith("<0x", StringComparison.Ordinal) || !byte.TryParse(text.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, null, out byte value))
+                bool isWellFormed = text.Length == 6 && text.StartsWith("<0x", StringComparison.Ordinal);
+                if (!byte.TryParse(isWellFormed ? text.AsSpan(3, 2) : [], NumberStyles.AllowHexSpecifier, null, out byte value))
                     throw Invalid("tokens", $"has '{text}' as byte token {id}");
                 byteIds[value] = id;
                 pieces[id] = [value];

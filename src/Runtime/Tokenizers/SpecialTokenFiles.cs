@@ -46,7 +46,10 @@ internal sealed class SpecialTokenFiles(string folder, IReadOnlyDictionary<strin
         foreach (int id in found)
         {
             if ((uint)id >= (uint)vocabularySize)
-                throw new InvalidFileException(path, $"{name} {id} is outside the vocabulary of {vocabularySize} tokens", "Use the configuration that belongs to the tokenizer");
+            {
+                throw new InvalidFileException(
+                    path, $"{name} {id} is outside the vocabulary of {vocabularySize} tokens", "Use the configuration that belongs to the tokenizer");
+            }
         }
         return found;
     }

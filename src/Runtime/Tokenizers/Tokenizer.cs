@@ -55,7 +55,9 @@ public abstract class Tokenizer
         return ids;
     }
 
-    /// <summary>The ids of a whole prompt: <see cref="Encode(string, bool)"/> after the begin token, where the model expects one and the text does not write it out.</summary>
+    /// <summary>
+    /// The ids of a whole prompt: <see cref="Encode(string, bool)"/> after the begin token, where the model expects one and the text does not write it out.
+    /// </summary>
     /// <exception cref="Planner.InvalidFileException">As <see cref="Encode(string, bool)"/>.</exception>
     public IReadOnlyList<int> EncodePrompt(string text, bool parseSpecial = true)
     {

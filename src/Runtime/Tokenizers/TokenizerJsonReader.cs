@@ -9,7 +9,8 @@ internal sealed class TokenizerJsonReader(string path)
 {
     private const string Remedy = "Use the model's original tokenizer file";
     private const string Supported =
-        "Supported are byte-level BPE; normalizers NFC and Sequence; pre-tokenizers Split, Digits, ByteLevel and Sequence; post-processors ByteLevel, TemplateProcessing and Sequence";
+        "Supported are byte-level BPE; normalizers NFC and Sequence; pre-tokenizers Split, Digits, ByteLevel and Sequence; "
+        + "post-processors ByteLevel, TemplateProcessing and Sequence";
 
     private int idLimit;
 

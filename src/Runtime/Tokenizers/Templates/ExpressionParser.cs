@@ -172,7 +172,7 @@ internal sealed class ExpressionParser(TemplateTokens tokens)
         {
             if (tokens.TryTake("."))
             {
-                string name = tokens.Current.Kind == TemplateTokenKind.Integer ? throw tokens.Unsupported("a number as an attribute") : tokens.Expect(TemplateTokenKind.Name).Text;
+                string name = tokens.Expect(TemplateTokenKind.Name).Text;
                 value = tokens.TryTake("(") ? new Expression.Method(value, name, ParseArguments()) : new Expression.Member(value, new Expression.Literal(name));
             }
             else if (tokens.TryTake("["))

@@ -1,6 +1,6 @@
 namespace TailorKV.Runtime.Tokenizers.Templates;
 
-/// <summary>The filters, tests and string methods of templates.</summary>
+/// <summary>The filters, tests, methods and comparisons of templates.</summary>
 internal sealed class TemplateLibrary(TemplateErrors errors)
 {
     public object? Filter(string name, object? value, IReadOnlyList<object?> arguments)
@@ -58,7 +58,10 @@ internal sealed class TemplateLibrary(TemplateErrors errors)
         if (target is Dictionary<string, object?> mapping && name == "get" && arguments.Count is 1 or 2)
             return mapping.GetValueOrDefault(String(name, arguments[0]), arguments.Count == 2 ? arguments[1] : null);
         if (target is not string text)
-            throw target is Undefined or null ? errors.Failed($"calls {name}() of {TemplateValue.Kind(target)}") : errors.Unsupported($"the method '{name}' of {TemplateValue.Kind(target)}");
+        {
+            string kind = TemplateValue.Kind(target);
+            throw target is Undefined or null ? errors.Failed($"calls {name}() of {kind}") : errors.Unsupported($"the method '{name}' of {kind}");
+        }
         errors.Charge(text.Length);
         char[]? letters = name is "strip" or "lstrip" or "rstrip" && arguments.Count == 1 && arguments[0] is not null ? String(name, arguments[0]).ToCharArray() : null;
         switch (name, arguments.Count)
@@ -88,6 +91,33 @@ internal sealed class TemplateLibrary(TemplateErrors errors)
                 throw errors.Unsupported($"the method '{name}' with {arguments.Count} arguments");
         }
     }
+
+    public bool Compare(string name, object? left, object? right)
+    {
+        int order = left is string text && right is string other
+            ? string.CompareOrdinal(text, other)
+            : Number(left, name).CompareTo(Number(right, name));
+        return name switch { "<" => order < 0, ">" => order > 0, "<=" => order <= 0, _ => order >= 0 };
+    }
+
+    public bool Contains(object? container, object? value)
+    {
+        switch (container)
+        {
+            case string text when value is string part:
+                errors.Charge(text.Length);
+                return text.Contains(part, StringComparison.Ordinal);
+            case Dictionary<string, object?> mapping:
+                return value is string name && mapping.ContainsKey(name);
+            case List<object?> or Undefined:
+                return TemplateValue.Items(container, errors).Exists(item => TemplateValue.AreEqual(item, value));
+            default:
+                throw errors.Failed($"looks for {TemplateValue.Kind(value)} in {TemplateValue.Kind(container)}");
+        }
+    }
+
+    public long Number(object? value, string use) =>
+        TemplateValue.Number(value) ?? throw errors.Failed($"uses {TemplateValue.Kind(value)} with {use} where a number belongs");
 
     private string Replace(string text, string old, string replacement)
     {

@@ -139,7 +139,7 @@ internal sealed class TemplateRenderer
             case Expression.Unary { Operator: "not" } not:
                 return !IsTrue(not.Value);
             case Expression.Unary unary:
-                long number = Number(Evaluate(unary.Value), unary.Operator);
+                long number = library.Number(Evaluate(unary.Value), unary.Operator);
                 return unary.Operator == "-" ? unchecked(-number) : number;
             case Expression.Binary binary:
                 return Binary(binary);
@@ -225,7 +225,7 @@ internal sealed class TemplateRenderer
 
         long Clamp(long index) => Math.Clamp(index < 0 && index > long.MinValue ? index + items.Count : index, lowest, highest);
 
-        long? Bound(Expression? bound) => bound is null ? null : Evaluate(bound) is { } found ? Number(found, "a slice") : null;
+        long? Bound(Expression? bound) => bound is null ? null : Evaluate(bound) is { } found ? library.Number(found, "a slice") : null;
     }
 
     private object? Binary(Expression.Binary binary)
@@ -246,9 +246,9 @@ internal sealed class TemplateRenderer
             case "!=":
                 return !TemplateValue.AreEqual(left, right);
             case "in":
-                return Contains(right, left);
+                return library.Contains(right, left);
             case "not in":
-                return !Contains(right, left);
+                return !library.Contains(right, left);
             case "~":
                 return Concatenate(TemplateValue.Text(left, errors), TemplateValue.Text(right, errors));
             case "+" when left is string text && right is string other:
@@ -257,10 +257,10 @@ internal sealed class TemplateRenderer
                 errors.ChargeText((long)items.Count + more.Count);
                 return new List<object?>([.. items, .. more]);
             case "<" or ">" or "<=" or ">=":
-                return Compare(binary.Operator, left, right);
+                return library.Compare(binary.Operator, left, right);
         }
-        long a = Number(left, binary.Operator);
-        long b = Number(right, binary.Operator);
+        long a = library.Number(left, binary.Operator);
+        long b = library.Number(right, binary.Operator);
         return binary.Operator switch
         {
             "+" => unchecked(a + b),
@@ -276,31 +276,4 @@ internal sealed class TemplateRenderer
         errors.ChargeText((long)left.Length + right.Length);
         return left + right;
     }
-
-    private bool Compare(string name, object? left, object? right)
-    {
-        int order = left is string text && right is string other
-            ? string.CompareOrdinal(text, other)
-            : Number(left, name).CompareTo(Number(right, name));
-        return name switch { "<" => order < 0, ">" => order > 0, "<=" => order <= 0, _ => order >= 0 };
-    }
-
-    private bool Contains(object? container, object? value)
-    {
-        switch (container)
-        {
-            case string text when value is string part:
-                errors.Charge(text.Length);
-                return text.Contains(part, StringComparison.Ordinal);
-            case Dictionary<string, object?> mapping:
-                return value is string name && mapping.ContainsKey(name);
-            case List<object?> or Undefined:
-                return TemplateValue.Items(container, errors).Exists(item => TemplateValue.AreEqual(item, value));
-            default:
-                throw errors.Failed($"looks for {TemplateValue.Kind(value)} in {TemplateValue.Kind(container)}");
-        }
-    }
-
-    private long Number(object? value, string use) =>
-        TemplateValue.Number(value) ?? throw errors.Failed($"uses {TemplateValue.Kind(value)} with {use} where a number belongs");
 }
