@@ -3,6 +3,7 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Sessions;
+using TailorKV.Runtime.Tokenizers;
 
 namespace TailorKV.Runtime.Models;
 
@@ -11,6 +12,8 @@ public sealed class CausalLanguageModel : IDisposable
 {
     private readonly ModelFiles _files;
     private readonly Lazy<ModelFingerprint> _fingerprint;
+    private readonly Lazy<Tokenizer> _tokenizer;
+    private readonly Lazy<ChatTemplate?> _chatTemplate;
 
     private CausalLanguageModel(ModelFiles files, ModelShape shape, RopeFrequencyPrecision ropePrecision)
     {
@@ -24,6 +27,9 @@ public sealed class CausalLanguageModel : IDisposable
             WeightBytes = files.Weights.StoredBytes,
             WeightsHash = "xxh128:" + files.Hash(),
         });
+        _tokenizer = new Lazy<Tokenizer>(() => LoadTokenizer(files));
+        _chatTemplate = new Lazy<ChatTemplate?>(
+            () => files.GgufMetadata is { } metadata ? ChatTemplate.FromGguf(metadata, files.Path) : ChatTemplate.FromFolder(files.Path));
     }
 
     /// <summary>The folder or file the model was loaded from.</summary>
@@ -40,6 +46,16 @@ public sealed class CausalLanguageModel : IDisposable
 
     /// <summary>What a profile or plan must have been made for. Reads all weights at the first call.</summary>
     public ModelFingerprint Fingerprint => _fingerprint.Value;
+
+    /// <summary>The tokenizer that comes with the model.</summary>
+    /// <exception cref="InvalidFileException">There is none, or it is malformed.</exception>
+    /// <exception cref="UnsupportedModelException">It is of a kind that is not supported.</exception>
+    public Tokenizer Tokenizer => _tokenizer.Value;
+
+    /// <summary>The chat template that comes with the model, or null.</summary>
+    /// <exception cref="InvalidFileException">It is malformed.</exception>
+    /// <exception cref="UnsupportedModelException">It uses what is not supported.</exception>
+    public ChatTemplate? ChatTemplate => _chatTemplate.Value;
 
     internal Transformer Transformer { get; }
 
@@ -92,6 +108,18 @@ public sealed class CausalLanguageModel : IDisposable
 
     /// <summary>Closes the files.</summary>
     public void Dispose() => _files.Dispose();
+
+    private static Tokenizer LoadTokenizer(ModelFiles files)
+    {
+        Tokenizer tokenizer = files.GgufMetadata is { } metadata ? Tokenizer.FromGguf(metadata, files.Path)
+            : files.TokenizerPath is { } path ? Tokenizer.FromJson(path)
+            : throw new InvalidFileException(files.Path, "there is no tokenizer.json", "Put the model's tokenizer.json beside its config.json");
+        return tokenizer.VocabularySize <= files.Config.VocabularySize
+            ? tokenizer
+            : throw new InvalidFileException(
+                files.Path, $"the tokenizer has {tokenizer.VocabularySize} entries and the model's vocabulary {files.Config.VocabularySize}",
+                "Put the model's own tokenizer beside it");
+    }
 
     private static ModelShape ShapeOf(ModelConfig config) => new()
     {

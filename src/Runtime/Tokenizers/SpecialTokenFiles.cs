@@ -11,6 +11,7 @@ internal sealed class SpecialTokenFiles(string folder, IReadOnlyDictionary<strin
     public SpecialTokens Read(int? template)
     {
         int? begin = template;
+        bool addsBegin = template is not null;
         var end = new List<int>();
         foreach (string name in (string[])["tokenizer_config.json", "generation_config.json", "config.json"])
         {
@@ -23,11 +24,13 @@ internal sealed class SpecialTokenFiles(string folder, IReadOnlyDictionary<strin
             {
                 bool isText = name == "tokenizer_config.json";
                 begin ??= (isText ? ByText(root, "bos_token") : ById(root, "bos_token_id", path)).Select(id => (int?)id).FirstOrDefault();
+                if (isText && root.TryGetProperty("add_bos_token", out JsonElement adds) && adds.ValueKind is JsonValueKind.True or JsonValueKind.False)
+                    addsBegin = adds.GetBoolean();
                 end.AddRange(isText ? ByText(root, "eos_token") : ById(root, "eos_token_id", path));
                 return true;
             });
         }
-        return new SpecialTokens(begin, [.. end.Distinct()], AddsBegin: template is not null);
+        return new SpecialTokens(begin, [.. end.Distinct()], addsBegin);
     }
 
     private IEnumerable<int> ByText(JsonElement root, string name)

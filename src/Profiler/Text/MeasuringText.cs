@@ -1,0 +1,165 @@
+using System.Buffers.Binary;
+using System.Numerics.Tensors;
+using System.Security.Cryptography;
+using System.Text;
+using TailorKV.Planner;
+using TailorKV.Planner.Models;
+using TailorKV.Runtime.Models;
+using TailorKV.Runtime.Sessions;
+using TailorKV.Runtime.Tokenizers;
+
+namespace TailorKV.Profiler.Text;
+
+/// <summary>
+/// Text that a model is measured on: a file the caller names, else the <c>text.txt</c> beside the model, else text sampled from the model itself.
+/// Its first half is for calibration and its second for judgement, so that a plan is never judged on what it was made from.
+/// </summary>
+public sealed class MeasuringText
+{
+    private const long LargestFile = 256L << 20;
+
+    private readonly CausalLanguageModel _model;
+    private readonly NeedleTask? _needles;
+    private readonly int[]? _tokens;
+
+    private MeasuringText(CausalLanguageModel model, string source, NeedleTask? needles, int[]? tokens) =>
+        (_model, Source, _needles, _tokens) = (model, source, needles, tokens);
+
+    /// <summary>Where the text came from: a file's name, or "sampled from the model".</summary>
+    public string Source { get; }
+
+    /// <summary>Opens the text.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="path">The file, UTF-8; null for what lies beside the model, or else the model's own words.</param>
+    /// <exception cref="InvalidFileException">The file cannot be read.</exception>
+    public static MeasuringText Open(CausalLanguageModel model, string? path)
+    {
+        NeedleTask? needles = NeedleTask.Find(model.Path);
+        string beside = ModelFolder.File(model.Path, "text.txt");
+        path ??= File.Exists(beside) ? beside : null;
+        if (path is null)
+            return new MeasuringText(model, "sampled from the model", null, null);
+        try
+        {
+            var file = new FileInfo(path);
+            if (!file.Exists || file.Length > LargestFile)
+                throw new InvalidFileException(path, file.Exists ? $"{file.Length} bytes are more than {LargestFile}" : "there is no such file", "Give a text file in UTF-8");
+            string text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path));
+            return new MeasuringText(model, Path.GetFileName(path), needles, [.. model.Tokenizer.Encode(text, parseSpecial: false)]);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or DecoderFallbackException)
+        {
+            throw new InvalidFileException(path, e.Message.TrimEnd('.'), "Give a text file in UTF-8 that can be read", e);
+        }
+    }
+
+    /// <summary>
+    /// Draws windows. For a model with a needle task each window holds notes and ends with a question and its answer, so that what the model is for is
+    /// measured too.
+    /// </summary>
+    /// <param name="purpose">Which half to draw from.</param>
+    /// <param name="count">Windows.</param>
+    /// <param name="length">Tokens of each.</param>
+    /// <param name="seed">Draws them; the same seed draws the same windows.</param>
+    /// <param name="progress">Told the share done, 0 to 1, where text is sampled.</param>
+    /// <param name="cancellation">Ends the sampling.</param>
+    /// <exception cref="TailorKVException">The text is too short.</exception>
+    public IReadOnlyList<int[]> Windows(
+        TextPurpose purpose, int count, int length, int seed, IProgress<double>? progress = null, CancellationToken cancellation = default)
+    {
+        var windows = new List<int[]>();
+        for (int i = 0; i < count; i++)
+        {
+            var random = new Random(HashSeed(seed, purpose, i));
+            int[] window;
+            if (_tokens is null)
+                window = Sample(length, random, new ScaledProgress(progress, i, count), cancellation);
+            else if (_needles is not null)
+                window = NeedleWindow(purpose, length, random);
+            else
+                window = Stratum(Half(purpose), i, count, length, random);
+            windows.Add(window);
+        }
+
+        return windows;
+    }
+
+    /// <summary>Draws passages with questions from the judgement half; empty where the model has no needle task.</summary>
+    /// <param name="count">Passages.</param>
+    /// <param name="length">Tokens of each, the question included.</param>
+    /// <param name="seed">Draws them.</param>
+    public IReadOnlyList<NeedlePassage> Needles(int count, int length, int seed) =>
+        _needles is null || _tokens is null
+            ? []
+            : [.. Enumerable.Range(0, count).Select(i => _needles.Draw(_model.Tokenizer, Half(TextPurpose.Judgement), length, new Random(HashSeed(seed, TextPurpose.Needles, i))))];
+
+    /// <summary>SHA-256 of tokens as little-endian 32-bit integers, in hexadecimal.</summary>
+    public static string Hash(IEnumerable<int[]> windows)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var bytes = new byte[sizeof(int)];
+        foreach (int token in windows.SelectMany(window => window))
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(bytes, token);
+            hash.AppendData(bytes);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    // Random's own seeds are close for close numbers, and HashCode differs from one process to the next.
+    private static int HashSeed(int seed, TextPurpose purpose, int index) =>
+        BinaryPrimitives.ReadInt32LittleEndian(SHA256.HashData(Encoding.ASCII.GetBytes($"{seed} {purpose} {index}")));
+
+    private ReadOnlySpan<int> Half(TextPurpose purpose) =>
+        purpose == TextPurpose.Calibration ? _tokens.AsSpan(0, _tokens!.Length / 2) : _tokens.AsSpan(_tokens!.Length / 2);
+
+    private int[] NeedleWindow(TextPurpose purpose, int length, Random random)
+    {
+        // The answer's length in tokens is not known before it is drawn; names and digits differ by a token or two, so a second draw fits it.
+        int state = random.Next();
+        int answer = _needles!.Draw(_model.Tokenizer, Half(purpose), length, new Random(state)).Answer.Length;
+        NeedlePassage passage = _needles.Draw(_model.Tokenizer, Half(purpose), length - answer, new Random(state));
+        return [.. passage.Tokens, .. passage.Answer];
+    }
+
+    private int[] Stratum(ReadOnlySpan<int> half, int index, int count, int length, Random random)
+    {
+        int[] begin = _model.Tokenizer is { AddsBeginToken: true, BeginToken: { } token } ? [token] : [];
+        int needed = length - begin.Length;
+        if (half.Length < needed)
+        {
+            throw new TailorKVException(
+                $"{Source} has {_tokens!.Length} tokens, half of them for each purpose, and a window takes {needed}", "Give a longer text with --text, or a shorter --context");
+        }
+
+        // Windows are spread evenly and drawn within their share, so that they overlap only where the text is short.
+        double share = (double)(half.Length - needed) / count;
+        int start = (int)((index + random.NextDouble()) * share);
+        return [.. begin, .. half.Slice(start, needed)];
+    }
+
+    private int[] Sample(int length, Random random, ScaledProgress progress, CancellationToken cancellation)
+    {
+        using Session session = _model.CreateFullSession(length, ExactPrecision.BFloat16, prefillChunk: 1);
+        var tokens = new List<int> { _model.Tokenizer.BeginToken ?? _model.Tokenizer.EndToken ?? 0 };
+        var probabilities = new float[_model.Shape.VocabularySize];
+        ReadOnlySpan<float> logits = session.Prefill([tokens[0]], cancellation: cancellation);
+        while (tokens.Count < length)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            TensorPrimitives.Subtract(logits, TensorPrimitives.Max(logits), probabilities);
+            TensorPrimitives.Exp<float>(probabilities, probabilities);
+            double left = random.NextDouble() * TensorPrimitives.Sum<float>(probabilities);
+            int token = 0;
+            while (token < probabilities.Length - 1 && (left -= probabilities[token]) > 0)
+                token++;
+            tokens.Add(token);
+            progress.Report((double)tokens.Count / length);
+            if (tokens.Count < length)
+                logits = session.Decode(token);
+        }
+
+        return [.. tokens];
+    }
+}

@@ -1,0 +1,9 @@
+using System.Text.Json.Serialization;
+
+namespace TailorKV.Profiler.Text;
+
+/// <summary>The generated reader.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, RespectNullableAnnotations = true)]
+[JsonSerializable(typeof(NeedleTask))]
+internal sealed partial class NeedleJsonContext : JsonSerializerContext;

@@ -1,0 +1,118 @@
+using System.Text;
+using System.Text.Json;
+using TailorKV.Planner;
+using TailorKV.Runtime.Tokenizers;
+
+namespace TailorKV.Profiler.Text;
+
+/// <summary>
+/// A task of finding facts hidden in a long text, described by a <c>needles.json</c> beside a model that was trained for it: notes
+/// ("{name}", "{code}" filled in at random) stand at random places of a text, and a question about one of them follows.
+/// </summary>
+public sealed record NeedleTask
+{
+    /// <summary>A note, with {name} and {code}.</summary>
+    public required string Note { get; init; }
+
+    /// <summary>A question about one, with {name}.</summary>
+    public required string Question { get; init; }
+
+    /// <summary>The answer to it, with {code}.</summary>
+    public required string Answer { get; init; }
+
+    /// <summary>Notes in a passage.</summary>
+    public required int Notes { get; init; }
+
+    /// <summary>Letters that open the syllables of names.</summary>
+    public required string Consonants { get; init; }
+
+    /// <summary>Letters that close them.</summary>
+    public required string Vowels { get; init; }
+
+    /// <summary>Syllables of a name.</summary>
+    public required int Syllables { get; init; }
+
+    /// <summary>Digits of a code.</summary>
+    public required int Digits { get; init; }
+
+    /// <summary>The task of a model, or null where it has none.</summary>
+    /// <param name="modelPath">The model's folder or file.</param>
+    /// <exception cref="InvalidFileException">The description is malformed.</exception>
+    public static NeedleTask? Find(string modelPath)
+    {
+        string path = ModelFolder.File(modelPath, "needles.json");
+        if (!File.Exists(path))
+            return null;
+        try
+        {
+            NeedleTask? task = JsonSerializer.Deserialize(File.ReadAllBytes(path), NeedleJsonContext.Default.NeedleTask);
+            return task is { Notes: >= 1 and <= 1000, Syllables: >= 1 and <= 20, Digits: >= 1 and <= 18, Consonants.Length: > 0, Vowels.Length: > 0 }
+                ? task
+                : throw new InvalidFileException(path, "a count or a list of letters is out of range", "See docs/measuring.md for its format");
+        }
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidFileException(path, e.Message.TrimEnd('.'), "See docs/measuring.md for its format", e);
+        }
+    }
+
+    /// <summary>A passage of an exact length: text with notes at random depths, then the question.</summary>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="text">Tokens to take the text from, at least <paramref name="length"/>.</param>
+    /// <param name="length">Tokens of the passage, the begin token, the notes and the question included.</param>
+    /// <param name="random">Draws names, codes, places and the text's start.</param>
+    /// <returns>The passage, and the tokens that answer it.</returns>
+    /// <exception cref="TailorKVException">The notes leave no room for text.</exception>
+    public NeedlePassage Draw(Tokenizer tokenizer, ReadOnlySpan<int> text, int length, Random random)
+    {
+        var facts = new (string Name, string Code)[Notes];
+        for (int i = 0; i < Notes; i++)
+            facts[i] = (Name(random), Code(random));
+        (string name, string code) = facts[random.Next(Notes)];
+        List<IReadOnlyList<int>> notes = [.. facts.Select(fact => tokenizer.Encode(Fill(Note, fact.Name, fact.Code)))];
+        IReadOnlyList<int> question = tokenizer.Encode(Fill(Question, name, code));
+        int[] begin = tokenizer is { AddsBeginToken: true, BeginToken: { } token } ? [token] : [];
+        int filler = length - begin.Length - notes.Sum(note => note.Count) - question.Count;
+        if (filler < 1 || text.Length < filler)
+        {
+            throw new TailorKVException(
+                $"a passage of {length} tokens leaves {filler} for text beside its notes and question, and the text has {text.Length}",
+                "Ask for a longer context or give a longer text");
+        }
+
+        int start = random.Next(text.Length - filler + 1);
+        int[] places = [.. Enumerable.Range(0, Notes).Select(_ => random.Next(filler)).Order()];
+        var passage = new List<int>(begin);
+        for (int i = 0, from = 0; i <= Notes; i++)
+        {
+            int to = i < Notes ? places[i] : filler;
+            passage.AddRange(text[(start + from)..(start + to)]);
+            if (i < Notes)
+                passage.AddRange(notes[i]);
+            from = to;
+        }
+
+        passage.AddRange(question);
+        return new NeedlePassage([.. passage], [.. tokenizer.Encode(Fill(Answer, name, code))]);
+    }
+
+    private static string Fill(string template, string name, string code) =>
+        template.Replace("{name}", name, StringComparison.Ordinal).Replace("{code}", code, StringComparison.Ordinal);
+
+    private string Name(Random random)
+    {
+        var name = new StringBuilder();
+        for (int i = 0; i < Syllables; i++)
+            name.Append(Consonants[random.Next(Consonants.Length)]).Append(Vowels[random.Next(Vowels.Length)]);
+        name[0] = char.ToUpperInvariant(name[0]);
+        return name.ToString();
+    }
+
+    private string Code(Random random)
+    {
+        var code = new StringBuilder();
+        for (int i = 0; i < Digits; i++)
+            code.Append((char)('0' + random.Next(10)));
+        return code.ToString();
+    }
+}
