@@ -54,7 +54,9 @@ public sealed class ModelFiles : IDisposable
         return Open(SafetensorsFolder.Open(path), folder => new ModelFiles(path, folder));
     }
 
-    /// <summary>XXH128 of every tensor's name, type, shape and stored bytes, in the order of the names: 32 hexadecimal digits. Reads all weights at the first call.</summary>
+    /// <summary>
+    /// XXH128 of every tensor's name, type, shape and stored bytes, in the order of the names: 32 hexadecimal digits. Reads all weights at the first call.
+    /// </summary>
     /// <exception cref="ObjectDisposedException">The model has been disposed.</exception>
     public string Hash() => _hash ??= ComputeHash();
 

@@ -3,7 +3,10 @@ using System.Runtime.Intrinsics;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
-/// <summary>Half-precision d and m, twelve bytes of 6-bit factors (<see cref="GroupFactors"/>), then 4-bit codes q: bytes 32j to 32j + 31 hold group 2j low and group 2j + 1 high: d * scale * q - m * offset.</summary>
+/// <summary>
+/// Half-precision d and m, twelve bytes of 6-bit factors (<see cref="GroupFactors"/>), then 4-bit codes q: bytes 32j to 32j + 31 hold group 2j
+/// low and group 2j + 1 high: d * scale * q - m * offset.
+/// </summary>
 internal static unsafe class Q4_K
 {
     public const int BlockBytes = 144;

@@ -3,7 +3,10 @@ using System.Runtime.Intrinsics;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
-/// <summary>Half-precision scale d and offset m, 32 fifth bits, then the low 4 bits of 32 codes q, of which byte i holds number i low and number i + 16 high: d * q + m.</summary>
+/// <summary>
+/// Half-precision scale d and offset m, 32 fifth bits, then the low 4 bits of 32 codes q, of which byte i holds number i low and number i + 16
+/// high: d * q + m.
+/// </summary>
 internal static unsafe class Q5_1
 {
     public const int BlockBytes = 24;
