@@ -12,10 +12,10 @@ public sealed class ModelFiles : IDisposable
     private readonly IReadOnlyDictionary<string, StoredTensor> _tensors;
     private string? _hash;
 
-    private ModelFiles(string path, SafetensorsFolder folder)
+    private ModelFiles(string path, ModelConfig config, SafetensorsFolder folder)
     {
         (Path, _files, _tensors) = (path, folder, folder.Tensors);
-        Config = HuggingFaceConfig.Read(System.IO.Path.Combine(path, "config.json"));
+        Config = config;
         Weights = new ModelWeights(Config, new TensorSource(path, folder.Tensors), TensorNames.HuggingFace);
         string tokenizer = System.IO.Path.Combine(path, "tokenizer.json");
         TokenizerPath = File.Exists(tokenizer) ? tokenizer : null;
@@ -51,7 +51,9 @@ public sealed class ModelFiles : IDisposable
     {
         if (!Directory.Exists(path))
             return Open(GgufFile.Open(path), file => new ModelFiles(path, file));
-        return Open(SafetensorsFolder.Open(path), folder => new ModelFiles(path, folder));
+        // First, because it says best why a model is not supported.
+        ModelConfig config = HuggingFaceConfig.Read(System.IO.Path.Combine(path, "config.json"));
+        return Open(SafetensorsFolder.Open(path), folder => new ModelFiles(path, config, folder));
     }
 
     /// <summary>

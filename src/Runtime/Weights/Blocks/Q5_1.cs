@@ -16,8 +16,7 @@ internal static unsafe class Q5_1
     {
         for (float* end = destination + count; destination < end; source += BlockBytes, destination += 32)
         {
-            float scale = F16.ToSingle(source);
-            float offset = F16.ToSingle(source + 2);
+            (float scale, float offset) = F16.ToSinglePair(source);
             uint fifth = *(uint*)(source + 4);
             Vector128<byte> packed = Vector128.Load(source + 8);
             Codes.Scale((Codes.Low(packed) | Codes.FifthBits(fifth)).AsSByte(), scale, offset, destination);

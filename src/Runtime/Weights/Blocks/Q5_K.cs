@@ -16,8 +16,7 @@ internal static unsafe class Q5_K
     {
         for (float* end = destination + count; destination < end; source += BlockBytes, destination += 256)
         {
-            float scale = F16.ToSingle(source);
-            float offset = F16.ToSingle(source + 2);
+            (float scale, float offset) = F16.ToSinglePair(source);
             GroupFactors factors = new(source + 4);
             for (int group = 0; group < 8; group += 2)
             {
