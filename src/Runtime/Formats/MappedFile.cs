@@ -65,7 +65,10 @@ public sealed unsafe class MappedFile : IDisposable
     {
         ObjectDisposedException.ThrowIf(_start == null, this);
         if (offset < 0 || length < 0 || offset > Length - length)
-            throw new InvalidFileException(Path, $"bytes {offset} to {offset}+{length} lie outside the file's {Length} bytes", "The file is truncated; fetch it again");
+        {
+            throw new InvalidFileException(
+                Path, $"{length} bytes at offset {offset} lie outside the file's {Length} bytes", "The file is truncated; fetch it again");
+        }
         return _start + offset;
     }
 

@@ -58,7 +58,10 @@ public sealed class SafetensorsFolder : IDisposable
             if (!files.TryGetValue(name, out SafetensorsFile? file))
                 files.Add(name, file = Add(SafetensorsFile.Open(Path.Combine(folder, name))));
             if (!file.Names.Contains(tensor))
-                throw new InvalidFileException(index, $"tensor \"{tensor}\" is not in {name}", "The index and the files belong to different models; fetch them again");
+            {
+                throw new InvalidFileException(
+                    index, $"tensor \"{tensor}\" is not in {name}", "The index and the files belong to different models; fetch them again");
+            }
         }
     }
 

@@ -7,7 +7,9 @@ namespace TailorKV.Runtime.Formats;
 public sealed unsafe class StoredTensor
 {
     /// <summary>Describes the tensor that begins at <paramref name="offset"/> of <paramref name="file"/>.</summary>
-    /// <exception cref="InvalidFileException">A dimension is negative, the innermost is no whole number of blocks, or the data leave the file.</exception>
+    /// <exception cref="InvalidFileException">
+    /// A dimension is negative, the innermost is no whole number of blocks, or the data leave the file.
+    /// </exception>
     public StoredTensor(MappedFile file, string name, WeightType type, IReadOnlyList<long> shape, long offset)
     {
         (File, Name, Type, Shape, Offset) = (file, name, type, shape, offset);
@@ -15,19 +17,19 @@ public sealed unsafe class StoredTensor
         ElementCount = 1;
         foreach (long dimension in shape)
         {
-            // Each step stays below 2^50 x 2^13, so no product overflows.
-            if (dimension < 0 || dimension > MaximumElements || (ElementCount *= Math.Min(dimension, 1L << 31)) > MaximumElements)
-                throw Invalid(file, name, $"has the shape {ShapeText}", "Its dimensions must be positive and its size sane");
+            if (dimension < 0 || ElementCount > MaximumElements / Math.Max(dimension, 1))
+                throw Invalid(file, name, $"has the shape {ShapeText}", $"Dimensions are not negative, with a product of at most {MaximumElements}");
+            ElementCount *= dimension;
         }
         long innermost = shape.Count == 0 ? 1 : shape[^1];
         if (innermost % format.BlockElements != 0)
             throw Invalid(file, name, $"has rows of {innermost} elements", $"Rows of type {type} are whole blocks of {format.BlockElements}");
         ByteLength = format.ByteLength(ElementCount);
         if (offset < 0 || offset > file.Length - ByteLength)
-            throw Invalid(file, name, $"claims {ByteLength} bytes at offset {offset} of a file of {file.Length}", "The file is truncated or damaged; fetch it again");
+            throw Invalid(file, name, $"claims {ByteLength} bytes at offset {offset} of a file of {file.Length}", "The file is truncated; fetch it again");
     }
 
-    private const long MaximumElements = 1L << 32;
+    private const long MaximumElements = 1L << 40;
 
     /// <summary>The tensor's name in its file.</summary>
     public string Name { get; }

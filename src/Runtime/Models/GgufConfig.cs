@@ -23,7 +23,9 @@ internal static class GgufConfig
         int layers = values.Integer("block_count", ConfigValues.MaximumLayers);
         int headDim = ReadHeadDim(values, hidden, heads);
         int?[] windows = new int?[layers];
-        Array.Fill(windows, values.Raw("attention.sliding_window") is 0L ? null : values.OptionalInteger("attention.sliding_window", ConfigValues.MaximumTokens));
+        // Zero turns the window off.
+        if (values.Raw("attention.sliding_window") is not 0L)
+            Array.Fill(windows, values.OptionalInteger("attention.sliding_window", ConfigValues.MaximumTokens));
         return new ModelConfig
         {
             Architecture = architecture,

@@ -24,7 +24,7 @@ public sealed class LayerWeights
             ValueBias = Vector(names.Value, kvHeads, "bias");
         }
         if (config.HasAttentionOutputBias)
-            AttentionOutputBias = Vector(names.AttentionOutput, hidden, "bias");
+            OutputBias = Vector(names.AttentionOutput, hidden, "bias");
         if (config.HasQueryKeyNorm)
         {
             QueryNorm = Vector(names.QueryNorm, config.HeadDim);
@@ -72,7 +72,7 @@ public sealed class LayerWeights
     public float[]? ValueBias { get; }
 
     /// <summary>Bias of <see cref="AttentionOutput"/>, or null.</summary>
-    public float[]? AttentionOutputBias { get; }
+    public float[]? OutputBias { get; }
 
     /// <summary>Scale of the RMS norm of each query head, [headDim], or null.</summary>
     public float[]? QueryNorm { get; }
@@ -85,5 +85,5 @@ public sealed class LayerWeights
 
     /// <summary>All vectors.</summary>
     public IEnumerable<float[]> Vectors =>
-        new[] { AttentionNorm, MlpNorm, QueryBias, KeyBias, ValueBias, AttentionOutputBias, QueryNorm, KeyNorm }.OfType<float[]>();
+        new[] { AttentionNorm, MlpNorm, QueryBias, KeyBias, ValueBias, OutputBias, QueryNorm, KeyNorm }.OfType<float[]>();
 }

@@ -12,10 +12,10 @@ public sealed class ModelFiles : IDisposable
     private readonly IReadOnlyDictionary<string, StoredTensor> _tensors;
     private string? _hash;
 
-    private ModelFiles(string path, SafetensorsFolder folder)
+    private ModelFiles(string path, ModelConfig config, SafetensorsFolder folder)
     {
         (Path, _files, _tensors) = (path, folder, folder.Tensors);
-        Config = HuggingFaceConfig.Read(System.IO.Path.Combine(path, "config.json"));
+        Config = config;
         Weights = new ModelWeights(Config, new TensorSource(path, folder.Tensors), TensorNames.HuggingFace);
         string tokenizer = System.IO.Path.Combine(path, "tokenizer.json");
         TokenizerPath = File.Exists(tokenizer) ? tokenizer : null;
@@ -51,10 +51,14 @@ public sealed class ModelFiles : IDisposable
     {
         if (!Directory.Exists(path))
             return Open(GgufFile.Open(path), file => new ModelFiles(path, file));
-        return Open(SafetensorsFolder.Open(path), folder => new ModelFiles(path, folder));
+        // First, because it says best why a model is not supported.
+        ModelConfig config = HuggingFaceConfig.Read(System.IO.Path.Combine(path, "config.json"));
+        return Open(SafetensorsFolder.Open(path), folder => new ModelFiles(path, config, folder));
     }
 
-    /// <summary>XXH128 of every tensor's name, type, shape and stored bytes, in the order of the names: 32 hexadecimal digits. Reads all weights at the first call.</summary>
+    /// <summary>
+    /// XXH128 of every tensor's name, type, shape and stored bytes, in the order of the names: 32 hexadecimal digits. Reads all weights at the first call.
+    /// </summary>
     /// <exception cref="ObjectDisposedException">The model has been disposed.</exception>
     public string Hash() => _hash ??= ComputeHash();
 

@@ -54,7 +54,9 @@ public sealed class ModelWeights
     /// <summary>All matrices; a tied one once.</summary>
     public IEnumerable<WeightMatrix> Matrices => Layers.SelectMany(layer => layer.Matrices).Prepend(Embedding).Concat(Output == Embedding ? [] : [Output]);
 
-    /// <summary>Scans every matrix and names the first that holds an infinity or NaN; null if all are finite. Reads all weights: for use after non-finite logits.</summary>
+    /// <summary>
+    /// Scans every matrix and names the first that holds an infinity or NaN; null if all are finite. Reads all weights: for use after non-finite logits.
+    /// </summary>
     /// <exception cref="ObjectDisposedException">The model's files have been closed.</exception>
     public string? FindNonFinite()
     {

@@ -43,11 +43,11 @@ internal sealed class TensorSource(string path, IReadOnlyDictionary<string, Stor
     {
         string expected = $"[{string.Join(", ", shape)}]";
         if (!tensors.TryGetValue(name, out StoredTensor? tensor))
-            throw new InvalidFileException(path, $"tensor \"{name}\" of shape {expected} is missing", "The model is incomplete; fetch it again");
+            throw new InvalidFileException(path, $"tensor \"{name}\" of shape {expected} is missing", "The model is incomplete");
         if (!tensor.Shape.SequenceEqual(shape))
         {
             throw new InvalidFileException(
-                tensor.File.Path, $"tensor \"{name}\" has the shape {tensor.ShapeText}, not {expected}", "Check that weights and configuration belong together");
+                tensor.File.Path, $"tensor \"{name}\" has the shape {tensor.ShapeText}, not {expected}", "Weights and configuration must belong together");
         }
         _used.Add(name);
         return tensor;

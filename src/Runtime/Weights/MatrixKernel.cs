@@ -60,13 +60,16 @@ public static unsafe class MatrixKernel
             for (; j <= bRows - 3; j += 3)
                 FourByThree(a, aStride, b + j * bStride, bStride, columns, output + j, outputStride, add);
             for (; j < bRows; j++)
-                FourByOne(a, aStride, b + j * bStride, columns, output + j, outputStride, add);
+            {
+                for (int row = 0; row < 4; row++)
+                    OneByOne(a + row * aStride, b + j * bStride, columns, output + row * outputStride + j, add);
+            }
         }
         for (; i < aRows; i++, a += aStride, output += outputStride)
         {
             int j = 0;
-            for (; j <= bRows - 4; j += 4)
-                FourByOne(b + j * bStride, bStride, a, columns, output + j, 1, add);
+            for (; j <= bRows - 6; j += 6)
+                OneBySix(a, b + j * bStride, bStride, columns, output + j, add);
             for (; j < bRows; j++)
                 OneByOne(a, b + j * bStride, columns, output + j, add);
         }
@@ -126,25 +129,29 @@ public static unsafe class MatrixKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FourByOne(float* a, nint aStride, float* b, int columns, float* output, nint outputStride, bool add)
+    private static void OneBySix(float* a, float* b, nint bStride, int columns, float* output, bool add)
     {
-        float* a1 = a + aStride, a2 = a1 + aStride, a3 = a2 + aStride;
-        Vector256<float> s0 = default, s1 = default, s2 = default, s3 = default;
+        float* b1 = b + bStride, b2 = b1 + bStride, b3 = b2 + bStride, b4 = b3 + bStride, b5 = b4 + bStride;
+        Vector256<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default;
         nint whole = columns & ~7;
         for (nint k = 0; k < whole; k += 8)
         {
-            Vector256<float> v = Vector256.Load(b + k);
-            s0 = Vector256.FusedMultiplyAdd(v, Vector256.Load(a + k), s0);
-            s1 = Vector256.FusedMultiplyAdd(v, Vector256.Load(a1 + k), s1);
-            s2 = Vector256.FusedMultiplyAdd(v, Vector256.Load(a2 + k), s2);
-            s3 = Vector256.FusedMultiplyAdd(v, Vector256.Load(a3 + k), s3);
+            Vector256<float> u = Vector256.Load(a + k);
+            s0 = Vector256.FusedMultiplyAdd(u, Vector256.Load(b + k), s0);
+            s1 = Vector256.FusedMultiplyAdd(u, Vector256.Load(b1 + k), s1);
+            s2 = Vector256.FusedMultiplyAdd(u, Vector256.Load(b2 + k), s2);
+            s3 = Vector256.FusedMultiplyAdd(u, Vector256.Load(b3 + k), s3);
+            s4 = Vector256.FusedMultiplyAdd(u, Vector256.Load(b4 + k), s4);
+            s5 = Vector256.FusedMultiplyAdd(u, Vector256.Load(b5 + k), s5);
         }
         int rest = columns - (int)whole;
-        b += whole;
-        Finish(s0, a + whole, b, rest, output, add);
-        Finish(s1, a1 + whole, b, rest, output + outputStride, add);
-        Finish(s2, a2 + whole, b, rest, output + 2 * outputStride, add);
-        Finish(s3, a3 + whole, b, rest, output + 3 * outputStride, add);
+        a += whole;
+        Finish(s0, a, b + whole, rest, output, add);
+        Finish(s1, a, b1 + whole, rest, output + 1, add);
+        Finish(s2, a, b2 + whole, rest, output + 2, add);
+        Finish(s3, a, b3 + whole, rest, output + 3, add);
+        Finish(s4, a, b4 + whole, rest, output + 4, add);
+        Finish(s5, a, b5 + whole, rest, output + 5, add);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

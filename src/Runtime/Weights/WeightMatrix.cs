@@ -7,7 +7,7 @@ namespace TailorKV.Runtime.Weights;
 /// <summary>A weight matrix in its stored type, mapped from its file. It is decoded a few rows at a time and never expanded as a whole.</summary>
 public sealed unsafe class WeightMatrix
 {
-    // 12 rows (a multiple of the kernel's 3 and 4) of at most 1,024 columns: 48 KiB of stack.
+    // 12 rows (a multiple of the kernel's 3 and 6) of at most 1,024 columns: 48 KiB of stack.
     private const int TileRows = 12;
     private const int TileColumns = 1024;
 

@@ -52,15 +52,20 @@ public sealed class GgufFileTests : IDisposable
         GgufWriter nested = new();
         nested.Metadata["nested"] = new[] { new[] { 1 } };
         Assert.Contains("nested", Assert.Throws<InvalidFileException>(() => Open(nested)).Message, StringComparison.Ordinal);
-        Assert.Contains("32", Assert.Throws<InvalidFileException>(() => Open(new GgufWriter().Add("w", WeightType.Q8_0, [1, 40], new byte[64]))).Message, StringComparison.Ordinal);
-        Assert.Contains("twice", Assert.Throws<InvalidFileException>(() => Open(new GgufWriter().Add("w", WeightType.F32, [1], new byte[4]).Add("w", WeightType.F32, [1], new byte[4]))).Message, StringComparison.Ordinal);
+        GgufWriter partial = new GgufWriter().Add("w", WeightType.Q8_0, [1, 40], new byte[64]);
+        Assert.Contains("blocks of 32", Assert.Throws<InvalidFileException>(() => Open(partial)).Message, StringComparison.Ordinal);
+        GgufWriter twice = new GgufWriter().Add("w", WeightType.F32, [1], new byte[4]).Add("w", WeightType.F32, [1], new byte[4]);
+        Assert.Contains("twice", Assert.Throws<InvalidFileException>(() => Open(twice)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData(10, "Q2_K")]
     [InlineData(999, "number 999")]
-    public void Refuses_other_types_by_name(uint type, string name) =>
-        Assert.Contains(name, Assert.Throws<UnsupportedModelException>(() => Open(new GgufWriter().Add("w", type, [256], new byte[84]))).Message, StringComparison.Ordinal);
+    public void Refuses_other_types_by_name(uint type, string name)
+    {
+        GgufWriter writer = new GgufWriter().Add("w", type, [256], new byte[84]);
+        Assert.Contains(name, Assert.Throws<UnsupportedModelException>(() => Open(writer)).Message, StringComparison.Ordinal);
+    }
 
     [SkippableTheory]
     [InlineData("q2_k", "Q2_K")]

@@ -22,7 +22,8 @@ public sealed class ModelFilesTests : IDisposable
     public void Folder_shards_and_gguf_open_alike(string architecture, bool tied)
     {
         TinyModel model = new(architecture, tied);
-        string single = Directory.CreateDirectory(_folder.File("single")).FullName, sharded = Directory.CreateDirectory(_folder.File("sharded")).FullName;
+        string single = Directory.CreateDirectory(_folder.File("single")).FullName;
+        string sharded = Directory.CreateDirectory(_folder.File("sharded")).FullName;
         model.WriteFolder(single);
         model.WriteShards(sharded);
         List<string> paths = [single, sharded];
@@ -35,10 +36,12 @@ public sealed class ModelFilesTests : IDisposable
             ModelConfig config = files.Config;
             Assert.Equal(architecture, config.Architecture);
             Assert.Equal(
-                (TinyModel.Layers, TinyModel.Hidden, TinyModel.Intermediate, TinyModel.Heads, TinyModel.KvHeads, TinyModel.HeadDim, TinyModel.Vocabulary, 128),
-                (config.LayerCount, config.HiddenSize, config.IntermediateSize, config.HeadCount, config.KvHeadCount, config.HeadDim, config.VocabularySize, config.ContextLength));
+                (TinyModel.Layers, TinyModel.Hidden, TinyModel.Intermediate, TinyModel.Vocabulary, 128),
+                (config.LayerCount, config.HiddenSize, config.IntermediateSize, config.VocabularySize, config.ContextLength));
+            Assert.Equal((TinyModel.Heads, TinyModel.KvHeads, TinyModel.HeadDim), (config.HeadCount, config.KvHeadCount, config.HeadDim));
             Assert.Equal((1e-5, 10000, tied), (Math.Round(config.RmsNormEpsilon, 9), config.RopeTheta, config.TiedEmbeddings));
-            Assert.Equal((architecture == "qwen2", architecture == "qwen3", false), (config.HasQueryKeyValueBias, config.HasQueryKeyNorm, config.HasAttentionOutputBias));
+            Assert.Equal((architecture == "qwen2", architecture == "qwen3"), (config.HasQueryKeyValueBias, config.HasQueryKeyNorm));
+            Assert.False(config.HasAttentionOutputBias);
             Assert.Equal(new int?[TinyModel.Layers], config.SlidingWindow);
             ModelWeights weights = files.Weights;
             Assert.Equal(tied, weights.Output == weights.Embedding);
@@ -102,7 +105,8 @@ public sealed class ModelFilesTests : IDisposable
     [Fact]
     public void Numbers_that_are_not_finite_are_found()
     {
-        Assert.Contains("model.norm.weight", Refused<InvalidFileException>(model => model.Tensors["model.norm.weight"].Values[3] = float.NaN), StringComparison.Ordinal);
+        string message = Refused<InvalidFileException>(model => model.Tensors["model.norm.weight"].Values[3] = float.NaN);
+        Assert.Contains("model.norm.weight", message, StringComparison.Ordinal);
         TinyModel model = new();
         model.Tensors["model.layers.0.mlp.gate_proj.weight"].Values[^1] = float.NegativeInfinity;
         model.WriteFolder(_folder.Path, WeightType.BF16);
@@ -168,8 +172,8 @@ public sealed class ModelFilesTests : IDisposable
         using ModelFiles files = ModelFiles.Open(SharedData.Require("models/SmolLM2-135M-Instruct/model.gguf"));
         ModelConfig config = files.Config;
         Assert.Equal(
-            (30, 9, 3, 64, 576, 1536, 49152, 100000, 8192, true),
-            (config.LayerCount, config.HeadCount, config.KvHeadCount, config.HeadDim, config.HiddenSize, config.IntermediateSize, config.VocabularySize, config.RopeTheta, config.ContextLength, config.TiedEmbeddings));
+            (30, 9, 3, 64, 576, 1536), (config.LayerCount, config.HeadCount, config.KvHeadCount, config.HeadDim, config.HiddenSize, config.IntermediateSize));
+        Assert.Equal((49152, 8192, 100000, true), (config.VocabularySize, config.ContextLength, config.RopeTheta, config.TiedEmbeddings));
         Assert.Equal(210, files.Weights.Matrices.Count(matrix => matrix.Type == WeightType.Q4_1));
         Assert.Equal(WeightType.Q8_0, files.Weights.Embedding.Type);
         // The last of the file's tensors ends the file.

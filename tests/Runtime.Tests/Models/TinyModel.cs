@@ -98,7 +98,7 @@ internal sealed class TinyModel
     public void WriteShards(string folder)
     {
         File.WriteAllBytes(Path.Combine(folder, "config.json"), ConfigBytes);
-        string Shard(string name) => name.Contains("layers.1", StringComparison.Ordinal) ? "model-00002-of-00002.safetensors" : "model-00001-of-00002.safetensors";
+        string Shard(string name) => $"model-0000{(name.Contains("layers.1", StringComparison.Ordinal) ? 2 : 1)}-of-00002.safetensors";
         foreach (IGrouping<string, string> shard in Tensors.Keys.GroupBy(Shard))
             File.WriteAllBytes(Path.Combine(folder, shard.Key), SafetensorsBytes(include: name => Shard(name) == shard.Key));
         JsonObject map = new(Tensors.Keys.Select(name => KeyValuePair.Create(name, (JsonNode?)Shard(name))));

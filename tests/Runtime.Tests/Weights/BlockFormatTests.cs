@@ -29,9 +29,7 @@ public sealed class BlockFormatTests
             Assert.Equal(77, actual[^1]);
             for (int i = 0; i < expected.Length; i++)
             {
-                Assert.True(
-                    BitConverter.SingleToInt32Bits(expected[i]) == BitConverter.SingleToInt32Bits(actual[i]) || (float.IsNaN(expected[i]) && float.IsNaN(actual[i])),
-                    $"{type}, {blocks} blocks, element {i}: {expected[i]} and {actual[i]}");
+                Assert.True(Same(expected[i], actual[i]), $"{type}, {blocks} blocks, element {i}: {expected[i]} and {actual[i]}");
             }
         }
     }
@@ -44,7 +42,7 @@ public sealed class BlockFormatTests
             ushort stored = (ushort)bits;
             float expected = (float)BitConverter.UInt16BitsToHalf(stored);
             float actual = F16.ToSingle((byte*)&stored);
-            Assert.True(BitConverter.SingleToInt32Bits(expected) == BitConverter.SingleToInt32Bits(actual) || (float.IsNaN(expected) && float.IsNaN(actual)));
+            Assert.True(Same(expected, actual), $"{bits:X4}: {expected} and {actual}");
         }
     }
 
@@ -81,6 +79,9 @@ public sealed class BlockFormatTests
             Assert.True(error <= tolerance, $"{name} of type {other.Type} is off by {error}");
         }
     }
+
+    private static bool Same(float x, float y) =>
+        BitConverter.SingleToInt32Bits(x) == BitConverter.SingleToInt32Bits(y) || (float.IsNaN(x) && float.IsNaN(y));
 
     private static PlainDecoder Plain(WeightType type) => type switch
     {

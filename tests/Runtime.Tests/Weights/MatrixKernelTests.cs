@@ -43,6 +43,15 @@ public sealed class MatrixKernelTests
         }
     }
 
+    [Fact]
+    public void Products_allocate_nothing()
+    {
+        float[] a = new float[7 * 64], b = new float[11 * 64], output = new float[7 * 11];
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        MatrixKernel.MultiplyTransposed(a, 7, b, 11, 64, 64, 64, output, 11);
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    }
+
     [Theory]
     [InlineData(5, 4, 4)]
     [InlineData(6, 3, 4)]

@@ -4,7 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
-/// <summary>The last step of every quantized format: sixteen small integers to sixteen numbers. Product and sum round apart, as in the plain decoders.</summary>
+/// <summary>
+/// The last step of every quantized format: sixteen small integers to sixteen numbers. Product and sum round apart, as in the plain decoders.
+/// </summary>
 internal static unsafe class Codes
 {
     /// <summary>destination[i] = codes[i] * scale.</summary>
@@ -64,7 +66,9 @@ internal static unsafe class Codes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (Vector256<float> Lower, Vector256<float> Upper) Widen(Vector128<sbyte> codes)
     {
-        Vector256<short> wide = Avx2.IsSupported ? Avx2.ConvertToVector256Int16(codes) : Vector256.Create(Vector128.WidenLower(codes), Vector128.WidenUpper(codes));
+        Vector256<short> wide = Avx2.IsSupported
+            ? Avx2.ConvertToVector256Int16(codes)
+            : Vector256.Create(Vector128.WidenLower(codes), Vector128.WidenUpper(codes));
         (Vector256<int> lower, Vector256<int> upper) = Vector256.Widen(wide);
         return (Vector256.ConvertToSingle(lower), Vector256.ConvertToSingle(upper));
     }

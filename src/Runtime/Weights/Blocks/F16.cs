@@ -16,8 +16,8 @@ internal static unsafe class F16
     }
 
     /// <summary>
-    /// One half-precision number. Cheaper than the framework's conversion, which matters once a block: moving the bits to their place and
-    /// scaling by 2^112 corrects the exponent's bias exactly, for subnormal numbers too; only infinities and NaN need their exponent set.
+    /// One half-precision number. Cheaper than the framework's conversion, which matters once a block: with the bits moved to their place a
+    /// factor of 2^112 corrects the exponent's bias exactly, for subnormal numbers too; only infinities and NaN need their exponent set.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float ToSingle(byte* source)
@@ -29,4 +29,8 @@ internal static unsafe class F16
             : BitConverter.UInt32BitsToSingle(magnitude) * BitConverter.UInt32BitsToSingle((112 + 127) << 23);
         return BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(value) | ((bits & 0x8000) << 16));
     }
+
+    /// <summary>Two half-precision numbers that follow each other.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (float First, float Second) ToSinglePair(byte* source) => (ToSingle(source), ToSingle(source + 2));
 }

@@ -13,8 +13,7 @@ internal static unsafe class Q4_1
     {
         for (float* end = destination + count; destination < end; source += BlockBytes, destination += 32)
         {
-            float scale = F16.ToSingle(source);
-            float offset = F16.ToSingle(source + 2);
+            (float scale, float offset) = F16.ToSinglePair(source);
             Vector128<byte> packed = Vector128.Load(source + 4);
             Codes.Scale(Codes.Low(packed).AsSByte(), scale, offset, destination);
             Codes.Scale(Codes.High(packed).AsSByte(), scale, offset, destination + 16);

@@ -3,7 +3,10 @@ using System.Runtime.Intrinsics;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
-/// <summary>Half-precision d and m, twelve bytes of 6-bit factors (<see cref="GroupFactors"/>), then 4-bit codes q: bytes 32j to 32j + 31 hold group 2j low and group 2j + 1 high: d * scale * q - m * offset.</summary>
+/// <summary>
+/// Half-precision d and m, twelve bytes of 6-bit factors (<see cref="GroupFactors"/>), then 4-bit codes q: bytes 32j to 32j + 31 hold group 2j
+/// low and group 2j + 1 high: d * scale * q - m * offset.
+/// </summary>
 internal static unsafe class Q4_K
 {
     public const int BlockBytes = 144;
@@ -13,8 +16,7 @@ internal static unsafe class Q4_K
     {
         for (float* end = destination + count; destination < end; source += BlockBytes, destination += 256)
         {
-            float scale = F16.ToSingle(source);
-            float offset = F16.ToSingle(source + 2);
+            (float scale, float offset) = F16.ToSinglePair(source);
             GroupFactors factors = new(source + 4);
             for (int group = 0; group < 8; group += 2)
             {

@@ -3,7 +3,10 @@ using System.Runtime.Intrinsics;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
-/// <summary>A half-precision scale d, 32 fifth bits, then the low 4 bits of 32 codes q, of which byte i holds number i low and number i + 16 high: d * (q - 16).</summary>
+/// <summary>
+/// A half-precision scale d, 32 fifth bits, then the low 4 bits of 32 codes q, of which byte i holds number i low and number i + 16 high:
+/// d * (q - 16).
+/// </summary>
 internal static unsafe class Q5_0
 {
     public const int BlockBytes = 22;

@@ -3,7 +3,10 @@ using System.Runtime.Intrinsics;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
-/// <summary>Half-precision scale d and offset m, 32 fifth bits, then the low 4 bits of 32 codes q, of which byte i holds number i low and number i + 16 high: d * q + m.</summary>
+/// <summary>
+/// Half-precision scale d and offset m, 32 fifth bits, then the low 4 bits of 32 codes q, of which byte i holds number i low and number i + 16
+/// high: d * q + m.
+/// </summary>
 internal static unsafe class Q5_1
 {
     public const int BlockBytes = 24;
@@ -13,8 +16,7 @@ internal static unsafe class Q5_1
     {
         for (float* end = destination + count; destination < end; source += BlockBytes, destination += 32)
         {
-            float scale = F16.ToSingle(source);
-            float offset = F16.ToSingle(source + 2);
+            (float scale, float offset) = F16.ToSinglePair(source);
             uint fifth = *(uint*)(source + 4);
             Vector128<byte> packed = Vector128.Load(source + 8);
             Codes.Scale((Codes.Low(packed) | Codes.FifthBits(fifth)).AsSByte(), scale, offset, destination);

@@ -3,7 +3,10 @@ using System.Runtime.Intrinsics;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
-/// <summary>Half-precision d and m, twelve bytes of 6-bit factors (<see cref="GroupFactors"/>), 32 bytes of which bit g of byte i is the fifth bit of number i of group g, then the low bits as in <see cref="Q4_K"/>: d * scale * q - m * offset.</summary>
+/// <summary>
+/// Half-precision d and m, twelve bytes of 6-bit factors (<see cref="GroupFactors"/>), 32 bytes of which bit g of byte i is the fifth bit of
+/// number i of group g, then the low bits as in <see cref="Q4_K"/>: d * scale * q - m * offset.
+/// </summary>
 internal static unsafe class Q5_K
 {
     public const int BlockBytes = 176;
@@ -13,8 +16,7 @@ internal static unsafe class Q5_K
     {
         for (float* end = destination + count; destination < end; source += BlockBytes, destination += 256)
         {
-            float scale = F16.ToSingle(source);
-            float offset = F16.ToSingle(source + 2);
+            (float scale, float offset) = F16.ToSinglePair(source);
             GroupFactors factors = new(source + 4);
             for (int group = 0; group < 8; group += 2)
             {

@@ -3,7 +3,10 @@ using System.Runtime.Intrinsics;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
-/// <summary>Two halves of 128 numbers: 64 bytes each of low 4 bits, then 32 bytes each of high 2 bits; then sixteen signed 8-bit factors, one for 16 numbers, and a half-precision scale d: d * factor * (q - 32).</summary>
+/// <summary>
+/// Two halves of 128 numbers: 64 bytes each of low 4 bits, then 32 bytes each of high 2 bits; then sixteen signed 8-bit factors, one for 16
+/// numbers, and a half-precision scale d: d * factor * (q - 32).
+/// </summary>
 internal static unsafe class Q6_K
 {
     public const int BlockBytes = 210;
