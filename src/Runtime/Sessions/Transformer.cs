@@ -46,7 +46,7 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Rope
         LayerWeights parts = weights.Layers[layer];
         Span<float> hidden = workspace.Hidden.Slice(0, count * config.HiddenSize);
         Span<float> projected = workspace.Projected.Slice(0, count * config.HiddenSize);
-        Linear(parts.AttentionOutput, parts.AttentionOutputBias, workspace.Attended.Span, count, projected);
+        Linear(parts.AttentionOutput, parts.OutputBias, workspace.Attended.Span, count, projected);
         TensorPrimitives.Add(hidden, projected, hidden);
 
         Norm(hidden, parts.MlpNorm, count, workspace.Normed.Span);
