@@ -41,7 +41,11 @@ public static class MemoryModel
     /// Device bytes of one chunk's buffers, all f32: hidden states and their normed and projected copies; queries, keys, values and the attention
     /// output; the feed-forward's two inner rows; scores of all heads over the context; a predicted query where an index needs one.
     /// </summary>
-    private static long Activations(ModelShape shape, int context, int prefillChunk, bool predictsQueries)
+    /// <param name="shape">The model's sizes.</param>
+    /// <param name="context">Tokens the session can hold.</param>
+    /// <param name="prefillChunk">Tokens processed at once.</param>
+    /// <param name="predictsQueries">Whether an index needs a query predicted from the layer before.</param>
+    public static long Activations(ModelShape shape, int context, int prefillChunk, bool predictsQueries)
     {
         long chunk = Math.Min(prefillChunk, context);
         long queries = Floats(chunk * shape.Heads * shape.HeadDim);

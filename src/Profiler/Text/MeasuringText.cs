@@ -73,7 +73,7 @@ public sealed class MeasuringText
             var random = new Random(HashSeed(seed, purpose, i));
             int[] window;
             if (_tokens is null)
-                window = Sample(length, random, new ScaledProgress(progress, i, count), cancellation);
+                window = Sample(length, random, progress, (double)i / count, 1.0 / count, cancellation);
             else if (_needles is not null)
                 window = NeedleWindow(purpose, length, random);
             else
@@ -86,7 +86,7 @@ public sealed class MeasuringText
 
     /// <summary>Draws passages with questions from the judgement half; empty where the model has no needle task.</summary>
     /// <param name="count">Passages.</param>
-    /// <param name="length">Tokens of each, the question included.</param>
+    /// <param name="length">Tokens of each, question and answer included.</param>
     /// <param name="seed">Draws them.</param>
     public IReadOnlyList<NeedlePassage> Needles(int count, int length, int seed) =>
         _needles is null || _tokens is null
@@ -116,11 +116,8 @@ public sealed class MeasuringText
 
     private int[] NeedleWindow(TextPurpose purpose, int length, Random random)
     {
-        // The answer's length in tokens is not known before it is drawn; names and digits differ by a token or two, so a second draw fits it.
-        int state = random.Next();
-        int answer = _needles!.Draw(_model.Tokenizer, Half(purpose), length, new Random(state)).Answer.Length;
-        NeedlePassage passage = _needles.Draw(_model.Tokenizer, Half(purpose), length - answer, new Random(state));
-        return [.. passage.Tokens, .. passage.Answer];
+        NeedlePassage passage = _needles!.Draw(_model.Tokenizer, Half(purpose), length, random);
+        return [.. passage.Tokens, .. passage.Question, .. passage.Answer];
     }
 
     private int[] Stratum(ReadOnlySpan<int> half, int index, int count, int length, Random random)
@@ -139,7 +136,7 @@ public sealed class MeasuringText
         return [.. begin, .. half.Slice(start, needed)];
     }
 
-    private int[] Sample(int length, Random random, ScaledProgress progress, CancellationToken cancellation)
+    private int[] Sample(int length, Random random, IProgress<double>? progress, double done, double share, CancellationToken cancellation)
     {
         using Session session = _model.CreateFullSession(length, ExactPrecision.BFloat16, prefillChunk: 1);
         var tokens = new List<int> { _model.Tokenizer.BeginToken ?? _model.Tokenizer.EndToken ?? 0 };
@@ -155,7 +152,7 @@ public sealed class MeasuringText
             while (token < probabilities.Length - 1 && (left -= probabilities[token]) > 0)
                 token++;
             tokens.Add(token);
-            progress.Report((double)tokens.Count / length);
+            progress?.Report(done + (share * tokens.Count / length));
             if (tokens.Count < length)
                 logits = session.Decode(token);
         }

@@ -1,6 +1,7 @@
 namespace TailorKV.Profiler.Text;
 
-/// <summary>A passage that ends with a question, and the answer.</summary>
+/// <summary>A passage with hidden facts, a question about one, and the answer.</summary>
 /// <param name="Tokens">The passage.</param>
-/// <param name="Answer">The tokens that follow it where the model answers right.</param>
-public sealed record NeedlePassage(int[] Tokens, int[] Answer);
+/// <param name="Question">The question after it.</param>
+/// <param name="Answer">The tokens that follow where the model answers right.</param>
+public sealed record NeedlePassage(int[] Tokens, int[] Question, int[] Answer);

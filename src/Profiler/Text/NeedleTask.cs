@@ -56,12 +56,11 @@ public sealed record NeedleTask
         }
     }
 
-    /// <summary>A passage of an exact length: text with notes at random depths, then the question.</summary>
+    /// <summary>A passage of text with notes at random depths, and a question about one.</summary>
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="text">Tokens to take the text from, at least <paramref name="length"/>.</param>
-    /// <param name="length">Tokens of the passage, the begin token, the notes and the question included.</param>
+    /// <param name="length">Tokens of passage, question and answer together, the begin token and the notes included.</param>
     /// <param name="random">Draws names, codes, places and the text's start.</param>
-    /// <returns>The passage, and the tokens that answer it.</returns>
     /// <exception cref="TailorKVException">The notes leave no room for text.</exception>
     public NeedlePassage Draw(Tokenizer tokenizer, ReadOnlySpan<int> text, int length, Random random)
     {
@@ -71,8 +70,9 @@ public sealed record NeedleTask
         (string name, string code) = facts[random.Next(Notes)];
         List<IReadOnlyList<int>> notes = [.. facts.Select(fact => tokenizer.Encode(Fill(Note, fact.Name, fact.Code)))];
         IReadOnlyList<int> question = tokenizer.Encode(Fill(Question, name, code));
+        IReadOnlyList<int> answer = tokenizer.Encode(Fill(Answer, name, code));
         int[] begin = tokenizer is { AddsBeginToken: true, BeginToken: { } token } ? [token] : [];
-        int filler = length - begin.Length - notes.Sum(note => note.Count) - question.Count;
+        int filler = length - begin.Length - notes.Sum(note => note.Count) - question.Count - answer.Count;
         if (filler < 1 || text.Length < filler)
         {
             throw new TailorKVException(
@@ -92,8 +92,7 @@ public sealed record NeedleTask
             from = to;
         }
 
-        passage.AddRange(question);
-        return new NeedlePassage([.. passage], [.. tokenizer.Encode(Fill(Answer, name, code))]);
+        return new NeedlePassage([.. passage], [.. question], [.. answer]);
     }
 
     private static string Fill(string template, string name, string code) =>

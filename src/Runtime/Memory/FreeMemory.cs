@@ -1,11 +1,27 @@
 using System.Globalization;
+using TailorKV.Planner;
 
 namespace TailorKV.Runtime.Memory;
 
 /// <summary>How much memory the machine, or the container the process runs in, can still give.</summary>
 internal static class FreeMemory
 {
-    /// <summary>Bytes.</summary>
+    /// <summary>Refuses work that needs more than there is.</summary>
+    /// <param name="bytes">What it needs.</param>
+    /// <param name="what">What it is.</param>
+    /// <exception cref="InsufficientMemoryException">There is less.</exception>
+    public static void Require(long bytes, string what)
+    {
+        long free = Bytes();
+        if (bytes > free)
+        {
+            throw new InsufficientMemoryException(
+                $"{what} takes {bytes} bytes ({ByteSize.Format(bytes)}) of memory, and {free} ({ByteSize.Format(free)}) are free",
+                "Ask for a shorter context, or free memory");
+        }
+    }
+
+    /// <summary>Bytes free.</summary>
     public static long Bytes()
     {
         long limit = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;

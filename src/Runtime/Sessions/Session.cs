@@ -36,7 +36,7 @@ public sealed class Session : IDisposable
         _shape = model.Shape;
         Plan = plan;
         MemoryBreakdown memory = plan.Memory;
-        Refuse(memory, plan);
+        FreeMemory.Require(memory.Device - memory.Weights + memory.Host, $"a session of {plan.Target.Context} tokens");
         _device = new Arena("device", memory.Device - memory.Weights);
         _host = new Arena("host", memory.Host);
         try
@@ -238,17 +238,4 @@ public sealed class Session : IDisposable
             _model.Path,
             _model.Weights.FindNonFinite() is { } name ? $"tensor \"{name}\" holds values that are not finite" : "its weights make logits that are not finite",
             "Get the file again from its source");
-
-    private static void Refuse(MemoryBreakdown memory, Plan plan)
-    {
-        long needed = memory.Device - memory.Weights + memory.Host;
-        long free = FreeMemory.Bytes();
-        if (needed > free)
-        {
-            throw new InsufficientMemoryException(
-                $"a session of {plan.Target.Context} tokens takes {ByteSize.Format(needed)} ({memory.Device - memory.Weights} device and {memory.Host} host bytes"
-                + $" besides the weights), and {ByteSize.Format(free)} are free",
-                "Ask for a shorter context, or plan a smaller cache");
-        }
-    }
 }

@@ -1,0 +1,20 @@
+namespace TailorKV.Profiler.Measuring;
+
+/// <summary>What to measure a model on.</summary>
+public sealed record ProfileRequest
+{
+    /// <summary>Tokens of context before those that are judged.</summary>
+    public required int Context { get; init; }
+
+    /// <summary>Tokens decoded after the context and judged, in each window.</summary>
+    public int Tail { get; init; } = 64;
+
+    /// <summary>Windows of text; null for as many as make about 8,192 tokens, 1 to 4.</summary>
+    public int? Windows { get; init; }
+
+    /// <summary>Draws the windows.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>Windows measured.</summary>
+    public int WindowCount => Windows ?? Math.Clamp(8192 / Context, 1, 4);
+}

@@ -1,0 +1,44 @@
+namespace TailorKV.Profiler.Verification;
+
+/// <summary>What a plan was measured to do, beside what it predicts.</summary>
+public sealed record PlanVerification
+{
+    /// <summary>Device bytes.</summary>
+    public required PredictedAndMeasured Device { get; init; }
+
+    /// <summary>Host bytes.</summary>
+    public required PredictedAndMeasured Host { get; init; }
+
+    /// <summary>Where the text came from.</summary>
+    public required string Text { get; init; }
+
+    /// <summary>Tokens of context before those judged.</summary>
+    public required int Context { get; init; }
+
+    /// <summary>Tokens judged in all windows.</summary>
+    public required int JudgedTokens { get; init; }
+
+    /// <summary>The plan's predicted loss in nats per token, or null.</summary>
+    public double? PredictedLoss { get; init; }
+
+    /// <summary>Mean KL divergence from the exact cache's next-token distributions, in nats per token.</summary>
+    public required double MeasuredLoss { get; init; }
+
+    /// <summary>Share of judged tokens where the likeliest next token is the exact cache's.</summary>
+    public required double TopAgreement { get; init; }
+
+    /// <summary>Perplexity of the judged tokens with the exact cache: exp of the mean negative log probability.</summary>
+    public required double ExactPerplexity { get; init; }
+
+    /// <summary>The same with the plan.</summary>
+    public required double Perplexity { get; init; }
+
+    /// <summary>Tokens decoded per second with the plan, one at a time.</summary>
+    public required double TokensPerSecond { get; init; }
+
+    /// <summary>The same with every layer in full (f32), in the same run.</summary>
+    public required double FullTokensPerSecond { get; init; }
+
+    /// <summary>Hidden facts found, or null where the model has no such task.</summary>
+    public NeedleScore? Needles { get; init; }
+}
