@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace TailorKV.Planner.Policies;
 
 /// <summary>Low-bit codes of the keys, per channel, resident on the device: nothing but the chosen tokens crosses the host link.</summary>
@@ -6,6 +8,7 @@ namespace TailorKV.Planner.Policies;
 public sealed record CodedKeys(int Bits, int Group = 64) : KeyIndex
 {
     /// <inheritdoc/>
+    [JsonIgnore]
     public override int BlockTokens => Group;
 
     /// <inheritdoc/>

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace TailorKV.Planner.Policies;
 
 /// <summary>
@@ -12,6 +14,7 @@ public sealed record CriticalChannels(int Count) : KeyIndex
     public const int ElementBytes = 2;
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override int BlockTokens => 1;
 
     /// <inheritdoc/>

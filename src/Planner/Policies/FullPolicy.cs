@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using TailorKV.Planner.Models;
 
 namespace TailorKV.Planner.Policies;
@@ -7,6 +8,7 @@ namespace TailorKV.Planner.Policies;
 public sealed record FullPolicy(ExactPrecision Precision = ExactPrecision.BFloat16) : LayerPolicy
 {
     /// <inheritdoc/>
+    [JsonIgnore]
     public override string Kind => "full";
 
     /// <inheritdoc/>

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using TailorKV.Planner.Models;
 
 namespace TailorKV.Planner.Policies;
@@ -30,10 +31,11 @@ public sealed record QuantizedPolicy : LayerPolicy
     public ExactPrecision Precision { get; init; } = ExactPrecision.BFloat16;
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override string Kind => "quantized";
 
     /// <summary>Tokens that leave the residual window at once: a group where keys are coded per channel, else one.</summary>
-    [System.Text.Json.Serialization.JsonIgnore]
+    [JsonIgnore]
     public int BlockTokens => KeyAxis == KeyAxis.PerChannel ? Group : 1;
 
     /// <summary>The most tokens that can be coded when the cache holds <paramref name="context"/> tokens.</summary>

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using TailorKV.Planner.Models;
 
 namespace TailorKV.Planner.Policies;
@@ -28,10 +29,11 @@ public sealed record RetrievedPolicy : LayerPolicy
     public ExactPrecision Precision { get; init; } = ExactPrecision.BFloat16;
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override string Kind => "retrieved";
 
     /// <summary>Tokens the device window can hold: recent, generated, and a block that is filling up before it leaves.</summary>
-    [System.Text.Json.Serialization.JsonIgnore]
+    [JsonIgnore]
     public int WindowCapacity => Recent + Generated + Index.BlockTokens;
 
     /// <summary>The most tokens that can lie on the host when the cache holds <paramref name="context"/> tokens.</summary>
