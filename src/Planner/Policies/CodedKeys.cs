@@ -1,23 +1,25 @@
 using System.Text.Json.Serialization;
+using TailorKV.Planner.Policies.Codes;
 
 namespace TailorKV.Planner.Policies;
 
-/// <summary>Low-bit codes of the keys, per channel, resident on the device: nothing but the chosen tokens crosses the host link.</summary>
-/// <param name="Bits">Bits of a code: 1, 2 or 4.</param>
-/// <param name="Group">Tokens that share a channel's scale and zero: 32, 64 or 128.</param>
-public sealed record CodedKeys(int Bits, int Group = 64) : KeyIndex
+/// <summary>Low-bit codes of the keys, resident on the device: nothing but the chosen tokens crosses the host link.</summary>
+/// <param name="Keys">How they are coded: per channel in 1, 2 or 4 bits, or rotated in 1 or 2.</param>
+public sealed record CodedKeys(CodeFormat Keys) : KeyIndex
 {
     /// <inheritdoc/>
     [JsonIgnore]
-    public override int BlockTokens => Group;
+    public override int BlockTokens => Keys.BlockTokens;
 
     /// <inheritdoc/>
-    public override string Describe() => $"{Bits}-bit keys g{Group}";
+    public override string Describe() => $"{Keys.Describe()} keys";
 
     /// <inheritdoc/>
-    public override CacheBytes BytesPerKvHead(int headDim, int tokens) => new(AffineCodes.PerChannelBytes(tokens, headDim, Bits, Group), 0, 0);
+    public override CacheBytes BytesPerKvHead(int headDim, int tokens) => new(Keys.Bytes(tokens, headDim), 0, 0);
 
     /// <inheritdoc/>
     public override string? Problem(int headDim, int layerIndex) =>
-        Bits > 4 ? $"an index of {Bits} bits is not one of 1, 2, 4" : AffineCodes.Problem(Bits, Group);
+        Keys is PerChannelFormat { Bits: 1 or 2 or 4 } or RotatedNormalFormat { Bits: 1 or 2 }
+            ? Keys.Problem()
+            : $"an index of {Keys.Describe()} keys is not one of 1, 2, 4 bits per channel and 1, 2 bits rotated normal";
 }

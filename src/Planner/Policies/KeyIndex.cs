@@ -20,6 +20,10 @@ public abstract record KeyIndex
     /// <param name="tokens">Tokens indexed, a whole number of blocks.</param>
     public abstract CacheBytes BytesPerKvHead(int headDim, int tokens);
 
+    /// <summary>Bytes that choosing fetches from the host at each step, for one KV head.</summary>
+    /// <param name="tokens">Tokens indexed.</param>
+    public virtual long HostBytesPerStep(int tokens) => 0;
+
     /// <summary>Why this index cannot serve that layer, or null when it can.</summary>
     /// <param name="headDim">Channels.</param>
     /// <param name="layerIndex">The layer's index, from 0.</param>

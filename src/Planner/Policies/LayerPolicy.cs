@@ -11,9 +11,10 @@ namespace TailorKV.Planner.Policies;
 [JsonDerivedType(typeof(FullPolicy), "full")]
 [JsonDerivedType(typeof(QuantizedPolicy), "quantized")]
 [JsonDerivedType(typeof(RetrievedPolicy), "retrieved")]
+[JsonDerivedType(typeof(RefinedPolicy), "refined")]
 public abstract record LayerPolicy
 {
-    /// <summary>The kind's name as in the JSON: full, quantized, retrieved.</summary>
+    /// <summary>The kind's name as in the JSON: full, quantized, retrieved, refined.</summary>
     [JsonIgnore]
     public abstract string Kind { get; }
 
@@ -29,6 +30,11 @@ public abstract record LayerPolicy
     /// <param name="layer">The layer's shape.</param>
     /// <param name="layerIndex">The layer's index, from 0.</param>
     public abstract string? Problem(LayerShape layer, int layerIndex);
+
+    /// <summary>Bytes that cross the host link at each decoded token, for a whole layer.</summary>
+    /// <param name="layer">The layer's shape.</param>
+    /// <param name="context">Tokens the cache holds.</param>
+    public virtual long HostBytesPerStep(LayerShape layer, int context) => 0;
 
     /// <summary>Bytes this policy takes for a whole layer.</summary>
     /// <inheritdoc cref="BytesPerKvHead"/>

@@ -53,6 +53,13 @@ internal sealed class ExactRows
             BrainFloat.Widen(_brain.Slice(start, _headDim), row);
     }
 
+    /// <summary>Reads rows of consecutive positions to [count, headDim].</summary>
+    public void ReadRange(int position, Span<float> rows)
+    {
+        for (int start = 0; start < rows.Length; start += _headDim)
+            Read(position++, rows.Slice(start, _headDim));
+    }
+
     /// <summary>For each of the queries [n, headDim]: scores[query * stride + i] = query . row(from + i).</summary>
     public void Scores(ReadOnlySpan<float> queries, int from, int to, Span<float> scores, int stride)
     {

@@ -1,5 +1,6 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Cache.Heads;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Cache;
@@ -30,6 +31,7 @@ public sealed class LayerCache
                 FullPolicy full => new FullHead(full, layer, context, device),
                 QuantizedPolicy quantized => new QuantizedHead(quantized, layer, context, device),
                 RetrievedPolicy retrieved => new RetrievedHead(retrieved, layer, context, device, host, staging),
+                RefinedPolicy refined => new RefinedHead(refined, layer, context, device, host, staging),
                 _ => throw new ArgumentException($"There is no cache for {policy.GetType().Name}.", nameof(policy)),
             };
         }

@@ -1,6 +1,6 @@
 using System.Numerics.Tensors;
 
-namespace TailorKV.Runtime.Cache;
+namespace TailorKV.Runtime.Cache.Codes;
 
 /// <summary>
 /// Asymmetric round to nearest for one group: zero = min, scale = (max - min) / (2^bits - 1), code = clamp(round((x - zero) / scale)),

@@ -1,17 +1,18 @@
 using System.Numerics.Tensors;
-using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Memory;
 
-namespace TailorKV.Runtime.Cache;
+namespace TailorKV.Runtime.Cache.Codes;
 
 /// <summary>Keys or values of one KV head coded per token: a row of codes a token, with an fp16 scale and zero for each group of channels.</summary>
-internal sealed class PerTokenCodes : IKeyCodes
+internal sealed class PerTokenCodes : ICodes
 {
     private readonly int _headDim;
     private readonly int _bits;
     private readonly int _group;
     private readonly int _groups;
     private readonly int _rowBytes;
+    private readonly CodeTable _table;
     private readonly NativeBuffer<byte> _codes;
     private readonly NativeBuffer<Half> _scales;
 
@@ -19,12 +20,11 @@ internal sealed class PerTokenCodes : IKeyCodes
     {
         (_headDim, _bits, _group) = (headDim, bits, group);
         _groups = (headDim + group - 1) / group;
-        _rowBytes = AffineCodes.PackedBytes(headDim, bits);
+        _rowBytes = CodeFormat.PackedBytes(headDim, bits);
+        _table = CodeTable.Integers(bits);
         _codes = arena.Take<byte>((long)tokens * _rowBytes);
         _scales = arena.Take<Half>((long)tokens * _groups * 2);
     }
-
-    public int BlockTokens => 1;
 
     public void Encode(int firstToken, ReadOnlySpan<float> rows)
     {
@@ -39,7 +39,7 @@ internal sealed class PerTokenCodes : IKeyCodes
                 (scales[2 * group], scales[(2 * group) + 1]) = AffineQuantizer.Encode(row.Slice(d, length), _bits, codes.Slice(d, length));
             }
 
-            CodePacking.Pack(codes, _bits, _codes.Slice(token * _rowBytes, _rowBytes));
+            _table.Pack(codes, _codes.Slice(token * _rowBytes, _rowBytes));
         }
     }
 
@@ -71,7 +71,7 @@ internal sealed class PerTokenCodes : IKeyCodes
 
     public void Decode(int token, Span<float> row)
     {
-        CodePacking.Unpack(_codes.Slice(token * _rowBytes, _rowBytes), _bits, row);
+        _table.Unpack(_codes.Slice(token * _rowBytes, _rowBytes), row);
         ReadOnlySpan<Half> scales = _scales.Slice(token * _groups * 2, _groups * 2);
         for (int group = 0, d = 0; d < _headDim; group++, d += _group)
         {

@@ -1,4 +1,4 @@
-namespace TailorKV.Runtime.Cache;
+namespace TailorKV.Runtime.Cache.Heads;
 
 /// <summary>
 /// The cache of one KV head of one layer, kept as its policy says. Heads do not know of each other, so a layer's heads run in parallel.

@@ -1,4 +1,4 @@
-namespace TailorKV.Runtime.Cache;
+namespace TailorKV.Runtime.Cache.Indexes;
 
 /// <summary>Approximate scores for the keys of one KV head that lie on the host.</summary>
 internal interface IKeyIndex

@@ -2,7 +2,7 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Memory;
 
-namespace TailorKV.Runtime.Cache;
+namespace TailorKV.Runtime.Cache.Heads;
 
 /// <summary>Everything uncoded on the device; with a sliding window, the window.</summary>
 internal sealed class FullHead : HeadCache

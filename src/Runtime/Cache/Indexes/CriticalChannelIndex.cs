@@ -2,7 +2,7 @@ using System.Numerics.Tensors;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Memory;
 
-namespace TailorKV.Runtime.Cache;
+namespace TailorKV.Runtime.Cache.Indexes;
 
 /// <summary>
 /// Scores by the few channels where |predicted query, mean over the group| * max |key| is largest (TailorKV, arXiv 2505.19586, section 3 of the

@@ -1,4 +1,4 @@
-namespace TailorKV.Runtime.Cache;
+namespace TailorKV.Runtime.Cache.Indexes;
 
 /// <summary>Selection of the largest values: a heap of the chosen, smallest on top. Of equal values the earlier index wins.</summary>
 internal static class TopK

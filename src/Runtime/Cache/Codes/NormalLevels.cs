@@ -1,0 +1,64 @@
+namespace TailorKV.Runtime.Cache.Codes;
+
+/// <summary>
+/// The levels that quantize a unit normal with the least mean squared error (Lloyd 1982, Max 1960): each level is the mean of the values nearer to it
+/// than to any other.
+/// </summary>
+internal static class NormalLevels
+{
+    private static readonly float[][] Tables = [.. Enumerable.Range(1, 4).Select(Compute)];
+
+    /// <summary>The levels in ascending order, [2^bits].</summary>
+    /// <param name="bits">1 to 4.</param>
+    public static float[] Of(int bits) => Tables[bits - 1];
+
+    /// <summary>The code of the nearest level.</summary>
+    public static byte Nearest(float[] levels, float value)
+    {
+        int code = 0;
+        while (code < levels.Length - 1 && value > (levels[code] + levels[code + 1]) / 2)
+            code++;
+        return (byte)code;
+    }
+
+    private static float[] Compute(int bits)
+    {
+        // Symmetric, so the positive half is iterated: thresholds between levels, then levels as the means between thresholds.
+        int half = 1 << (bits - 1);
+        double[] levels = [.. Enumerable.Range(0, half).Select(i => 3.0 * (i + 0.5) / half)];
+        for (int iteration = 0; iteration < 20_000; iteration++)
+        {
+            double change = 0;
+            double low = 0;
+            for (int i = 0; i < half; i++)
+            {
+                double high = i + 1 < half ? (levels[i] + levels[i + 1]) / 2 : double.PositiveInfinity;
+                double mean = (Density(low) - Density(high)) / (UpperTail(low) - UpperTail(high));
+                change = Math.Max(change, Math.Abs(mean - levels[i]));
+                levels[i] = mean;
+                low = high;
+            }
+
+            if (change < 1e-12)
+                break;
+        }
+
+        return [.. levels.Reverse().Select(level => (float)-level), .. levels.Select(level => (float)level)];
+    }
+
+    private static double Density(double x) => double.IsInfinity(x) ? 0 : Math.Exp(-x * x / 2) / Math.Sqrt(2 * Math.PI);
+
+    /// <summary>P(X > x) for x >= 0: Simpson's rule on the density up to where it vanishes in double precision.</summary>
+    private static double UpperTail(double x)
+    {
+        const double End = 40;
+        const int Steps = 4000;
+        if (x >= End)
+            return 0;
+        double width = Math.Min(End - x, 12) / Steps;
+        double sum = Density(x) + Density(x + (Steps * width));
+        for (int i = 1; i < Steps; i++)
+            sum += Density(x + (i * width)) * (i % 2 == 1 ? 4 : 2);
+        return sum * width / 3;
+    }
+}

@@ -1,0 +1,73 @@
+using System.Numerics.Tensors;
+using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Cache.Codes;
+using TailorKV.Runtime.Cache.Indexes;
+using TailorKV.Runtime.Memory;
+
+namespace TailorKV.Runtime.Cache.Heads;
+
+/// <summary>The middle lies on the host; a query sees, exactly, the tokens of it that the index chooses, and nothing of the rest.</summary>
+internal sealed class RetrievedHead : WindowedHead
+{
+    private readonly HostRows _host;
+    private readonly IKeyIndex _index;
+
+    public RetrievedHead(RetrievedPolicy policy, LayerShape layer, int context, Arena device, Arena host, Arena staging)
+        : base(policy, layer.HeadDim, device)
+    {
+        int middle = policy.MiddleTokens(context);
+        _host = new HostRows(policy, policy.TopK, middle, HeadDim, host, staging);
+        _index = policy.Index switch
+        {
+            CriticalChannels channels => new CriticalChannelIndex(channels, HeadDim, middle, device, host, staging),
+            CodedKeys coded => new CodedKeyIndex(CodeFactory.Create(coded.Keys, middle, HeadDim, device)),
+            _ => throw new ArgumentException($"There is no index for {policy.Index.GetType().Name}.", nameof(policy)),
+        };
+    }
+
+    public override void Attend(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, Span<float> outputs, Span<float> scores)
+    {
+        int group = queries.Length / HeadDim;
+        ReadOnlySpan<int> chosen = Choose(queries, predicted, scores);
+        int stride = SinkTokens + chosen.Length + WindowTokens;
+        scores = scores[..(group * stride)];
+        ScoreEnds(queries, scores, stride);
+        for (int query = 0; query < group; query++)
+        {
+            for (int i = 0; i < chosen.Length; i++)
+                scores[(query * stride) + SinkTokens + i] = _host.Score(queries.Slice(query * HeadDim, HeadDim), i);
+        }
+
+        Softmax.Rows(scores, stride);
+        outputs.Clear();
+        AddEnds(scores, stride, outputs);
+        for (int query = 0; query < group; query++)
+        {
+            for (int i = 0; i < chosen.Length; i++)
+                _host.AddWeighted(scores[(query * stride) + SinkTokens + i], i, outputs.Slice(query * HeadDim, HeadDim));
+        }
+    }
+
+    protected override void ClearMiddle() => _index.Clear();
+
+    protected override void AddToMiddle(int first, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
+    {
+        _host.Write(first, keys, values);
+        _index.Add(first, keys);
+    }
+
+    /// <summary>Chooses by the probability the index gives, summed over the query group.</summary>
+    private ReadOnlySpan<int> Choose(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, Span<float> scores)
+    {
+        if (Middle == 0)
+            return [];
+        int group = queries.Length / HeadDim;
+        _index.Scores(queries, predicted, scores, Middle);
+        Softmax.Rows(scores[..(group * Middle)], Middle);
+        Span<float> mass = scores[..Middle];
+        for (int query = 1; query < group; query++)
+            TensorPrimitives.Add(mass, scores.Slice(query * Middle, Middle), mass);
+        return _host.Fetch(mass);
+    }
+}

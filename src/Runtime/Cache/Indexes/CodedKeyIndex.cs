@@ -1,0 +1,16 @@
+using TailorKV.Runtime.Cache.Codes;
+
+namespace TailorKV.Runtime.Cache.Indexes;
+
+/// <summary>Scores by low-bit codes of the keys.</summary>
+internal sealed class CodedKeyIndex(ICodes codes) : IKeyIndex
+{
+    public void Clear()
+    {
+    }
+
+    public void Add(int firstToken, ReadOnlySpan<float> rows) => codes.Encode(firstToken, rows);
+
+    public void Scores(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, Span<float> scores, int tokens) =>
+        codes.Scores(queries, tokens, scores, tokens);
+}
