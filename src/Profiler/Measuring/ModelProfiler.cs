@@ -36,18 +36,16 @@ public static class ModelProfiler
         var densities = Enumerable.Range(0, shape.Layers).Select(_ => new double[shape.Heads]).ToArray();
         for (int window = 0; window < windows.Count; window++)
         {
-            using Session session = model.CreateFullSession(length, ExactPrecision.Float32);
-            using var record = new WindowRecord(shape, request.Context, request.Tail);
-            session.Prefill(windows[window], record, WorkProgress.Part(progress, $"window {window + 1}/{windows.Count}, exact pass", 0, 1), cancellation);
-            using var substitution = new LayerSubstitution(model, record, session, cancellation);
+            using var measurement = new WindowMeasurement(
+                model, windows[window], request.Context, WorkProgress.Part(progress, $"window {window + 1}/{windows.Count}, exact pass", 0, 1), cancellation);
             for (int layer = 0; layer < shape.Layers; layer++)
             {
                 for (int head = 0; head < shape.Heads; head++)
-                    densities[layer][head] += record.HeadDensity[layer][head] / windows.Count;
+                    densities[layer][head] += measurement.HeadDensePreference(layer)[head] / windows.Count;
                 for (int option = 0; option < options[layer].Length; option++)
                 {
                     cancellation.ThrowIfCancellationRequested();
-                    (double loss, double error) = substitution.Measure(layer, options[layer][option]);
+                    (double loss, double error) = measurement.Measure(layer, options[layer][option]);
                     losses[layer][option] += loss / windows.Count;
                     errors[layer][option] += error / windows.Count;
                     progress?.Report(new WorkProgress(
@@ -108,8 +106,7 @@ public static class ModelProfiler
         }
 
         MemoryBreakdown session = Plan.Uniform(model.Fingerprint, request.Context + request.Tail, new FullPolicy(ExactPrecision.Float32)).Memory;
-        long record = WindowRecord.MemoryBytes(model.Shape, request.Context, request.Tail)
-            + (2 * LayerSubstitution.MemoryBytes(model.Shape, request.Context, request.Tail));
-        FreeMemory.Require(session.Device - session.Weights + session.Host + record, $"measuring {request.Context} tokens of context");
+        long needed = session.Device - session.Weights + session.Host + WindowMeasurement.MemoryBytes(model.Shape, request.Context, request.Tail);
+        FreeMemory.Require(needed, $"measuring {request.Context} tokens of context");
     }
 }

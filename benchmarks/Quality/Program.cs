@@ -1,0 +1,50 @@
+using TailorKV.Planner;
+using TailorKV.Quality;
+
+const string Usage = """
+    Measures the quality of ways to keep a KV cache and puts it beside figures of another implementation.
+
+      dotnet run -c Release --project benchmarks/Quality -- COMMAND SHARED [OUT]
+
+    SHARED is the folder of models and references; OUT the Markdown file to write (default: standard output).
+
+      sensitivity   SmolLM2, protocol of its sensitivity.json: single layers and whole caches
+      findings      SmolLM2, protocol of its findings.json: quantizers, indexes, refined layers
+      needles       tiny-recall at 2,048 and 4,000 tokens: the table of its README
+      policies      SmolLM2 at 4,096 tokens on text of another kind: every policy, bytes, KL and perplexity
+      text          SmolLM2's reference tokens as text, for other programs
+    """;
+
+if (args.Length is < 2 or > 3)
+{
+    Console.Error.WriteLine(Usage);
+    return 2;
+}
+
+using var cancellation = new CancellationTokenSource();
+Console.CancelKeyPress += (_, e) =>
+{
+    e.Cancel = true;
+    cancellation.Cancel();
+};
+try
+{
+    var report = new Report($"dotnet run -c Release --project benchmarks/Quality -- {args[0]} {args[1]}");
+    switch (args[0])
+    {
+        case "sensitivity": SensitivityProtocol.Run(args[1], report, cancellation.Token); break;
+        case "findings": FindingsProtocol.Run(args[1], report, cancellation.Token); break;
+        case "needles": NeedleProtocol.Run(args[1], report, cancellation.Token); break;
+        case "policies": PolicyTable.Run(args[1], report, cancellation.Token); break;
+        case "text": report = Report.Plain(ReferenceText.Read(args[1])); break;
+        default: Console.Error.WriteLine(Usage); return 2;
+    }
+
+    report.Write(args.Length == 3 ? args[2] : null);
+    return 0;
+}
+catch (Exception e) when (e is TailorKVException or OperationCanceledException)
+{
+    Console.Error.WriteLine(e.Message);
+    return 1;
+}
