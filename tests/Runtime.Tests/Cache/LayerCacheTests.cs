@@ -4,24 +4,14 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Cache;
 using TailorKV.Runtime.Memory;
+using TailorKV.Tests;
 
 namespace TailorKV.Runtime.Tests.Cache;
 
-/// <summary>Every policy against the plain reference. A new policy is a row in <see cref="Kinds"/>.</summary>
+/// <summary>Every policy against the plain reference. A new policy is a row in <see cref="RandomPolicies"/> and a plain twin.</summary>
 public sealed class LayerCacheTests
 {
-    private static readonly Dictionary<string, (Func<Random, LayerPolicy> Policy, Func<LayerPolicy, LayerShape, PlainHead> Plain)> Policies = new()
-    {
-        ["full"] = (random => new FullPolicy(Precision(random)), (policy, layer) => new PlainFullHead((FullPolicy)policy, layer)),
-        ["quantized, keys per channel"] = (random => Quantized(random, KeyAxis.PerChannel), (policy, _) => new PlainQuantizedHead((QuantizedPolicy)policy)),
-        ["quantized, keys per token"] = (random => Quantized(random, KeyAxis.PerToken), (policy, _) => new PlainQuantizedHead((QuantizedPolicy)policy)),
-        ["retrieved by codes"] = (
-            random => Retrieved(random, new CodedKeys(Of(random, 1, 2, 4), Of(random, 32, 64, 128))), (policy, _) => new PlainRetrievedHead((RetrievedPolicy)policy)),
-        ["retrieved by channels"] = (
-            random => Retrieved(random, new CriticalChannels(Of(random, 1, 2, 4, 8, 16))), (policy, _) => new PlainRetrievedHead((RetrievedPolicy)policy)),
-    };
-
-    public static TheoryData<string> Kinds => [.. Policies.Keys];
+    public static TheoryData<string> Kinds => [.. RandomPolicies.Kinds.Keys];
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -32,7 +22,7 @@ public sealed class LayerCacheTests
         {
             using CacheUnderTest cache = new(one);
             Random random = new(one.Seed);
-            PlainHead[] plain = [.. Enumerable.Range(0, one.Layer.KvHeads).Select(_ => Policies[kind].Plain(one.Policy, one.Layer))];
+            PlainHead[] plain = [.. Enumerable.Range(0, one.Layer.KvHeads).Select(_ => Plain(one))];
             // What a cache held before must not matter.
             cache.Load([], random.Next(one.Context + 1), text: 1);
             cache.Load(plain, one.Prompt);
@@ -98,43 +88,23 @@ public sealed class LayerCacheTests
     private static Arbitrary<CacheCase> Cases(string kind) => Gen.Choose(0, int.MaxValue - 1).Select(seed =>
     {
         Random random = new(seed);
-        LayerPolicy policy = Policies[kind].Policy(random);
-        int kvHeads = random.Next(1, 5), headDim = Of(random, 2, 6, 16, 24, 32, 40, 64, 80, 96, 128);
+        int kvHeads = random.Next(1, 5), headDim = RandomPolicies.Of(random, 2, 6, 16, 24, 32, 40, 64, 80, 96, 128);
         int heads = kvHeads * random.Next(1, 9);
         // Many heads make few tokens and few heads many, so that the plain reference is done in time.
-        int context = random.Next(1, Math.Min(400, 80_000 / (heads * headDim)) + 1);
-        int? window = policy is FullPolicy && random.Next(2) == 0 ? random.Next(1, context + 10) : null;
-        if (policy is RetrievedPolicy { Index: CriticalChannels } critical)
-            policy = critical with { Index = new CriticalChannels(random.Next(1, Math.Min(headDim, 20) + 1)) };
+        int context = random.Next(1, Math.Min(400, 60_000 / (heads * headDim)) + 1);
+        int? window = kind == "full" && random.Next(2) == 0 ? random.Next(1, context + 10) : null;
         LayerShape layer = new(heads, kvHeads, headDim, window);
-        Assert.Null(policy.Problem(layer, 1));
+        LayerPolicy policy = RandomPolicies.Of(kind, random, layer, 1);
         int kept = policy is QuantizedPolicy quantized ? quantized.Sinks + quantized.Residual : policy is RetrievedPolicy retrieved ? retrieved.Sinks + retrieved.Recent : 0;
         int prompt = random.Next(3) == 0 ? random.Next(context + 1) : kept + (random.Next(5) * 32) + random.Next(-1, 2);
         return new CacheCase(policy, layer, context, Math.Clamp(prompt, 0, context), seed);
     }).ToArbitrary();
 
-    private static QuantizedPolicy Quantized(Random random, KeyAxis axis) => new()
+    private static PlainHead Plain(CacheCase one) => one.Policy switch
     {
-        KeyBits = Of(random, 1, 2, 4, 8),
-        ValueBits = Of(random, 1, 2, 4, 8),
-        KeyAxis = axis,
-        Group = Of(random, 32, 64, 128),
-        Residual = Of(random, 0, 1, 31, 32, 64, 100),
-        Sinks = random.Next(10),
-        Precision = Precision(random),
+        FullPolicy full => new PlainFullHead(full, one.Layer),
+        QuantizedPolicy quantized => new PlainQuantizedHead(quantized),
+        RetrievedPolicy retrieved => new PlainRetrievedHead(retrieved),
+        _ => throw new NotSupportedException($"There is no plain twin of {one.Policy.Kind}."),
     };
-
-    private static RetrievedPolicy Retrieved(Random random, KeyIndex index) => new()
-    {
-        TopK = Of(random, 1, 2, 7, 32, 1000),
-        Index = index,
-        Sinks = random.Next(10),
-        Recent = Of(random, 0, 1, 8, 32),
-        Generated = Of(random, 0, 1, 16, 64),
-        Precision = Precision(random),
-    };
-
-    private static ExactPrecision Precision(Random random) => Of(random, ExactPrecision.BFloat16, ExactPrecision.Float32);
-
-    private static T Of<T>(Random random, params T[] choices) => choices[random.Next(choices.Length)];
 }
