@@ -1,5 +1,7 @@
 using System.Text.Json.Serialization;
+using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
+using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 
 namespace TailorKV.Planner;
@@ -10,9 +12,11 @@ namespace TailorKV.Planner;
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    UseStringEnumConverter = true,
+    Converters = [typeof(FiniteNumberConverter), typeof(NameConverter<ExactPrecision>), typeof(NameConverter<KeyAxis>)],
     AllowOutOfOrderMetadataProperties = true,
     RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
+    AllowDuplicateProperties = false,
     MaxDepth = 32)]
 [JsonSerializable(typeof(Plan))]
 [JsonSerializable(typeof(ModelProfile))]

@@ -15,6 +15,12 @@ public sealed record ModelFingerprint
     /// <summary>A hash of all weight data, with the algorithm's name before a colon.</summary>
     public required string WeightsHash { get; init; }
 
+    /// <summary>What is out of range, or null: guards arithmetic on numbers that come from files.</summary>
+    public string? Problem() =>
+        Shape.Problem() is { } problem ? $"shape: {problem}"
+        : WeightBytes is < 0 or > 1L << 60 ? $"weightBytes is {WeightBytes}, outside 0 to {1L << 60}"
+        : null;
+
     /// <summary>Where <paramref name="other"/> is another model, what tells them apart; null when they are the same.</summary>
     public string? DifferenceFrom(ModelFingerprint other)
     {

@@ -52,7 +52,7 @@ public sealed record ModelShape
     {
         foreach ((string name, int value, int most) in new[]
         {
-            ("layers", Layers, 10_000), ("hiddenSize", HiddenSize, 1 << 20), ("intermediateSize", IntermediateSize, 1 << 22),
+            ("layers", Layers, 1 << 10), ("hiddenSize", HiddenSize, 1 << 20), ("intermediateSize", IntermediateSize, 1 << 22),
             ("heads", Heads, 1 << 14), ("kvHeads", KvHeads, 1 << 14), ("headDim", HeadDim, 512),
             ("vocabularySize", VocabularySize, 1 << 26), ("contextLength", ContextLength, int.MaxValue),
         })
@@ -61,6 +61,9 @@ public sealed record ModelShape
                 return $"{name} is {value}, outside 1 to {most}";
         }
 
+        // With these bounds the bytes of the longest context stay below 2^63.
+        if ((long)Heads * HeadDim > 1 << 20)
+            return $"{Heads} heads of {HeadDim} elements are more than {1 << 20} elements";
         if (Heads % KvHeads != 0)
             return $"{Heads} query heads cannot share {KvHeads} KV heads evenly";
         if (SlidingWindows is { } windows && (windows.Count != Layers || windows.Any(w => w < 1)))

@@ -71,18 +71,18 @@ public sealed record Plan
     {
         if (Version != CurrentVersion)
             return $"version {Version} is not {CurrentVersion}, the one this release reads";
-        if (Model.Shape.Problem() is { } shapeProblem)
-            return $"model.shape: {shapeProblem}";
-        if (Model.WeightBytes < 0)
-            return $"model.weightBytes is {Model.WeightBytes}";
+        if (Model.Problem() is { } modelProblem)
+            return $"model.{modelProblem}";
         if (Target.Problem() is { } targetProblem)
             return $"target: {targetProblem}";
-        if (PrefillChunk is < 1 or > 1 << 16)
-            return $"prefillChunk is {PrefillChunk}, outside 1 to {1 << 16}";
+        if (PlanTarget.ChunkProblem(PrefillChunk) is { } chunkProblem)
+            return chunkProblem;
         if (Layers.Count != Model.Shape.Layers)
             return $"it has {Layers.Count} layers and the model {Model.Shape.Layers}";
         for (int layer = 0; layer < Layers.Count; layer++)
         {
+            if (Layers[layer] is null)
+                return $"layers[{layer}] is null";
             if (Layers[layer].Layer != layer)
                 return $"layers[{layer}].layer is {Layers[layer].Layer}";
             if (Layers[layer].Policy.Problem(Model.Shape.Layer(layer), layer) is { } problem)

@@ -26,7 +26,7 @@ public sealed class PlanBuilder
     /// <exception cref="TailorKVException">The target is out of range.</exception>
     public PlanBuilder(ModelProfile profile, PlanTarget target, int prefillChunk = PlanTarget.DefaultPrefillChunk)
     {
-        if (target.Problem() is { } problem)
+        if ((target.Problem() ?? PlanTarget.ChunkProblem(prefillChunk)) is { } problem)
             throw new TailorKVException(problem, "Give limits within these bounds");
         (_profile, _target, _prefillChunk) = (profile, target, prefillChunk);
         var shape = profile.Model.Shape;

@@ -15,6 +15,10 @@ public sealed record PlanTarget
     /// <summary>Most bytes in host memory; null for no limit.</summary>
     public long? HostBytes { get; init; }
 
+    /// <summary>What is wrong with a number of tokens to process at once, or null.</summary>
+    public static string? ChunkProblem(int prefillChunk) =>
+        prefillChunk is < 1 or > 1 << 16 ? $"prefillChunk is {prefillChunk}, outside 1 to {1 << 16}" : null;
+
     /// <summary>What is out of range, or null.</summary>
     public string? Problem() =>
         Context is < 1 or > 1 << 28 ? $"context is {Context} tokens, outside 1 to {1 << 28}"

@@ -28,6 +28,8 @@ public sealed record LayerProfile
             return "it has no options";
         foreach (MeasuredOption option in Options)
         {
+            if (option is null)
+                return "an option is null";
             if (option.Policy.Problem(shape, index) is { } problem)
                 return problem;
             if (!double.IsFinite(option.Loss) || !double.IsFinite(option.OutputError))

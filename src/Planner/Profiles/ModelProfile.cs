@@ -34,16 +34,16 @@ public sealed record ModelProfile
     {
         if (Version != CurrentVersion)
             return $"version {Version} is not {CurrentVersion}, the one this release reads";
-        if (Model.Shape.Problem() is { } shapeProblem)
-            return $"model.shape: {shapeProblem}";
-        if (Model.WeightBytes < 0)
-            return $"model.weightBytes is {Model.WeightBytes}";
+        if (Model.Problem() is { } modelProblem)
+            return $"model.{modelProblem}";
         if (Context < 1 || Tail < 1)
             return $"context {Context} and tail {Tail} must be positive";
         if (Layers.Count != Model.Shape.Layers)
             return $"it has {Layers.Count} layers and the model {Model.Shape.Layers}";
         for (int layer = 0; layer < Layers.Count; layer++)
         {
+            if (Layers[layer] is null)
+                return $"layers[{layer}] is null";
             if (Layers[layer].Problem(Model.Shape.Layer(layer), layer) is { } problem)
                 return $"layers[{layer}]: {problem}";
         }

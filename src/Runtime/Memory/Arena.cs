@@ -53,6 +53,7 @@ public sealed unsafe class Arena : SafeHandle
     /// <summary>Gives out a buffer of zeros; its bytes are rounded up to <see cref="CacheBytes.Alignment"/>.</summary>
     /// <param name="count">Its elements.</param>
     /// <exception cref="InvalidOperationException">The arena is too small: what was predicted is less than what is asked for.</exception>
+    /// <exception cref="InsufficientMemoryException">They are more elements than a span can have.</exception>
     public NativeBuffer<T> Take<T>(long count)
         where T : unmanaged
     {
@@ -61,8 +62,14 @@ public sealed unsafe class Arena : SafeHandle
             throw new InvalidOperationException($"The {Name} arena of {Capacity} bytes holds {Used} and cannot give out {bytes} more.");
         if (count == 0)
             return default;
+        if (count > int.MaxValue)
+        {
+            throw new InsufficientMemoryException(
+                $"a buffer of the {Name} arena would have {count} elements, more than the {int.MaxValue} that can be addressed", "Ask for a shorter context");
+        }
+
         long start = CacheBytes.Align(handle);
-        var buffer = new NativeBuffer<T>((T*)(start + Used), checked((int)count));
+        var buffer = new NativeBuffer<T>((T*)(start + Used), (int)count);
         Used += bytes;
         return buffer;
     }

@@ -115,6 +115,7 @@ public sealed class Session : IDisposable
     /// <param name="cancellation">Ends the work between tokens.</param>
     public void PromptLogits(int first, LogitsObserver observer, CancellationToken cancellation = default)
     {
+        ObjectDisposedException.ThrowIf(_device.IsClosed, this);
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ReadLogits(_promptHidden.Slice(0, _promptTokens * _shape.HiddenSize), first, _promptTokens, 0, observer, cancellation);
     }
@@ -186,6 +187,13 @@ public sealed class Session : IDisposable
 
     private void ExtendChunk(ReadOnlySpan<int> tokens)
     {
+        if (Tokens == 0)
+        {
+            // A prompt that was given up may have left some layers filled.
+            foreach (LayerCache cache in _caches)
+                cache.Load([], [], 0, 0);
+        }
+
         _transformer.Embed(tokens, _workspace.Hidden.Span);
         for (int layer = 0; layer < _caches.Length; layer++)
         {
@@ -218,6 +226,7 @@ public sealed class Session : IDisposable
 
     private void Check(ReadOnlySpan<int> tokens, int held)
     {
+        ObjectDisposedException.ThrowIf(_device.IsClosed, this);
         if (tokens.Length > Plan.Target.Context - held)
         {
             throw new InsufficientMemoryException(

@@ -1,0 +1,84 @@
+using TailorKV.Planner.Models;
+
+namespace TailorKV.Runtime.Tests.Cache;
+
+/// <summary>
+/// What a cache of one KV head must do, said plainly: it remembers everything, and a policy's subclass tells which rows the newest token attends to
+/// and what they look like by now. Scalar arithmetic, sums in double precision, nothing shared with the product.
+/// </summary>
+internal abstract class PlainHead(ExactPrecision precision)
+{
+    protected List<float[]> Keys { get; } = [];
+
+    protected List<float[]> Values { get; } = [];
+
+    public virtual void Load(float[][] keys, float[][] values)
+    {
+        Keys.Clear();
+        Values.Clear();
+        Keys.AddRange(keys);
+        Values.AddRange(values);
+    }
+
+    public virtual void Append(float[] key, float[] value)
+    {
+        Keys.Add(key);
+        Values.Add(value);
+    }
+
+    /// <summary>The outputs of a group of queries; null where rounding decides which rows they see.</summary>
+    public double[][]? Attend(float[][] queries, float[][] predicted) =>
+        Seen(queries, predicted)?.ToArray() is not { } rows ? null : [.. queries.Select(query =>
+        {
+            double[] weights = Softmax([.. rows.Select(row => Dot(query, row.Key))]);
+            return Enumerable.Range(0, query.Length).Select(d => rows.Select((row, i) => weights[i] * row.Value[d]).Sum()).ToArray();
+        })];
+
+    public static double[] Softmax(double[] scores)
+    {
+        double largest = scores.Max();
+        double[] powers = [.. scores.Select(score => Math.Exp(score - largest))];
+        double sum = powers.Sum();
+        return [.. powers.Select(power => power / sum)];
+    }
+
+    public static double Dot(float[] a, float[] b) => a.Select((x, i) => (double)x * b[i]).Sum();
+
+    /// <summary>To the nearest of the numbers whose last 16 bits are zero, the even one of two.</summary>
+    public static float BrainFloat(float value)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(value);
+        uint below = bits & 0xFFFF0000, rest = bits & 0xFFFF;
+        bool up = rest > 0x8000 || (rest == 0x8000 && (below & 0x10000) != 0);
+        return BitConverter.UInt32BitsToSingle(up ? below + 0x10000 : below);
+    }
+
+    /// <summary>The elements after coding and decoding: zero = min and scale = (max - zero) / (2^bits - 1), both in fp16.</summary>
+    public static float[] Coded(float[] elements, int bits)
+    {
+        int levels = (1 << bits) - 1;
+        float zero = (float)(Half)elements.Min();
+        float scale = (float)(Half)((elements.Max() - zero) / levels);
+        float inverse = scale > 0 ? 1 / scale : 0;
+        return [.. elements.Select(x => (scale * Math.Clamp(MathF.Round((x - zero) * inverse), 0, levels)) + zero)];
+    }
+
+    /// <summary>Rows coded along each row, a group of channels at a time.</summary>
+    public static float[][] CodedPerToken(float[][] rows, int bits, int group) =>
+        [.. rows.Select(row => row.Chunk(group).SelectMany(part => Coded(part, bits)).ToArray())];
+
+    /// <summary>Rows of one group coded along each channel.</summary>
+    public static float[][] CodedPerChannel(float[][] rows, int bits)
+    {
+        float[][] channels = [.. Enumerable.Range(0, rows[0].Length).Select(d => Coded([.. rows.Select(row => row[d])], bits))];
+        return [.. Enumerable.Range(0, rows.Length).Select(t => channels.Select(channel => channel[t]).ToArray())];
+    }
+
+    protected float[] Exact(float[] row) => precision == ExactPrecision.Float32 ? row : [.. row.Select(BrainFloat)];
+
+    protected IEnumerable<(float[] Key, float[] Value)> ExactRows(int from, int to) =>
+        Enumerable.Range(from, Math.Max(0, to - from)).Select(i => (Exact(Keys[i]), Exact(Values[i])));
+
+    /// <summary>Key and value of every token attended to; null where rounding decides which they are.</summary>
+    protected abstract IEnumerable<(float[] Key, float[] Value)>? Seen(float[][] queries, float[][] predicted);
+}

@@ -1,0 +1,159 @@
+using FsCheck;
+using FsCheck.Fluent;
+using TailorKV.Planner;
+using TailorKV.Planner.Models;
+using TailorKV.Planner.Plans;
+using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Models;
+using TailorKV.Runtime.Sessions;
+using TailorKV.Runtime.Tests.Models;
+using TailorKV.Tests;
+
+namespace TailorKV.Runtime.Tests.Sessions;
+
+public sealed class SessionTests : IDisposable
+{
+    private const int Context = 150;
+
+    private static readonly int[] Text = [.. Enumerable.Range(0, Context).Select(i => ((i * i) + (7 * i) + (i / 3)) % TinyModel.Vocabulary)];
+
+    private readonly TemporaryFolder _folder = new();
+    private readonly CausalLanguageModel _model;
+
+    public SessionTests()
+    {
+        new TinyModel("qwen3").WriteFolder(_folder.Path);
+        _model = CausalLanguageModel.Load(_folder.Path);
+    }
+
+    public static TheoryData<string> Kinds => [.. RandomPolicies.Kinds.Keys];
+
+    public void Dispose()
+    {
+        _model.Dispose();
+        _folder.Dispose();
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData(1)]
+    [InlineData(20)]
+    public void Prefill_in_chunks_and_decoding_are_one(int? window)
+    {
+        TinyModel tiny = new("mistral");
+        tiny.Config["sliding_window"] = window;
+        string folder = Directory.CreateDirectory(_folder.File("mistral")).FullName;
+        tiny.WriteFolder(folder);
+        using CausalLanguageModel model = CausalLanguageModel.Load(folder);
+        float[][] whole = PromptLogits(512);
+        foreach (int chunk in new[] { 1, 2, 31, 32, 33, 149, 150 })
+            AssertClose(whole, PromptLogits(chunk));
+        using Session decoding = model.CreateFullSession(Context, ExactPrecision.Float32);
+        AssertClose(whole, [.. Text.Select(token => decoding.Decode(token).ToArray())]);
+
+        float[][] PromptLogits(int chunk)
+        {
+            using Session session = model.CreateFullSession(Context, ExactPrecision.Float32, chunk);
+            float[] last = session.Prefill(Text).ToArray();
+            List<float[]> logits = [];
+            session.PromptLogits(0, (position, row) =>
+            {
+                Assert.Equal(logits.Count, position);
+                logits.Add(row.ToArray());
+            });
+            AssertClose([last], [logits[^1]]);
+            return [.. logits];
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Tokens_given_at_once_are_seen_as_tokens_decoded(string kind) => ForAll(8, random =>
+    {
+        LayerPolicy[] policies = [new FullPolicy(), RandomPolicies.Of(kind, random, _model.Shape.Layer(1), 1)];
+        Plan plan = Plan.From(_model.Fingerprint, Context, policies, random.Next(1, 40));
+        int prompt = random.Next(1, Context - 20);
+        using Session one = _model.CreateSession(plan), other = _model.CreateSession(plan);
+        Assert.Equal(one.Prefill(Text.AsSpan(0, prompt)).ToArray(), other.Prefill(Text.AsSpan(0, prompt)).ToArray());
+        float[][] decoded = [.. Text[prompt..].Select(token => one.Decode(token).ToArray())];
+        List<float[]> extended = [];
+        int half = random.Next(Context - prompt);
+        foreach (int[] part in new[] { Text[prompt..(prompt + half)], Text[(prompt + half)..] })
+        {
+            other.Extend(part, (position, row) =>
+            {
+                Assert.Equal(prompt + extended.Count, position);
+                extended.Add(row.ToArray());
+            });
+        }
+
+        AssertClose(decoded, [.. extended]);
+        Assert.Equal((Context, Context), (one.Tokens, other.Tokens));
+    });
+
+    [Fact]
+    public void What_a_session_takes_is_what_its_plan_predicts() => ForAll(200, random =>
+    {
+        Plan plan = Plan.From(
+            _model.Fingerprint, random.Next(1, 3000), [.. Enumerable.Range(0, TinyModel.Layers).Select(layer => RandomPolicies.Any(random, _model.Shape.Layer(layer), layer))],
+            random.Next(1, 600));
+        using Session session = _model.CreateSession(plan);
+        Assert.Equal((plan.Memory.Device, plan.Memory.Host), (session.MeasuredDeviceBytes, session.MeasuredHostBytes));
+    });
+
+    [Fact]
+    public void A_cancelled_prompt_leaves_an_empty_session()
+    {
+        Plan plan = Plan.From(_model.Fingerprint, Context, [new FullPolicy(), new RetrievedPolicy { TopK = 5, Recent = 4, Generated = 4, Index = new CriticalChannels(3) }], 10);
+        using Session fresh = _model.CreateSession(plan), session = _model.CreateSession(plan);
+        float[] decoded = fresh.Decode(Text[0]).ToArray(), read = fresh.Prefill(Text.AsSpan(0, 100)).ToArray();
+
+        session.Prefill(Text.AsSpan(20, 90));
+        Cancel();
+        Assert.Equal(0, session.Tokens);
+        Assert.Equal(read, session.Prefill(Text.AsSpan(0, 100)).ToArray());
+        Cancel();
+        Assert.Equal(decoded, session.Decode(Text[0]).ToArray());
+
+        void Cancel()
+        {
+            using CancellationTokenSource source = new();
+            Assert.Throws<OperationCanceledException>(() => session.Prefill(Text, progress: new CancelAt(0.7, source), cancellation: source.Token));
+        }
+    }
+
+    [Fact]
+    public void A_disposed_session_says_so()
+    {
+        Session session = _model.CreateFullSession(Context);
+        session.Prefill(Text.AsSpan(0, 10));
+        session.Dispose();
+        session.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => session.Prefill(Text).Length);
+        Assert.Throws<ObjectDisposedException>(() => session.Decode(1).Length);
+        Assert.Throws<ObjectDisposedException>(() => session.Extend(Text));
+        Assert.Throws<ObjectDisposedException>(() => session.PromptLogits(0, (_, _) => { }));
+    }
+
+    private static void AssertClose(float[][] expected, float[][] actual)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        for (int i = 0; i < expected.Length; i++)
+        {
+            float slack = 1e-5f * expected[i].Max(Math.Abs);
+            Assert.All(expected[i].Zip(actual[i]), pair => Assert.InRange(pair.Second, pair.First - slack, pair.First + slack));
+        }
+    }
+
+    private static void ForAll(int cases, Action<Random> body) => Check.One(
+        Config.QuickThrowOnFailure.WithMaxTest(cases), Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ToArbitrary(), seed => body(new Random(seed))));
+
+    private sealed class CancelAt(double share, CancellationTokenSource source) : IProgress<double>
+    {
+        public void Report(double value)
+        {
+            if (value >= share)
+                source.Cancel();
+        }
+    }
+}
