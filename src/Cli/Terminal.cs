@@ -9,7 +9,7 @@ namespace TailorKV.Cli;
 /// <summary>Where a command writes, and how it learns that it shall stop.</summary>
 internal sealed class Terminal
 {
-    private const int WidthOfFiles = 180;
+    private const int WidthOfFiles = 220;
 
     private readonly bool _showsProgress;
     private readonly IAnsiConsole _tables;

@@ -18,7 +18,8 @@ public static class AtomicFile
                 return;
             }
 
-            target = File.ResolveLinkTarget(target, returnFinalTarget: true)?.FullName ?? target;
+            if (File.Exists(target))
+                target = File.ResolveLinkTarget(target, returnFinalTarget: true)?.FullName ?? target;
             string temporary = $"{target}.{Path.GetRandomFileName()}.tmp";
             try
             {

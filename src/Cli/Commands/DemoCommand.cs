@@ -59,7 +59,7 @@ internal sealed class DemoCommand : ToolCommand
             plans.Add(("planned", $"plan, {budget}", plan));
         }
 
-        plans.Add(("uniform", "K2V2 in every layer", Plan.Uniform(model.Fingerprint, Context, new QuantizedPolicy { KeyBits = 2, ValueBits = 2 })));
+        plans.Add(("uniform", "K2V2 in every layer", Plan.Uniform(model.Fingerprint, Context, Catalogue.Kivi(2, 2))));
         if (folder is not null)
             Write(folder, profile, budgets, plans);
 

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using TailorKV.Cli.Options;
 using TailorKV.Cli.Results;
 using TailorKV.Planner;
+using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
@@ -17,10 +18,10 @@ internal sealed class ProfileCommand : ToolCommand
     private const int DefaultTail = 64;
 
     // Enough to see where a layer breaks; the profile has them all.
-    private static readonly (string Heading, string Choices)[] TellingOptions =
+    private static readonly (string Heading, LayerPolicy Policy)[] TellingOptions =
     [
-        ("K4V4", "K4V4 per channel"), ("K2V2", "K2V2 per channel g32"), ("K1V1", "K1V1 per channel"), ("top-64, 2-bit keys", "top-64 by 2-bit keys"),
-        ("top-64, 8 channels", "top-64 by 8 critical channels"),
+        ("K4V4", Catalogue.Kivi(4, 4)), ("K2V2", Catalogue.Kivi(2, 2)), ("K1V1", Catalogue.Kivi(1, 1)), ("rotated K2V2", Catalogue.Rotated(2, 2)),
+        ("top-64, 8 channels", new RetrievedPolicy { TopK = 64, Index = new CriticalChannels(8) }), ("refined K1V1, top-32", Catalogue.Refined(1, 1, 32)),
     ];
 
     private readonly Argument<string> _model = SharedArguments.Model();
@@ -69,11 +70,11 @@ internal sealed class ProfileCommand : ToolCommand
         if (WantsJson(parse))
             Terminal.Json(result, ResultJsonContext.Default.ProfileResult);
         else
-            Print(result);
+            Print(profile, result);
         return ExitCode.Success;
     }
 
-    private void Print(ProfileResult result)
+    private void Print(ModelProfile profile, ProfileResult result)
     {
         Terminal.Line($"{result.Model}: {result.Windows} windows of {result.Context} + {result.Tail} tokens, text {result.Text}, seed {result.Seed}, {result.Seconds:0.0} s");
         Terminal.Table(
@@ -81,8 +82,7 @@ internal sealed class ProfileCommand : ToolCommand
             result.Layers.Select(layer => (string[])
             [
                 $"{layer.Index}", $"{layer.DensePreference:0.000}", layer.Side,
-                .. TellingOptions.Select(telling => layer.Options.FirstOrDefault(option => option.Choices.StartsWith(telling.Choices, StringComparison.Ordinal)) is { } option
-                    ? Show.Loss(option.Loss) : "-"),
+                .. TellingOptions.Select(telling => Show.Loss(profile.Layers[layer.Index].Options.FirstOrDefault(option => option.Policy.Equals(telling.Policy))?.Loss)),
                 layer.Cheapest is { } cheapest ? $"{cheapest.Mode}, {cheapest.Choices}" : "none", layer.Cheapest is null ? "-" : ByteSize.Format(layer.Cheapest.DeviceBytes),
             ]));
         Terminal.Line($"Losses are in nats per token. A score above {ProfileResult.Threshold} is what TailorKV calls dense, and quantizes; the rest it retrieves.");
