@@ -6,7 +6,11 @@ namespace TailorKV.Profiler;
 public readonly record struct WorkProgress(string Step, double Share)
 {
     /// <summary>Progress of one of several equal parts of a step.</summary>
-    internal static IProgress<double>? Part(IProgress<WorkProgress>? whole, string step, int part, int parts) =>
+    /// <param name="whole">Where it is reported, or null.</param>
+    /// <param name="step">The step's name.</param>
+    /// <param name="part">The part's index, from 0.</param>
+    /// <param name="parts">How many parts the step has.</param>
+    public static IProgress<double>? Part(IProgress<WorkProgress>? whole, string step, int part, int parts) =>
         whole is null ? null : new StepProgress(whole, step, part, parts);
 
     private sealed class StepProgress(IProgress<WorkProgress> whole, string step, int part, int parts) : IProgress<double>

@@ -81,10 +81,9 @@ public sealed class CausalLanguageModel : IDisposable
         }
     }
 
-    /// <summary>Starts a session that holds to a plan; takes all its memory.</summary>
-    /// <exception cref="TailorKVException">The plan is for another model, or contradicts itself.</exception>
-    /// <exception cref="InsufficientMemoryException">The machine has not that much memory free.</exception>
-    public Session CreateSession(Plan plan)
+    /// <summary>Checks that a plan is for this model and consistent in itself.</summary>
+    /// <exception cref="TailorKVException">It is not.</exception>
+    public void RequirePlan(Plan plan)
     {
         if (plan.Model.DifferenceFrom(Fingerprint) is { } difference)
         {
@@ -92,9 +91,17 @@ public sealed class CausalLanguageModel : IDisposable
                 $"the plan is for the model \"{plan.Model.Name}\": {difference}", "Make a plan from a profile of this model with 'tailorkv profile' and 'tailorkv plan'", Path);
         }
 
-        return plan.Problem() is { } problem
-            ? throw new TailorKVException($"the plan contradicts itself: {problem}", "Make the plan again with 'tailorkv plan'")
-            : new Session(this, plan);
+        if (plan.Problem() is { } problem)
+            throw new TailorKVException($"the plan contradicts itself: {problem}", "Make the plan again with 'tailorkv plan'");
+    }
+
+    /// <summary>Starts a session that holds to a plan; takes all its memory.</summary>
+    /// <exception cref="TailorKVException">The plan is for another model, or contradicts itself.</exception>
+    /// <exception cref="InsufficientMemoryException">The machine has not that much memory free.</exception>
+    public Session CreateSession(Plan plan)
+    {
+        RequirePlan(plan);
+        return new Session(this, plan);
     }
 
     /// <summary>Starts a session that keeps every layer in full.</summary>

@@ -1,0 +1,122 @@
+using System.CommandLine;
+using System.Diagnostics;
+using TailorKV.Cli.Options;
+using TailorKV.Cli.Results;
+using TailorKV.Planner;
+using TailorKV.Planner.Plans;
+using TailorKV.Planner.Policies;
+using TailorKV.Planner.Profiles;
+using TailorKV.Profiler.Measuring;
+using TailorKV.Profiler.Text;
+using TailorKV.Profiler.Verification;
+using TailorKV.Runtime.Models;
+
+namespace TailorKV.Cli.Commands;
+
+/// <summary>Profiles the model that comes with the tool, plans it at several budgets, and runs every plan.</summary>
+internal sealed class DemoCommand : ToolCommand
+{
+    private const int Context = 2048;
+    private const int Passages = 40;
+    private const int Windows = 2;
+
+    private static readonly string[] DefaultBudgets = ["50%", "30%", "20%", "15%"];
+
+    private readonly SizeOption _budgets = new(
+        "--budget", "A budget to plan for, as --vram of 'plan' takes it; give it several times for several. Default: 50%, 30%, 20% and 15%.")
+    { Arity = ArgumentArity.OneOrMore, AllowMultipleArgumentsPerToken = true };
+    private readonly Option<string?> _out = new("--out") { Description = "A folder to write the profile and the plans to. Default: nothing is written.", HelpName = "FOLDER" };
+
+    public DemoCommand(Terminal terminal)
+        : base(
+            "demo",
+            $"""
+            Profiles tiny-recall, a small model that comes with the tool and finds facts hidden in a long text, plans {Context} tokens of context at several budgets,
+            runs every plan, and shows what each costs in bytes and in right answers. Takes a few minutes on two cores.
+            """,
+            terminal)
+    {
+        Add(_budgets);
+        Add(_out);
+    }
+
+    protected override int Run(ParseResult parse)
+    {
+        var clock = Stopwatch.StartNew();
+        string? folder = parse.GetValue(_out);
+        if (folder is not null && !Directory.Exists(folder))
+            throw new InvalidFileException(folder, "there is no such folder", "Give --out a folder that exists");
+        SizeLimit[] budgets = parse.GetValue(_budgets) is { Length: > 0 } given ? given : [.. DefaultBudgets.Select(SizeLimit.Parse)];
+        using CausalLanguageModel model = CausalLanguageModel.Load(Path.Combine(AppContext.BaseDirectory, "models", "tiny-recall"));
+        MeasuringText text = MeasuringText.Open(model, null);
+
+        var request = new ProfileRequest { Context = Context, Windows = Windows };
+        ModelProfile profile = Terminal.WithProgress(progress => ModelProfiler.Measure(model, text, request, progress, Terminal.Cancellation));
+        List<(string Kind, string Name, Plan Plan)> plans = [("full", "full cache, bf16", Plan.Uniform(model.Fingerprint, Context, new FullPolicy()))];
+        foreach (SizeLimit budget in budgets)
+        {
+            Plan plan = PlanCommand.Build(profile, Context, budget, null, PlanTarget.DefaultPrefillChunk, null, Terminal.Cancellation);
+            plans.Add(("planned", $"plan, {budget}", plan));
+        }
+
+        plans.Add(("uniform", "K2V2 in every layer", Plan.Uniform(model.Fingerprint, Context, Catalogue.Kivi(2, 2))));
+        if (folder is not null)
+            Write(folder, profile, budgets, plans);
+
+        IReadOnlyList<DemoResult.Row> rows = Terminal.WithProgress(progress =>
+        {
+            var verifier = new PlanVerifier(model, text, Context, new VerificationRequest { Passages = Passages }, progress, Terminal.Cancellation);
+            return plans.Select(plan => Row(plan.Kind, plan.Name, plan.Plan, verifier.Verify(plan.Plan, progress, Terminal.Cancellation))).ToList();
+        });
+        var result = new DemoResult(
+            model.Fingerprint.Name, Context, model.Shape.FullCacheBytes(Context), clock.Elapsed.TotalSeconds, rows, Summary(rows));
+        if (WantsJson(parse))
+            Terminal.Json(result, ResultJsonContext.Default.DemoResult);
+        else
+            Print(result);
+        return rows.All(row => row.Passed) ? ExitCode.Success : ExitCode.Failure;
+    }
+
+    private static void Write(string folder, ModelProfile profile, SizeLimit[] budgets, List<(string Kind, string Name, Plan Plan)> plans)
+    {
+        AtomicFile.WriteAllText(Path.Combine(folder, $"{profile.Model.Name}.profile.json"), Json.Write(profile));
+        foreach ((SizeLimit budget, (_, _, Plan plan)) in budgets.Zip(plans.Where(plan => plan.Kind == "planned")))
+            AtomicFile.WriteAllText(Path.Combine(folder, $"{profile.Model.Name}.{budget.ToString().Replace(" ", "", StringComparison.Ordinal)}.plan.json"), Json.Write(plan));
+    }
+
+    private static DemoResult.Row Row(string kind, string name, Plan plan, PlanVerification verification)
+    {
+        PlanResult.CacheSize size = PlanResult.Size(plan);
+        bool bytesAsPredicted = VerifyResult.From(verification, name).Passed;
+        return new DemoResult.Row(
+            kind, name, size.DeviceBytes, size.Share, plan.Memory.HostCache, plan.PredictedLoss, verification.MeasuredLoss, verification.Needles!.Passages,
+            verification.Needles.Right, verification.TokensPerSecond, PlanResult.ByMode(plan), bytesAsPredicted);
+    }
+
+    /// <summary>What the numbers say: the smallest plan that answers nearly all that the full cache answers, beside uniform quantization.</summary>
+    private static string Summary(IReadOnlyList<DemoResult.Row> rows)
+    {
+        DemoResult.Row full = rows.First(row => row.Kind == "full");
+        DemoResult.Row uniform = rows.First(row => row.Kind == "uniform");
+        List<DemoResult.Row> planned = [.. rows.Where(row => row.Kind == "planned")];
+        DemoResult.Row best = planned.Where(row => row.RightAnswers >= 0.95 * full.RightAnswers).MinBy(row => row.CacheDeviceBytes)
+            ?? planned.MaxBy(row => row.RightAnswers)!;
+        return $"With {best.CacheShare:0.0%} of the full cache's device bytes a plan still answers {best.RightAnswers} of {best.Passages} questions about facts hidden in"
+            + $" {Context} tokens (full cache: {full.RightAnswers}), at {Show.Loss(best.MeasuredLoss)} nats per token."
+            + $" Quantizing every layer alike to 2 bits takes {uniform.CacheShare:0.0%} and answers {uniform.RightAnswers}, at {Show.Loss(uniform.MeasuredLoss)} nats.";
+    }
+
+    private void Print(DemoResult result)
+    {
+        Terminal.Line($"{result.Model}, {result.Context} tokens of context; the full KV cache takes {Show.Bytes(result.FullCacheBytes)}; {result.Seconds:0} s");
+        Terminal.Table(
+            ["cache", ">device bytes", ">of full", ">host bytes", ">loss predicted", ">measured", ">answers right", ">tokens/s", "layers"],
+            result.Rows.Select(row => (string[])
+            [
+                row.Name, $"{row.CacheDeviceBytes}", $"{row.CacheShare:0.0%}", $"{row.HostBytes}", Show.Loss(row.PredictedLoss), Show.Loss(row.MeasuredLoss),
+                $"{row.RightAnswers} of {row.Passages}", $"{row.TokensPerSecond:0}", Show.Modes(row.LayersByMode),
+            ]));
+        Terminal.Line("Device bytes are the caches' and their staging buffers'; losses are in nats per token.");
+        Terminal.Line(result.Summary);
+    }
+}

@@ -1,0 +1,110 @@
+using System.CommandLine;
+using TailorKV.Cli.Options;
+using TailorKV.Cli.Results;
+using TailorKV.Profiler;
+using TailorKV.Runtime.Models;
+using TailorKV.Runtime.Verification;
+
+namespace TailorKV.Cli.Commands;
+
+/// <summary>Checks the machine, or a model against a reference.</summary>
+internal sealed class DoctorCommand : ToolCommand
+{
+    private const double DefaultTolerance = 1e-3;
+
+    private static readonly Dictionary<string, RopeFrequencyPrecision> Precisions = new(StringComparer.Ordinal)
+    {
+        ["f32"] = RopeFrequencyPrecision.Float32,
+        ["f16"] = RopeFrequencyPrecision.Float16,
+        ["bf16"] = RopeFrequencyPrecision.BFloat16,
+    };
+
+    private readonly Argument<string?> _model = new("MODEL") { Description = "A model to compare with a reference; without one the machine is checked.", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Option<string?> _reference = new("--reference")
+    {
+        Description = "A safetensors file with input_ids and what another implementation computed for them: logits, next_logprob, top1, layerL.attention, .key, .value, .hidden_out.",
+        HelpName = "FILE",
+    };
+
+    private readonly NumberOption _tolerance = new(
+        "--tolerance", "X", "The largest difference allowed, as a share of the tensor's largest magnitude; for log probabilities in nats. Default: 0.001.", zeroAllowed: true);
+    private readonly Option<string?> _ropeFrequencies = new("--rope-frequencies")
+    {
+        Description = "To what the rotary frequencies are rounded; other than f32 only to meet references made so. Default: f32.",
+        HelpName = "f32|f16|bf16",
+    };
+
+    public DoctorCommand(Terminal terminal)
+        : base(
+            "doctor",
+            """
+            Alone: checks this machine (processor, memory, the CBC solver, CUDA). With MODEL and --reference: runs the model on the reference's tokens and compares
+            everything the reference holds. Exits with 1 when a check fails.
+            """,
+            terminal)
+    {
+        _ropeFrequencies.AcceptOnlyFromAmong([.. Precisions.Keys]);
+        Add(_model);
+        foreach (Option option in new Option[] { _reference, _tolerance, _ropeFrequencies })
+            Add(option);
+        Validators.Add(result =>
+        {
+            if ((result.GetResult(_model) is { Tokens.Count: > 0 }) != (result.GetResult(_reference) is not null))
+                result.AddError("MODEL and --reference go together: give both, or neither to check the machine.");
+        });
+    }
+
+    protected override int Run(ParseResult parse) =>
+        parse.GetValue(_model) is { } model ? CompareWithReference(parse, model, parse.GetValue(_reference)!) : CheckMachine(WantsJson(parse));
+
+    private int CheckMachine(bool json)
+    {
+        IReadOnlyList<DoctorResult.Check> checks = MachineChecks.All();
+        var result = new DoctorResult(checks, checks.All(check => check.Passed));
+        if (json)
+            Terminal.Json(result, ResultJsonContext.Default.DoctorResult);
+        else
+            Terminal.Table(["check", "found", ""], checks.Select(check => (string[])[check.Name, check.Value, check.Passed ? "ok" : "failed"]));
+        return result.Passed ? ExitCode.Success : ExitCode.Failure;
+    }
+
+    private int CompareWithReference(ParseResult parse, string modelPath, string reference)
+    {
+        double tolerance = parse.GetValue(_tolerance) ?? DefaultTolerance;
+        string rope = parse.GetValue(_ropeFrequencies) ?? "f32";
+        IReadOnlyList<TensorDifference> tensors = Compare(modelPath, reference, tolerance, rope);
+        bool keysFail = tensors.Any(tensor => !tensor.Passed && tensor.Name.EndsWith(".key", StringComparison.Ordinal));
+        string? passesWith = keysFail && rope == "f32"
+            ? Precisions.Keys.Skip(1).FirstOrDefault(other => Compare(modelPath, reference, tolerance, other).All(tensor => tensor.Passed))
+            : null;
+        var result = new ReferenceResult(modelPath, reference, tolerance, rope, tensors, tensors.All(tensor => tensor.Passed), passesWith);
+        if (WantsJson(parse))
+            Terminal.Json(result, ResultJsonContext.Default.ReferenceResult);
+        else
+            Print(result);
+        return result.Passed ? ExitCode.Success : ExitCode.Failure;
+    }
+
+    private IReadOnlyList<TensorDifference> Compare(string modelPath, string reference, double tolerance, string rope)
+    {
+        using CausalLanguageModel model = CausalLanguageModel.Load(modelPath, Precisions[rope]);
+        return Terminal.WithProgress(
+            progress => ReferenceComparison.Compare(model, reference, tolerance, WorkProgress.Part(progress, $"comparing, {rope}", 0, 1), Terminal.Cancellation));
+    }
+
+    private void Print(ReferenceResult result)
+    {
+        Terminal.Table(
+            ["tensor", ">elements", ">largest difference", ">relative", ""],
+            result.Tensors.Select(tensor => (string[])
+            [
+                tensor.Name, $"{tensor.Elements}", $"{tensor.Absolute:0.00e+0}", $"{tensor.Relative:0.00e+0}", tensor.Passed ? "passed" : "failed",
+            ]));
+        int failed = result.Tensors.Count(tensor => !tensor.Passed);
+        Terminal.Line(failed == 0
+            ? $"Passed: {result.Tensors.Count} tensors within {result.Tolerance} of {result.Reference}"
+            : $"Failed: {failed} of {result.Tensors.Count} tensors differ by more than {result.Tolerance} from {result.Reference}");
+        if (result.PassesWithRopeFrequencies is { } rope)
+            Terminal.Line($"The reference was computed with rotary frequencies rounded to {rope}, as model.to(dtype) leaves them: pass --rope-frequencies {rope}");
+    }
+}

@@ -1,0 +1,91 @@
+using System.CommandLine;
+using System.Diagnostics;
+using TailorKV.Cli.Options;
+using TailorKV.Cli.Results;
+using TailorKV.Planner;
+using TailorKV.Planner.Policies;
+using TailorKV.Planner.Profiles;
+using TailorKV.Profiler.Measuring;
+using TailorKV.Profiler.Text;
+using TailorKV.Runtime.Models;
+
+namespace TailorKV.Cli.Commands;
+
+/// <summary>Measures every layer of a model.</summary>
+internal sealed class ProfileCommand : ToolCommand
+{
+    private const int DefaultContext = 2048;
+    private const int DefaultTail = 64;
+
+    // Enough to see where a layer breaks; the profile has them all.
+    private static readonly (string Heading, LayerPolicy Policy)[] TellingOptions =
+    [
+        ("K4V4", Catalogue.Kivi(4, 4)), ("K2V2", Catalogue.Kivi(2, 2)), ("K1V1", Catalogue.Kivi(1, 1)), ("rotated K2V2", Catalogue.Rotated(2, 2)),
+        ("top-64, 8 channels", new RetrievedPolicy { TopK = 64, Index = new CriticalChannels(8) }), ("refined K1V1, top-32", Catalogue.Refined(1, 1, 32)),
+    ];
+
+    private readonly Argument<string> _model = SharedArguments.Model();
+    private readonly CountOption _context = new("--context", "Tokens of context before the tokens judged. Default: 2048, or what the model was made for less the tail.");
+    private readonly Option<string?> _text = SharedArguments.Text();
+    private readonly CountOption _windows = SharedArguments.Windows();
+    private readonly CountOption _tail = SharedArguments.Tail();
+    private readonly CountOption _seed = SharedArguments.Seed("the windows, and samples the text where it is sampled");
+    private readonly Option<string?> _out = SharedArguments.Out("<model's name>.profile.json");
+
+    public ProfileCommand(Terminal terminal)
+        : base(
+            "profile",
+            """
+            Measures every layer of a model: its dense-preference score, and the loss of each way of keeping its KV cache. Writes a profile for 'tailorkv plan'.
+
+            Loss is the mean KL divergence, in nats per token, of the next-token distributions with only that layer changed from those with the exact cache.
+            Measure at the context you mean to use, or as near to it as time allows.
+            """,
+            terminal)
+    {
+        foreach (Option option in new Option[] { _context, _text, _windows, _tail, _seed, _out })
+            Add(option);
+        Add(_model);
+    }
+
+    protected override int Run(ParseResult parse)
+    {
+        var clock = Stopwatch.StartNew();
+        using CausalLanguageModel model = CausalLanguageModel.Load(parse.GetValue(_model)!);
+        string path = OutputPath(parse.GetValue(_out), model.Fingerprint.Name, ".profile.json");
+        AtomicFile.RequireWritable(path);
+        MeasuringText text = MeasuringText.Open(model, parse.GetValue(_text));
+        int tail = parse.GetValue(_tail) ?? DefaultTail;
+        var request = new ProfileRequest
+        {
+            Context = parse.GetValue(_context) ?? Math.Max(1, Math.Min(DefaultContext, model.Shape.ContextLength - tail)),
+            Tail = tail,
+            Windows = parse.GetValue(_windows),
+            Seed = parse.GetValue(_seed) ?? 1,
+        };
+        ModelProfile profile = Terminal.WithProgress(progress => ModelProfiler.Measure(model, text, request, progress, Terminal.Cancellation));
+        AtomicFile.WriteAllText(path, Json.Write(profile));
+
+        ProfileResult result = ProfileResult.From(profile, path, clock.Elapsed.TotalSeconds);
+        if (WantsJson(parse))
+            Terminal.Json(result, ResultJsonContext.Default.ProfileResult);
+        else
+            Print(profile, result);
+        return ExitCode.Success;
+    }
+
+    private void Print(ModelProfile profile, ProfileResult result)
+    {
+        Terminal.Line($"{result.Model}: {result.Windows} windows of {result.Context} + {result.Tail} tokens, text {result.Text}, seed {result.Seed}, {result.Seconds:0.0} s");
+        Terminal.Table(
+            [">layer", ">dense preference", "TailorKV's side", .. TellingOptions.Select(option => ">" + option.Heading), $"cheapest under {ProfileResult.HarmlessLoss} nats", ">bytes"],
+            result.Layers.Select(layer => (string[])
+            [
+                $"{layer.Index}", $"{layer.DensePreference:0.000}", layer.Side,
+                .. TellingOptions.Select(telling => Show.Loss(profile.Layers[layer.Index].Options.FirstOrDefault(option => option.Policy.Equals(telling.Policy))?.Loss)),
+                layer.Cheapest is { } cheapest ? $"{cheapest.Mode}, {cheapest.Choices}" : "none", layer.Cheapest is null ? "-" : ByteSize.Format(layer.Cheapest.DeviceBytes),
+            ]));
+        Terminal.Line($"Losses are in nats per token. A score above {ProfileResult.Threshold} is what TailorKV calls dense, and quantizes; the rest it retrieves.");
+        Terminal.Line($"Profile: {result.Profile}");
+    }
+}

@@ -1,0 +1,30 @@
+using System.CommandLine;
+
+namespace TailorKV.Cli.Commands;
+
+/// <summary>A command of the tool.</summary>
+internal abstract class ToolCommand : Command
+{
+    protected ToolCommand(string name, string description, Terminal terminal)
+        : base(name, description)
+    {
+        Terminal = terminal;
+        SetAction(Run);
+    }
+
+    protected Terminal Terminal { get; }
+
+    /// <summary>Does the work.</summary>
+    /// <returns>The exit code.</returns>
+    protected abstract int Run(ParseResult parse);
+
+    protected static bool WantsJson(ParseResult parse) => parse.GetValue<bool>("--json");
+
+    /// <summary>The file to write: the one named, else the model's name with an ending, in the current folder.</summary>
+    protected static string OutputPath(string? named, string modelName, string ending)
+    {
+        // The name may come from a file, and must not lead to another folder.
+        string name = Path.GetFileName(modelName.Replace('\\', '/'));
+        return named ?? (name is "" or "." or ".." ? "model" : name) + ending;
+    }
+}

@@ -1,0 +1,10 @@
+namespace TailorKV.Cli;
+
+/// <summary>What the tool's process ends with.</summary>
+internal static class ExitCode
+{
+    public const int Success = 0;
+    public const int Failure = 1;
+    public const int Usage = 2;
+    public const int Cancelled = 130;
+}

@@ -1,0 +1,7 @@
+using TailorKV.Runtime.Verification;
+
+namespace TailorKV.Cli.Results;
+
+/// <summary>What 'doctor MODEL --reference FILE --json' writes.</summary>
+internal sealed record ReferenceResult(
+    string Model, string Reference, double Tolerance, string RopeFrequencies, IReadOnlyList<TensorDifference> Tensors, bool Passed, string? PassesWithRopeFrequencies);

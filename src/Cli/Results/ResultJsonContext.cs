@@ -1,0 +1,15 @@
+using System.Text.Json.Serialization;
+
+namespace TailorKV.Cli.Results;
+
+/// <summary>The generated writers of the --json documents: every member is always there, null where it has no value.</summary>
+[JsonSourceGenerationOptions(
+    WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
+[JsonSerializable(typeof(ProfileResult))]
+[JsonSerializable(typeof(PlanResult))]
+[JsonSerializable(typeof(VerifyResult))]
+[JsonSerializable(typeof(RunResult))]
+[JsonSerializable(typeof(DemoResult))]
+[JsonSerializable(typeof(DoctorResult))]
+[JsonSerializable(typeof(ReferenceResult))]
+internal sealed partial class ResultJsonContext : JsonSerializerContext;

@@ -1,0 +1,23 @@
+using TailorKV.Planner;
+
+namespace TailorKV.Cli;
+
+/// <summary>Numbers as tables show them.</summary>
+internal static class Show
+{
+    /// <summary>A loss in nats per token; below a ten-millionth it is rounding.</summary>
+    public static string Loss(double? loss) => loss switch
+    {
+        null => "-",
+        < 1e-7 => "0",
+        < 1e-4 => $"{loss:0.0e+0}",
+        < 1 => $"{loss:0.0000}",
+        _ => $"{loss:0.00}",
+    };
+
+    /// <summary>Bytes exactly and in a unit.</summary>
+    public static string Bytes(long bytes) => $"{bytes} ({ByteSize.Format(bytes)})";
+
+    /// <summary>How many layers each mode keeps: 1 full, 5 quantized.</summary>
+    public static string Modes(IReadOnlyDictionary<string, int> layersByMode) => string.Join(", ", layersByMode.Select(mode => $"{mode.Value} {mode.Key}"));
+}
