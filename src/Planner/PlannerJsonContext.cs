@@ -12,7 +12,7 @@ namespace TailorKV.Planner;
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    Converters = [typeof(FiniteNumberConverter), typeof(NameConverter<ExactPrecision>), typeof(NameConverter<KeyAxis>)],
+    Converters = [typeof(FiniteNumberConverter), typeof(NameConverter<ExactPrecision>)],
     AllowOutOfOrderMetadataProperties = true,
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true,
