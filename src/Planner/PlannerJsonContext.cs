@@ -1,7 +1,6 @@
 using System.Text.Json.Serialization;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
-using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 
 namespace TailorKV.Planner;
@@ -12,7 +11,7 @@ namespace TailorKV.Planner;
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    Converters = [typeof(FiniteNumberConverter), typeof(NameConverter<ExactPrecision>), typeof(NameConverter<KeyAxis>)],
+    Converters = [typeof(FiniteNumberConverter), typeof(NameConverter<ExactPrecision>)],
     AllowOutOfOrderMetadataProperties = true,
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true,
