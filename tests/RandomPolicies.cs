@@ -1,5 +1,6 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 
 namespace TailorKV.Tests;
 
@@ -9,9 +10,14 @@ internal static class RandomPolicies
     public static IReadOnlyDictionary<string, Func<Random, LayerPolicy>> Kinds { get; } = new Dictionary<string, Func<Random, LayerPolicy>>(StringComparer.Ordinal)
     {
         ["full"] = random => new FullPolicy(Precision(random)),
-        ["quantized, keys per channel"] = random => Quantized(random, KeyAxis.PerChannel),
-        ["quantized, keys per token"] = random => Quantized(random, KeyAxis.PerToken),
-        ["retrieved by codes"] = random => Retrieved(random, new CodedKeys(Of(random, 1, 2, 4), Of(random, 32, 64, 128))),
+        ["quantized, keys per channel"] = random => Quantized(random, PerChannel(random, 8), PerToken(random)),
+        ["quantized, keys per token"] = random => Quantized(random, PerToken(random), PerToken(random)),
+        ["quantized, rotated"] = random => Quantized(random, Rotated(random), Rotated(random)),
+        ["refined, keys per channel"] = random => Refined(random, PerChannel(random, 8), PerToken(random)),
+        ["refined, keys per token"] = random => Refined(random, PerToken(random), PerToken(random)),
+        ["refined, rotated"] = random => Refined(random, Rotated(random), Rotated(random)),
+        ["retrieved by codes"] = random => Retrieved(random, new CodedKeys(PerChannel(random, 4))),
+        ["retrieved by rotated codes"] = random => Retrieved(random, new CodedKeys(new RotatedNormalFormat { Bits = random.Next(1, 3) })),
         ["retrieved by channels"] = random => Retrieved(random, new CriticalChannels(random.Next(1, 20))),
     };
 
@@ -25,26 +31,32 @@ internal static class RandomPolicies
 
     public static T Of<T>(Random random, params T[] choices) => choices[random.Next(choices.Length)];
 
-    private static QuantizedPolicy Quantized(Random random, KeyAxis axis) => new()
+    private static LayerPolicy Quantized(Random random, CodeFormat keys, CodeFormat values) =>
+        Windowed(random, new QuantizedPolicy { Keys = keys, Values = values });
+
+    private static LayerPolicy Refined(Random random, CodeFormat keys, CodeFormat values) =>
+        Windowed(random, new RefinedPolicy { Keys = keys, Values = values, TopK = TopK(random) });
+
+    private static LayerPolicy Retrieved(Random random, KeyIndex index) => Windowed(random, new RetrievedPolicy { TopK = TopK(random), Index = index });
+
+    private static LayerPolicy Windowed(Random random, WindowedPolicy policy) => policy with
     {
-        KeyBits = Of(random, 1, 2, 4, 8),
-        ValueBits = Of(random, 1, 2, 4, 8),
-        KeyAxis = axis,
-        Group = Of(random, 32, 64, 128),
-        Residual = Of(random, 0, 1, 31, 32, 64, 100),
         Sinks = random.Next(10),
+        Recent = Of(random, 0, 1, 31, 32, 64, 100),
+        Generated = Of(random, 0, 0, 1, 16, 64),
         Precision = Precision(random),
     };
 
-    private static RetrievedPolicy Retrieved(Random random, KeyIndex index) => new()
-    {
-        TopK = Of(random, 1, 2, 7, 32, 1000),
-        Index = index,
-        Sinks = random.Next(10),
-        Recent = Of(random, 0, 1, 8, 32),
-        Generated = Of(random, 0, 1, 16, 64),
-        Precision = Precision(random),
-    };
+    private static CodeFormat PerChannel(Random random, int mostBits) =>
+        new PerChannelFormat { Bits = mostBits == 8 ? Of(random, 1, 2, 3, 4, 8) : Of(random, 1, 2, 4), Group = Of(random, 32, 64, 128) };
+
+    private static CodeFormat PerToken(Random random) => new PerTokenFormat { Bits = Of(random, 1, 2, 3, 4, 8), Group = Of(random, 32, 64, 128) };
+
+    private static CodeFormat Rotated(Random random) => random.Next(2) == 0
+        ? new RotatedAffineFormat { Bits = Of(random, 2, 3, 4, 8), Group = Of(random, 32, 64) }
+        : new RotatedNormalFormat { Bits = random.Next(1, 5) };
+
+    private static int TopK(Random random) => Of(random, 1, 2, 7, 32, 1000);
 
     private static ExactPrecision Precision(Random random) => Of(random, ExactPrecision.BFloat16, ExactPrecision.Float32);
 }

@@ -1,7 +1,6 @@
 using System.Text.Json.Serialization;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
-using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 
 namespace TailorKV.Planner;

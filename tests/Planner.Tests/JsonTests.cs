@@ -4,6 +4,7 @@ using FsCheck.Fluent;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Planner.Profiles;
 using TailorKV.Planner.Tests.Plans;
 
@@ -68,9 +69,8 @@ public sealed class JsonTests : IDisposable
     [InlineData("\"layer\": 0", "\"layer\": 1", "layers[0]")]
     [InlineData("\"layer\": 0,", "", "layer")]
     [InlineData("\"precision\": \"f32\"", "\"precision\": 1", "precision")]
-    [InlineData("\"keyAxis\": \"perToken\"", "\"keyAxis\": 7", "keyAxis")]
     [InlineData("\"bits\": 2,", "", "bits")]
-    [InlineData("\"bits\": 2", "\"bits\": 3", "3 bits is not one of 1, 2, 4, 8")]
+    [InlineData("\"bits\": 2", "\"bits\": 5", "5 bits is not one of 1, 2, 3, 4, 8")]
     [InlineData("\"gap\": 0", "\"gap\": 1e999", "gap")]
     [InlineData("\"loss\": 0.5", "\"loss\": 1e999", "loss")]
     [InlineData("\"predictedLoss\": 1.5", "\"predictedLoss\": 1e999", "predictedLoss")]
@@ -119,7 +119,7 @@ public sealed class JsonTests : IDisposable
         foreach (LayerPolicy policy in new LayerPolicy[]
         {
             new FullPolicy(ExactPrecision.Float32),
-            new QuantizedPolicy { KeyBits = 8, ValueBits = 8, Residual = 1 << 20, Sinks = 1 << 20, Precision = ExactPrecision.Float32 },
+            new QuantizedPolicy { Keys = new PerTokenFormat { Bits = 8 }, Values = new PerTokenFormat { Bits = 8 }, Recent = 1 << 20, Sinks = 1 << 20, Precision = ExactPrecision.Float32 },
             new RetrievedPolicy { TopK = 1 << 24, Index = new CriticalChannels(shape.HeadDim), Generated = 1 << 20, Precision = ExactPrecision.Float32 },
         })
         {
@@ -163,8 +163,8 @@ public sealed class JsonTests : IDisposable
         Plan plan = Plan.From(
             new ModelFingerprint { Name = "m", Shape = shape, WeightBytes = 1000, WeightsHash = "xxh128:00" }, 1000,
             [
-                new FullPolicy(ExactPrecision.Float32), new QuantizedPolicy { KeyBits = 2, ValueBits = 2, KeyAxis = KeyAxis.PerToken },
-                new RetrievedPolicy { TopK = 10, Index = new CodedKeys(2) },
+                new FullPolicy(ExactPrecision.Float32), new QuantizedPolicy { Keys = new PerTokenFormat { Bits = 2 }, Values = new PerTokenFormat { Bits = 2 } },
+                new RetrievedPolicy { TopK = 10, Index = new CodedKeys(new RotatedNormalFormat { Bits = 1 }) },
             ]);
         return plan with { PredictedLoss = 1.5, Layers = [.. plan.Layers.Select(layer => layer with { Loss = 0.5 })], Solver = new SolverCertificate("optimal", 1.5, 0) };
     }

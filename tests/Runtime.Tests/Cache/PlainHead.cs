@@ -1,4 +1,5 @@
 using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies.Codes;
 
 namespace TailorKV.Runtime.Tests.Cache;
 
@@ -72,6 +73,23 @@ internal abstract class PlainHead(ExactPrecision precision)
     {
         float[][] channels = [.. Enumerable.Range(0, rows[0].Length).Select(d => Coded([.. rows.Select(row => row[d])], bits))];
         return [.. Enumerable.Range(0, rows.Length).Select(t => channels.Select(channel => channel[t]).ToArray())];
+    }
+
+    public static float[][] Coded(CodeFormat format, float[][] rows) => format switch
+    {
+        PerChannelFormat perChannel => CodedPerChannel(rows, perChannel.Bits),
+        PerTokenFormat perToken => CodedPerToken(rows, perToken.Bits, perToken.Group),
+        _ => throw new NotSupportedException($"There is no plain twin of {format.Describe()}."),
+    };
+
+    /// <summary>The indices of the largest values, the earlier of equal ones; null where single precision may see it otherwise.</summary>
+    protected static int[]? Largest(double[] values, int count)
+    {
+        int[] order = [.. Enumerable.Range(0, values.Length).OrderByDescending(i => values[i]).ThenBy(i => i)];
+        if (count >= values.Length)
+            return order;
+        double last = values[order[count - 1]], next = values[order[count]];
+        return last != next && last - next < 1e-5 * last ? null : order[..count];
     }
 
     protected float[] Exact(float[] row) => precision == ExactPrecision.Float32 ? row : [.. row.Select(BrainFloat)];

@@ -1,5 +1,6 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 
 namespace TailorKV.Runtime.Tests.Cache;
 
@@ -9,24 +10,50 @@ internal sealed class PlainFullHead(FullPolicy policy, LayerShape layer) : Plain
         ExactRows(Math.Max(0, Keys.Count - (layer.SlidingWindow ?? Keys.Count)), Keys.Count);
 }
 
-internal sealed class PlainQuantizedHead(QuantizedPolicy policy)
-    : PlainWindowedHead(
-        policy.Precision, policy.Sinks, policy.KeyAxis == KeyAxis.PerChannel ? policy.Group : 1, policy.Residual, policy.Residual)
+internal class PlainQuantizedHead(WindowedPolicy policy, CodeFormat keyFormat, CodeFormat valueFormat)
+    : PlainWindowedHead(policy, keyFormat is PerChannelFormat perChannel ? perChannel.Group : 1)
 {
-    private readonly List<(float[] Key, float[] Value)> _coded = [];
+    protected List<(float[] Key, float[] Value)> CodedRows { get; } = [];
 
-    protected override void Forget() => _coded.Clear();
+    protected override void Forget() => CodedRows.Clear();
 
-    protected override void Leave(float[][] keys, float[][] values) => _coded.AddRange(
-        (policy.KeyAxis == KeyAxis.PerChannel ? CodedPerChannel(keys, policy.KeyBits) : CodedPerToken(keys, policy.KeyBits, policy.Group))
-            .Zip(CodedPerToken(values, policy.ValueBits, policy.Group)));
+    protected override void Leave(float[][] keys, float[][] values) => CodedRows.AddRange(Coded(keyFormat, keys).Zip(Coded(valueFormat, values)));
 
-    protected override IEnumerable<(float[] Key, float[] Value)> Seen(float[][] queries, float[][] predicted) => [.. Sinks, .. _coded, .. Window];
+    protected override IEnumerable<(float[] Key, float[] Value)>? Seen(float[][] queries, float[][] predicted) => [.. Sinks, .. CodedRows, .. Window];
+}
+
+/// <summary>The coded rows that have the most probability by their codes are seen exactly.</summary>
+internal sealed class PlainRefinedHead(RefinedPolicy policy) : PlainQuantizedHead(policy, policy.Keys, policy.Values)
+{
+    private readonly List<(float[] Key, float[] Value)> _exact = [];
+
+    protected override void Forget()
+    {
+        base.Forget();
+        _exact.Clear();
+    }
+
+    protected override void Leave(float[][] keys, float[][] values)
+    {
+        base.Leave(keys, values);
+        _exact.AddRange(keys.Zip(values, (key, value) => (Exact(key), Exact(value))));
+    }
+
+    protected override IEnumerable<(float[] Key, float[] Value)>? Seen(float[][] queries, float[][] predicted)
+    {
+        (float[] Key, float[] Value)[] rows = [.. base.Seen(queries, predicted)!];
+        int start = Sinks.Count();
+        var probabilities = queries.Select(query => Softmax([.. rows.Select(row => Dot(query, row.Key))])).ToArray();
+        if (Largest([.. CodedRows.Select((_, i) => probabilities.Sum(ofQuery => ofQuery[start + i]))], policy.TopK) is not { } chosen)
+            return null;
+        foreach (int i in chosen)
+            rows[start + i] = _exact[i];
+        return rows;
+    }
 }
 
 internal sealed class PlainRetrievedHead(RetrievedPolicy policy)
-    : PlainWindowedHead(
-        policy.Precision, policy.Sinks, policy.Index is CodedKeys codes ? codes.Group : 1, policy.Recent, policy.Recent + policy.Generated)
+    : PlainWindowedHead(policy, policy.Index is CodedKeys { Keys: PerChannelFormat perChannel } ? perChannel.Group : 1)
 {
     private readonly List<(float[] Key, float[] Value)> _host = [];
     private readonly List<float[]> _indexed = [];
@@ -40,7 +67,7 @@ internal sealed class PlainRetrievedHead(RetrievedPolicy policy)
     protected override void Leave(float[][] keys, float[][] values)
     {
         _host.AddRange(keys.Zip(values, (key, value) => (Exact(key), Exact(value))));
-        _indexed.AddRange(policy.Index is CodedKeys codes ? CodedPerChannel(keys, codes.Bits) : keys);
+        _indexed.AddRange(policy.Index is CodedKeys codes ? Coded(codes.Keys, keys) : keys);
     }
 
     protected override IEnumerable<(float[] Key, float[] Value)>? Seen(float[][] queries, float[][] predicted) =>
@@ -58,15 +85,5 @@ internal sealed class PlainRetrievedHead(RetrievedPolicy policy)
         Func<float, float> element = policy.Index is CriticalChannels ? BrainFloat : x => x;
         var probabilities = queries.Select(query => Softmax([.. _indexed.Select(key => channels.Sum(d => (double)query[d] * element(key[d])))])).ToArray();
         return Largest([.. _indexed.Select((_, i) => probabilities.Sum(ofQuery => ofQuery[i]))], policy.TopK);
-    }
-
-    /// <summary>The indices of the largest values, the earlier of equal ones; null where single precision may see it otherwise.</summary>
-    private static int[]? Largest(double[] values, int count)
-    {
-        int[] order = [.. Enumerable.Range(0, values.Length).OrderByDescending(i => values[i]).ThenBy(i => i)];
-        if (count >= values.Length)
-            return order;
-        double last = values[order[count - 1]], next = values[order[count]];
-        return last != next && last - next < 1e-5 * last ? null : order[..count];
     }
 }

@@ -1,4 +1,4 @@
-using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies;
 
 namespace TailorKV.Runtime.Tests.Cache;
 
@@ -6,7 +6,7 @@ namespace TailorKV.Runtime.Tests.Cache;
 /// The first tokens and the newest stay exact. Those between leave the window a block at a time, as soon as what stays is enough: when the prompt is
 /// loaded, as the model made them; afterwards, as the window kept them.
 /// </summary>
-internal abstract class PlainWindowedHead(ExactPrecision precision, int sinks, int block, int keepOfPrompt, int keep) : PlainHead(precision)
+internal abstract class PlainWindowedHead(WindowedPolicy policy, int block) : PlainHead(policy.Precision)
 {
     private int _left;
 
@@ -15,20 +15,20 @@ internal abstract class PlainWindowedHead(ExactPrecision precision, int sinks, i
         base.Load(keys, values);
         _left = 0;
         Forget();
-        while (Keys.Count - sinks - _left >= keepOfPrompt + block)
+        while (Keys.Count - policy.Sinks - _left >= policy.Recent + block)
             Move(row => row);
     }
 
     public override void Append(float[] key, float[] value)
     {
         base.Append(key, value);
-        if (Keys.Count - sinks - _left >= keep + block)
+        if (Keys.Count - policy.Sinks - _left >= policy.Recent + policy.Generated + block)
             Move(Exact);
     }
 
-    protected IEnumerable<(float[] Key, float[] Value)> Sinks => ExactRows(0, Math.Min(sinks, Keys.Count));
+    protected IEnumerable<(float[] Key, float[] Value)> Sinks => ExactRows(0, Math.Min(policy.Sinks, Keys.Count));
 
-    protected IEnumerable<(float[] Key, float[] Value)> Window => ExactRows(sinks + _left, Keys.Count);
+    protected IEnumerable<(float[] Key, float[] Value)> Window => ExactRows(policy.Sinks + _left, Keys.Count);
 
     protected abstract void Forget();
 
@@ -39,6 +39,6 @@ internal abstract class PlainWindowedHead(ExactPrecision precision, int sinks, i
         Leave(Block(Keys), Block(Values));
         _left += block;
 
-        float[][] Block(List<float[]> rows) => [.. rows.Skip(sinks + _left).Take(block).Select(kept)];
+        float[][] Block(List<float[]> rows) => [.. rows.Skip(policy.Sinks + _left).Take(block).Select(kept)];
     }
 }

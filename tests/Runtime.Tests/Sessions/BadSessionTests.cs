@@ -2,6 +2,7 @@ using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Tests.Models;
@@ -49,7 +50,7 @@ public sealed class BadSessionTests : IDisposable
     [Fact]
     public void A_plan_that_contradicts_itself()
     {
-        Plan plan = Plan.Uniform(_model.Fingerprint, 100, new QuantizedPolicy { KeyBits = 4, ValueBits = 4 });
+        Plan plan = Plan.Uniform(_model.Fingerprint, 100, new QuantizedPolicy { Keys = new PerTokenFormat { Bits = 4 }, Values = new PerTokenFormat { Bits = 4 } });
         PlannedLayer layer = plan.Layers[0];
         RetrievedPolicy channels = new() { TopK = 4, Index = new CriticalChannels(2) };
         foreach ((Plan bad, string named) in new[]
@@ -60,7 +61,7 @@ public sealed class BadSessionTests : IDisposable
             (plan with { Layers = [layer, null!] }, "layers[1] is null"),
             (plan with { Layers = [layer, layer] }, "layers[1]"),
             (plan with { Layers = [layer with { Policy = channels }, plan.Layers[1]] }, "layer 0 has no layer before it"),
-            (plan with { Layers = [layer with { Policy = new QuantizedPolicy { KeyBits = 3, ValueBits = 4 } }, plan.Layers[1]] }, "3 bits"),
+            (plan with { Layers = [layer with { Policy = new QuantizedPolicy { Keys = new PerTokenFormat { Bits = 5 }, Values = new PerTokenFormat { Bits = 4 } } }, plan.Layers[1]] }, "5 bits"),
             (plan with { PrefillChunk = 0 }, "prefillChunk is 0"),
             (plan with { Target = plan.Target with { Context = -1 } }, "-1 tokens"),
             (plan with { Version = 2 }, "version 2"),
@@ -125,7 +126,7 @@ public sealed class BadSessionTests : IDisposable
             {
                 using CausalLanguageModel model = CausalLanguageModel.Load(_folder.Path);
                 using Session session = model.CreateSession(Plan.From(
-                    model.Fingerprint, 100, [new QuantizedPolicy { KeyBits = 1, ValueBits = 1, Residual = 1 }, new RetrievedPolicy { TopK = 2, Recent = 0, Index = new CriticalChannels(2) }]));
+                    model.Fingerprint, 100, [new QuantizedPolicy { Keys = new PerTokenFormat { Bits = 1 }, Values = new PerTokenFormat { Bits = 1 }, Recent = 1 }, new RetrievedPolicy { TopK = 2, Recent = 0, Index = new CriticalChannels(2) }]));
                 session.Prefill(new int[70]);
                 session.Extend([1, 2, 3], (_, _) => { });
             });
