@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using TailorKV.Cli.Commands;
 using TailorKV.Planner;
 
@@ -14,10 +15,10 @@ internal static class CommandLine
     public static int Run(string[] args, Terminal terminal)
     {
         // A prompt may start with @, which would otherwise name a file of arguments.
-        ParseResult parse = Root(terminal).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
+        ParseResult parse = Tool(terminal).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
         if (parse.Errors.Count > 0)
         {
-            string command = parse.CommandResult.Command is RootCommand ? "" : parse.CommandResult.Command.Name + " ";
+            string command = parse.CommandResult.Command is ToolCommand tool ? tool.Name + " " : "";
             terminal.Error($"{string.Join(" ", parse.Errors.Select(error => error.Message))} See 'tailorkv {command}--help'.");
             return ExitCode.Usage;
         }
@@ -51,7 +52,9 @@ internal static class CommandLine
         }
     }
 
-    private static RootCommand Root(Terminal terminal) => new(
+    // A RootCommand would go by the name of the file that was started.
+    private static Command Tool(Terminal terminal) => new(
+        "tailorkv",
         """
         TailorKV decides, layer by layer, how a language model's KV cache is kept, so that a model, a context length and a memory budget fit together
         at the least loss of quality, and runs the result.
@@ -66,6 +69,8 @@ internal static class CommandLine
         Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C. Errors are one line on stderr.
         """)
     {
+        new HelpOption(),
+        new VersionOption(),
         new Option<bool>("--json") { Description = "Write the result as one JSON document on stdout (docs/json-output.md).", Recursive = true },
         new ProfileCommand(terminal),
         new PlanCommand(terminal),

@@ -16,8 +16,8 @@ namespace TailorKV.Cli.Commands;
 /// <summary>Profiles the model that comes with the tool, plans it at several budgets, and runs every plan.</summary>
 internal sealed class DemoCommand : ToolCommand
 {
-    private const int Context = 2048;
-    private const int Passages = 40;
+    private const int DefaultContext = 2048;
+    private const int DefaultPassages = 24;
     private const int Windows = 2;
 
     private static readonly string[] DefaultBudgets = ["50%", "30%", "20%", "15%"];
@@ -25,18 +25,22 @@ internal sealed class DemoCommand : ToolCommand
     private readonly SizeOption _budgets = new(
         "--budget", "A budget to plan for, as --vram of 'plan' takes it; give it several times for several. Default: 50%, 30%, 20% and 15%.")
     { Arity = ArgumentArity.OneOrMore, AllowMultipleArgumentsPerToken = true };
+    private readonly CountOption _context = new("--context", "Tokens of context to profile and plan for. Default: 2048.");
+    private readonly CountOption _passages = new("--passages", "Questions about hidden facts to ask under each plan. Default: 24.");
     private readonly Option<string?> _out = new("--out") { Description = "A folder to write the profile and the plans to. Default: nothing is written.", HelpName = "FOLDER" };
 
     public DemoCommand(Terminal terminal)
         : base(
             "demo",
             $"""
-            Profiles tiny-recall, a small model that comes with the tool and finds facts hidden in a long text, plans {Context} tokens of context at several budgets,
+            Profiles tiny-recall, a small model that comes with the tool and finds facts hidden in a long text, plans {DefaultContext} tokens of context at several budgets,
             runs every plan, and shows what each costs in bytes and in right answers. Takes a few minutes on two cores.
             """,
             terminal)
     {
         Add(_budgets);
+        Add(_context);
+        Add(_passages);
         Add(_out);
     }
 
@@ -49,27 +53,29 @@ internal sealed class DemoCommand : ToolCommand
         SizeLimit[] budgets = parse.GetValue(_budgets) is { Length: > 0 } given ? given : [.. DefaultBudgets.Select(SizeLimit.Parse)];
         using CausalLanguageModel model = CausalLanguageModel.Load(Path.Combine(AppContext.BaseDirectory, "models", "tiny-recall"));
         MeasuringText text = MeasuringText.Open(model, null);
+        int context = parse.GetValue(_context) ?? DefaultContext;
+        var judged = new VerificationRequest { Passages = parse.GetValue(_passages) ?? DefaultPassages };
 
-        var request = new ProfileRequest { Context = Context, Windows = Windows };
+        var request = new ProfileRequest { Context = context, Windows = Windows };
         ModelProfile profile = Terminal.WithProgress(progress => ModelProfiler.Measure(model, text, request, progress, Terminal.Cancellation));
-        List<(string Kind, string Name, Plan Plan)> plans = [("full", "full cache, bf16", Plan.Uniform(model.Fingerprint, Context, new FullPolicy()))];
+        List<(string Kind, string Name, Plan Plan)> plans = [("full", "full cache, bf16", Plan.Uniform(model.Fingerprint, context, new FullPolicy()))];
         foreach (SizeLimit budget in budgets)
         {
-            Plan plan = PlanCommand.Build(profile, Context, budget, null, PlanTarget.DefaultPrefillChunk, null, Terminal.Cancellation);
+            Plan plan = PlanCommand.Build(profile, context, budget, null, PlanTarget.DefaultPrefillChunk, null, Terminal.Cancellation);
             plans.Add(("planned", $"plan, {budget}", plan));
         }
 
-        plans.Add(("uniform", "K2V2 in every layer", Plan.Uniform(model.Fingerprint, Context, Catalogue.Kivi(2, 2))));
+        plans.Add(("uniform", "K2V2 in every layer", Plan.Uniform(model.Fingerprint, context, Catalogue.Kivi(2, 2))));
         if (folder is not null)
             Write(folder, profile, budgets, plans);
 
         IReadOnlyList<DemoResult.Row> rows = Terminal.WithProgress(progress =>
         {
-            var verifier = new PlanVerifier(model, text, Context, new VerificationRequest { Passages = Passages }, progress, Terminal.Cancellation);
+            var verifier = new PlanVerifier(model, text, context, judged, progress, Terminal.Cancellation);
             return plans.Select(plan => Row(plan.Kind, plan.Name, plan.Plan, verifier.Verify(plan.Plan, progress, Terminal.Cancellation))).ToList();
         });
         var result = new DemoResult(
-            model.Fingerprint.Name, Context, model.Shape.FullCacheBytes(Context), clock.Elapsed.TotalSeconds, rows, Summary(rows));
+            model.Fingerprint.Name, context, model.Shape.FullCacheBytes(context), clock.Elapsed.TotalSeconds, rows, Summary(rows, context));
         if (WantsJson(parse))
             Terminal.Json(result, ResultJsonContext.Default.DemoResult);
         else
@@ -94,7 +100,7 @@ internal sealed class DemoCommand : ToolCommand
     }
 
     /// <summary>What the numbers say: the smallest plan that answers nearly all that the full cache answers, beside uniform quantization.</summary>
-    private static string Summary(IReadOnlyList<DemoResult.Row> rows)
+    private static string Summary(IReadOnlyList<DemoResult.Row> rows, int context)
     {
         DemoResult.Row full = rows.First(row => row.Kind == "full");
         DemoResult.Row uniform = rows.First(row => row.Kind == "uniform");
@@ -102,7 +108,7 @@ internal sealed class DemoCommand : ToolCommand
         DemoResult.Row best = planned.Where(row => row.RightAnswers >= 0.95 * full.RightAnswers).MinBy(row => row.CacheDeviceBytes)
             ?? planned.MaxBy(row => row.RightAnswers)!;
         return $"With {best.CacheShare:0.0%} of the full cache's device bytes a plan still answers {best.RightAnswers} of {best.Passages} questions about facts hidden in"
-            + $" {Context} tokens (full cache: {full.RightAnswers}), at {Show.Loss(best.MeasuredLoss)} nats per token."
+            + $" {context} tokens (full cache: {full.RightAnswers}), at {Show.Loss(best.MeasuredLoss)} nats per token."
             + $" Quantizing every layer alike to 2 bits takes {uniform.CacheShare:0.0%} and answers {uniform.RightAnswers}, at {Show.Loss(uniform.MeasuredLoss)} nats.";
     }
 

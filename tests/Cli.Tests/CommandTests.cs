@@ -1,0 +1,146 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using TailorKV.Tests;
+
+namespace TailorKV.Cli.Tests;
+
+public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
+{
+    [Theory]
+    [InlineData]
+    [InlineData("nonsense")]
+    [InlineData("profile")]
+    [InlineData("profile", "x", "--context", "0")]
+    [InlineData("profile", "x", "--context", "many")]
+    [InlineData("profile", "x", "--context", "99999999999")]
+    [InlineData("profile", "x", "--unknown")]
+    [InlineData("plan", "x", "--context", "128")]
+    [InlineData("plan", "x", "--vram", "25%")]
+    [InlineData("plan", "x", "--vram", "25%", "--vram", "30%", "--context", "128")]
+    [InlineData("plan", "x", "--vram", "much", "--context", "128")]
+    [InlineData("plan", "x", "--vram", "25%", "--context", "128", "--time-limit", "0")]
+    [InlineData("run", "x")]
+    [InlineData("run", "x", "--prompt", "y", "--temperature", "-1")]
+    [InlineData("run", "x", "--prompt", "y", "--temperature", "NaN")]
+    [InlineData("run", "x", "--prompt", "y", "--plan", "p", "--context", "128")]
+    [InlineData("run", "x", "--prompt", "y", "--raw", "--system", "z")]
+    [InlineData("doctor", "x")]
+    [InlineData("doctor", "--reference", "x")]
+    [InlineData("doctor", "x", "--reference", "y", "--rope-frequencies", "f64")]
+    [InlineData("demo", "--budget", "cheap")]
+    public void Wrong_usage_exits_with_2(params string[] args) => ToolFixture.Run(args).Failure(2);
+
+    [Theory]
+    [InlineData("profile", "MISSING")]
+    [InlineData("plan", "MISSING", "--vram", "25%", "--context", "128")]
+    [InlineData("plan", "GARBAGE", "--vram", "25%", "--context", "128")]
+    [InlineData("explain", "MISSING")]
+    [InlineData("explain", "GARBAGE")]
+    [InlineData("verify", "MODEL", "GARBAGE")]
+    [InlineData("verify", "MODEL", "PLAN", "--text", "MISSING")]
+    [InlineData("run", "MISSING", "--prompt", "x")]
+    [InlineData("run", "GARBAGE", "--prompt", "x")]
+    [InlineData("run", "MODEL", "--plan", "MISSING", "--prompt", "x")]
+    [InlineData("doctor", "MODEL", "--reference", "GARBAGE")]
+    [InlineData("profile", "MODEL", "--out", "MISSING/MISSING")]
+    [InlineData("demo", "--out", "MISSING")]
+    public void A_bad_file_is_named_and_exits_with_1(params string[] args)
+    {
+        File.WriteAllText(tool.PathOf("garbage.gguf"), "\0[1, 2");
+        string[] named = [.. args.Select(arg => arg.Replace("MISSING", tool.PathOf("missing")).Replace("GARBAGE", tool.PathOf("garbage.gguf"))
+            .Replace("MODEL", ToolFixture.Model).Replace("PLAN", tool.Plan))];
+        string line = ToolFixture.Run(named).Failure(1);
+        Assert.Contains(args.Any(arg => arg.StartsWith("MISSING", StringComparison.Ordinal)) ? "missing" : "garbage.gguf", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Help_and_version_exit_with_0()
+    {
+        Assert.Equal(0, ToolFixture.Run("--version").ExitCode);
+        Assert.Contains("tailorkv profile", ToolFixture.Run("--help").Output, StringComparison.Ordinal);
+        Assert.Contains("come on top", ToolFixture.Run("plan", "--help").Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_same_request_gives_the_same_bytes()
+    {
+        ToolFixture.Run("profile", ToolFixture.Model, "--context", $"{ToolFixture.Context - 8}", "--tail", "8", "--windows", "1", "--out", tool.PathOf("again.profile.json")).Succeed();
+        Assert.Equal(File.ReadAllBytes(tool.Profile), File.ReadAllBytes(tool.PathOf("again.profile.json")));
+        ToolFixture.Run("plan", tool.Profile, "--vram", "50%", "--context", $"{ToolFixture.Context}", "--out", tool.PathOf("again.plan.json")).Succeed();
+        Assert.Equal(File.ReadAllBytes(tool.Plan), File.ReadAllBytes(tool.PathOf("again.plan.json")));
+    }
+
+    [Fact]
+    public void A_budget_that_cannot_work_names_the_smallest_that_does()
+    {
+        string path = tool.PathOf("smallest.plan.json");
+        string line = ToolFixture.Run("plan", tool.Profile, "--vram", "1%", "--context", "256", "--out", path).Failure(1);
+        Assert.False(File.Exists(path));
+        Match remedy = Regex.Match(line, @"--vram (?<percent>[\d.]+)% \(or --vram (?<bytes>\d+)\)", RegexOptions.None, TimeSpan.FromSeconds(1));
+        Assert.True(remedy.Success, line);
+        ToolFixture.Run("plan", tool.Profile, "--vram", remedy.Groups["percent"].Value + "%", "--context", "256", "--out", path).Succeed();
+        long smallest = long.Parse(remedy.Groups["bytes"].Value, CultureInfo.InvariantCulture);
+        ToolFixture.Run("plan", tool.Profile, "--vram", $"{smallest}", "--context", "256", "--out", path).Succeed();
+        ToolFixture.Run("plan", tool.Profile, "--vram", $"{smallest - 1}", "--context", "256", "--out", path).Failure(1);
+    }
+
+    [Fact]
+    public void A_host_limit_holds()
+    {
+        string line = ToolFixture.Run("plan", tool.Profile, "--vram", "50%", "--host", "1KiB", "--context", "256", "--out", tool.PathOf("host.plan.json")).Failure(1);
+        Assert.Contains("--host", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_plan_for_another_model_is_refused()
+    {
+        string other = Directory.CreateDirectory(tool.PathOf("other")).FullName;
+        foreach (string file in Directory.GetFiles(ToolFixture.Model))
+            File.Copy(file, Path.Combine(other, Path.GetFileName(file)), overwrite: true);
+        byte[] weights = File.ReadAllBytes(Path.Combine(other, "model.safetensors"));
+        weights[^2] ^= 1;
+        File.WriteAllBytes(Path.Combine(other, "model.safetensors"), weights);
+        Assert.Contains("plan is for the model", ToolFixture.Run("verify", other, tool.Plan).Failure(1), StringComparison.Ordinal);
+        Assert.Contains("plan is for the model", ToolFixture.Run("run", other, "--plan", tool.Plan, "--prompt", "x").Failure(1), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_prompt_longer_than_the_plan_allows_is_refused_with_the_numbers()
+    {
+        string line = ToolFixture.Run("run", ToolFixture.Model, "--plan", tool.Plan, "--prompt", string.Concat(Enumerable.Repeat("0", 300))).Failure(1);
+        Assert.Contains("301 tokens", line, StringComparison.Ordinal);
+        Assert.Contains("256", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Generation_stops_where_it_should_and_repeats_by_seed()
+    {
+        string[] run = ["run", ToolFixture.Model, "--prompt", "And it came to pass", "--max-tokens", "8", "--json"];
+        string Text(params string[] more) => ToolFixture.Run([.. run, .. more]).Json().GetProperty("text").GetString()!;
+        Assert.Equal(Text(), Text("--temperature", "0"));
+        Assert.Equal(Text("--temperature", "2", "--seed", "7"), Text("--temperature", "2", "--seed", "7"));
+        Assert.NotEqual(Text("--temperature", "2", "--seed", "7"), Text("--temperature", "2", "--seed", "8"));
+        var full = ToolFixture.Run([.. run, "--context", "9"]).Json();
+        Assert.Equal("contextFull", full.GetProperty("stop").GetString());
+        Assert.Equal(9 - full.GetProperty("promptTokens").GetInt32() + 1, full.GetProperty("generatedTokens").GetInt32());
+    }
+
+    [Fact]
+    public void Text_streams_to_stdout_and_the_summary_to_stderr()
+    {
+        ToolRun run = ToolFixture.Run("run", ToolFixture.Model, "--prompt", " Note: the code of Bafeti is 48213. And he said. Recall: the code of Bafeti is ", "--max-tokens", "5");
+        Assert.Equal("48213" + Environment.NewLine, run.Output);
+        Assert.Contains("device", run.Error, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void Doctor_finds_rounded_rotary_frequencies()
+    {
+        string folder = SharedData.Require("fixtures/architectures/llama-tied-bf16");
+        string reference = Path.Combine(folder, "reference.safetensors");
+        ToolRun run = ToolFixture.Run("doctor", folder, "--reference", reference);
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("--rope-frequencies bf16", run.Output, StringComparison.Ordinal);
+        Assert.Equal(0, ToolFixture.Run("doctor", folder, "--reference", reference, "--rope-frequencies", "bf16").ExitCode);
+    }
+}

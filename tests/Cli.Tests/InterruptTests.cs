@@ -1,0 +1,58 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace TailorKV.Cli.Tests;
+
+/// <summary>The tool as a process of its own, stopped by Ctrl-C.</summary>
+public class InterruptTests(ToolFixture tool) : IClassFixture<ToolFixture>
+{
+    private const int Interrupt = 2;
+
+    [SkippableTheory]
+    [InlineData(100)]
+    [InlineData(1500)]
+    public async Task An_interrupted_profile_leaves_no_file(int milliseconds)
+    {
+        string folder = Directory.CreateDirectory(tool.PathOf($"interrupted{milliseconds}")).FullName;
+        (int exitCode, string output, string error) = await InterruptAfter(
+            milliseconds, "profile", ToolFixture.Model, "--context", "2048", "--out", Path.Combine(folder, "profile.json"));
+        Assert.Equal(130, exitCode);
+        Assert.Equal("", output);
+        Assert.Equal("error: stopped.", error.Trim());
+        Assert.Empty(Directory.GetFileSystemEntries(folder));
+    }
+
+    [SkippableFact]
+    public async Task Generation_ends_cleanly()
+    {
+        (int exitCode, string output, string error) = await InterruptAfter(
+            1000, "run", ToolFixture.Model, "--prompt", "And", "--max-tokens", "4000", "--temperature", "1");
+        Assert.Equal(130, exitCode);
+        Assert.NotEqual("", output);
+        Assert.Contains("cancelled", error, StringComparison.Ordinal);
+    }
+
+    private static async Task<(int ExitCode, string Output, string Error)> InterruptAfter(int milliseconds, params string[] args)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "this test reads /proc");
+        var start = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "TailorKV.Cli.dll"));
+        foreach (string arg in args)
+            start.ArgumentList.Add(arg);
+        using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+
+        // A signal before the tool has started listening would end the runtime itself: wait until the tool's own libraries are mapped.
+        while (!process.HasExited && !(await File.ReadAllTextAsync($"/proc/{process.Id}/maps")).Contains("System.CommandLine.dll", StringComparison.Ordinal))
+            await Task.Delay(20);
+        await Task.Delay(milliseconds);
+        Assert.Equal(0, Kill(process.Id, Interrupt));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        await process.WaitForExitAsync(limit.Token);
+        return (process.ExitCode, await output, await error);
+    }
+
+    [DllImport("libc", EntryPoint = "kill")]
+    private static extern int Kill(int process, int signal);
+}
