@@ -13,11 +13,8 @@ public sealed class LayerCacheTests
 {
     public static TheoryData<string> Kinds => [.. RandomPolicies.Kinds.Keys];
 
-    /// <summary>Rotated codes have no plain twin here: their tests show what they decode to.</summary>
-    public static TheoryData<string> PlainKinds => [.. RandomPolicies.Kinds.Keys.Where(kind => !kind.Contains("rotated", StringComparison.Ordinal))];
-
     [Theory]
-    [MemberData(nameof(PlainKinds))]
+    [MemberData(nameof(Kinds))]
     public void Attends_as_the_plain_reference_does(string kind)
     {
         int compared = 0, undecided = 0;
@@ -35,7 +32,7 @@ public sealed class LayerCacheTests
                 {
                     (compared, undecided) = expected is null ? (compared, undecided + 1) : (compared + 1, undecided);
                     if (expected is not null)
-                        AssertClose(expected, actual);
+                        AssertClose(expected, actual, kind);
                 }
             }
         }));
@@ -81,11 +78,13 @@ public sealed class LayerCacheTests
             }
         }));
 
-    private static void AssertClose(double[] expected, float[] actual)
+    private static void AssertClose(double[] expected, float[] actual, string kind)
     {
+        // Turned in single precision, an element may round to the code beside the one that the plain twin takes.
+        double tolerance = kind.Contains("rotated", StringComparison.Ordinal) ? 2e-2 : 1e-4;
         double norm = Math.Sqrt(expected.Sum(x => x * x));
         double difference = Math.Sqrt(expected.Zip(actual, (x, y) => (x - y) * (x - y)).Sum());
-        Assert.True(difference <= 1e-4 * norm, $"differs by {difference} of {norm}");
+        Assert.True(difference <= tolerance * norm, $"differs by {difference} of {norm}");
     }
 
     private static Arbitrary<CacheCase> Cases(string kind) => Gen.Choose(0, int.MaxValue - 1).Select(seed =>

@@ -79,8 +79,12 @@ internal abstract class PlainHead(ExactPrecision precision)
     {
         PerChannelFormat perChannel => CodedPerChannel(rows, perChannel.Bits),
         PerTokenFormat perToken => CodedPerToken(rows, perToken.Bits, perToken.Group),
+        RotatedAffineFormat affine => Rotated(CodedPerToken(Rotated(rows), affine.Bits, affine.Group)),
+        RotatedNormalFormat normal => Rotated([.. Rotated(rows).Select(row => PlainRotation.NormalCoded(row, normal.Bits))]),
         _ => throw new NotSupportedException($"There is no plain twin of {format.Describe()}."),
     };
+
+    private static float[][] Rotated(float[][] rows) => [.. rows.Select(PlainRotation.Rotate)];
 
     /// <summary>The indices of the largest values, the earlier of equal ones; null where single precision may see it otherwise.</summary>
     protected static int[]? Largest(double[] values, int count)
