@@ -134,7 +134,10 @@ internal sealed class RunCommand : ToolCommand
             if (token < tokenizer.VocabularySize)
                 Emit(stream.Append(token));
             generated++;
-            stop = generated == maxTokens ? "maxTokens" : session.Tokens == session.Plan.Target.Context ? "contextFull" : Terminal.Cancellation.IsCancellationRequested ? "cancelled" : null;
+            stop = generated == maxTokens ? "maxTokens"
+                : session.Tokens == session.Plan.Target.Context ? "contextFull"
+                : Terminal.Cancellation.IsCancellationRequested ? "cancelled"
+                : null;
             if (stop is null)
                 token = sampler.Choose(session.Decode(token));
         }

@@ -40,7 +40,7 @@ internal sealed record PlanResult(
         return new CacheSize(stored, full, (double)stored / full);
     }
 
-    /// <summary>How many layers each mode keeps, in the order in which they first occur by name.</summary>
+    /// <summary>How many layers each mode keeps, by name.</summary>
     public static IReadOnlyDictionary<string, int> ByMode(Plan plan) =>
-        plan.Policies.GroupBy(policy => policy.Kind, StringComparer.Ordinal).OrderBy(group => group.Key, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.Count());
+        plan.Policies.CountBy(policy => policy.Kind).OrderBy(mode => mode.Key, StringComparer.Ordinal).ToDictionary(mode => mode.Key, mode => mode.Value);
 }
