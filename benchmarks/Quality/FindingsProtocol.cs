@@ -127,7 +127,7 @@ internal static class FindingsProtocol
 
     private static KeyIndex Index(string name) => name.Split(' ') switch
     {
-        ["exact"] => new CodedKeys(new PerChannelFormat { Bits = 8 }),
+        ["exact"] => new CodedKeys(new RotatedAffineFormat { Bits = 8 }),
         ["1-bit", "rotated", ..] => new CodedKeys(new RotatedNormalFormat { Bits = 1 }),
         ["2-bit", "rotated", ..] => new CodedKeys(new RotatedNormalFormat { Bits = 2 }),
         ["1-bit", ..] => new CodedKeys(new PerChannelFormat { Bits = 1, Group = 64 }),

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Models;
 
 namespace TailorKV.Quality;
@@ -63,5 +64,5 @@ internal static class SensitivityProtocol
     private static QuantizedPolicy Kivi(string name) => Catalogue.Kivi(name[1] - '0', name[3] - '0') with { Generated = 64 };
 
     // Scores by 8-bit keys choose what exact scores would, within rounding.
-    private static RetrievedPolicy TopK(int k) => new() { TopK = k, Index = new CodedKeys(new Planner.Policies.Codes.PerChannelFormat { Bits = 8 }) };
+    private static RetrievedPolicy TopK(int k) => new() { TopK = k, Index = new CodedKeys(new RotatedAffineFormat { Bits = 8 }) };
 }

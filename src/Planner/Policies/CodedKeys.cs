@@ -4,7 +4,7 @@ using TailorKV.Planner.Policies.Codes;
 namespace TailorKV.Planner.Policies;
 
 /// <summary>Low-bit codes of the keys, resident on the device: nothing but the chosen tokens crosses the host link.</summary>
-/// <param name="Keys">How they are coded: per channel in 1, 2, 4 or 8 bits (8 being as good as the keys themselves), or rotated in 1 or 2.</param>
+/// <param name="Keys">How they are coded: per channel in 1, 2 or 4 bits, rotated normal in 1 or 2, or rotated affine in 8, which is as good as the keys themselves.</param>
 public sealed record CodedKeys(CodeFormat Keys) : KeyIndex
 {
     /// <inheritdoc/>
@@ -19,7 +19,7 @@ public sealed record CodedKeys(CodeFormat Keys) : KeyIndex
 
     /// <inheritdoc/>
     public override string? Problem(int headDim, int layerIndex) =>
-        Keys is PerChannelFormat { Bits: 1 or 2 or 4 or 8 } or RotatedNormalFormat { Bits: 1 or 2 }
+        Keys is PerChannelFormat { Bits: 1 or 2 or 4 } or RotatedNormalFormat { Bits: 1 or 2 } or RotatedAffineFormat { Bits: 8 }
             ? Keys.Problem()
-            : $"an index of {Keys.Describe()} keys is not one of 1, 2, 4, 8 bits per channel and 1, 2 bits rotated normal";
+            : $"an index of {Keys.Describe()} keys is not one of 1, 2, 4 bits per channel, 1, 2 bits rotated normal and 8 bits rotated affine";
 }

@@ -124,7 +124,7 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
                 AttentionProbabilities.Compute(_shape.Layer(layer), head, position, query, Keys[layer].Span, tokens, probabilities);
                 Span<float> seen = probabilities.AsSpan(0, position + 1);
                 seen.Sort();
-                int largest = Math.Max(1, (int)(TopShare * seen.Length));
+                int largest = Math.Min(seen.Length, Math.Max(1, (int)(TopShare * tokens)));
                 double kept = 0;
                 foreach (float probability in seen[^largest..])
                     kept += probability;
