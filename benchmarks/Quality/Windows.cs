@@ -5,12 +5,16 @@ using TailorKV.Runtime.Models;
 
 namespace TailorKV.Quality;
 
-/// <summary>Several windows of text, each read exactly once; policies are measured on all of them.</summary>
+/// <summary>
+/// Several windows of text, each read exactly once; policies are measured on all of them. Where a policy codes tokens in groups that do not fill the
+/// context up to its exact newest tokens, windows lose as many of their first tokens as make the groups come out even, or more than the newest would be exact.
+/// </summary>
 internal sealed class Windows : IDisposable
 {
     private readonly int[][] _tokens;
     private readonly int _context;
     private readonly WindowMeasurement[] _measurements;
+    private readonly Dictionary<int, Windows> _trimmed = [];
 
     public Windows(CausalLanguageModel model, IReadOnlyList<int[]> windows, int context, CancellationToken cancellation)
     {
@@ -37,6 +41,14 @@ internal sealed class Windows : IDisposable
     /// <summary>Every layer alike, but for layers that do not allow it, which take the substitute.</summary>
     public (double Loss, double Perplexity) Whole(LayerPolicy policy, LayerPolicy? substitute = null)
     {
+        int surplus = policy is WindowedPolicy windowed ? (_context - windowed.Sinks - windowed.Recent) % windowed.BlockTokens : 0;
+        if (surplus > 0)
+        {
+            if (!_trimmed.TryGetValue(surplus, out Windows? trimmed))
+                _trimmed[surplus] = trimmed = new Windows(Model, [.. _tokens.Select(window => window[surplus..])], _context - surplus, default);
+            return trimmed.Whole(policy, substitute);
+        }
+
         double loss = 0;
         double logProbability = 0;
         int judged = 0;
@@ -78,5 +90,7 @@ internal sealed class Windows : IDisposable
     {
         foreach (WindowMeasurement measurement in _measurements)
             measurement.Dispose();
+        foreach (Windows trimmed in _trimmed.Values)
+            trimmed.Dispose();
     }
 }
