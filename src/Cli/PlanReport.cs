@@ -10,10 +10,11 @@ internal static class PlanReport
     {
         terminal.Line($"{plan.Model}, {plan.Context} tokens, prefill in chunks of {plan.PrefillChunk}");
         terminal.Table(
-            [">layer", "mode", "choices", ">device bytes", ">host bytes", ">staging bytes", ">loss (nats/token)"],
+            [">layer", "mode", "choices", ">device bytes", ">host bytes", ">staging bytes", ">host bytes per step", ">loss (nats/token)"],
             plan.Layers.Select(layer => (string[])
             [
-                $"{layer.Index}", layer.Mode, layer.Choices, $"{layer.DeviceBytes}", $"{layer.HostBytes}", $"{layer.StagingBytes}", Show.Loss(layer.Loss),
+                $"{layer.Index}", layer.Mode, layer.Choices, $"{layer.DeviceBytes}", $"{layer.HostBytes}", $"{layer.StagingBytes}", $"{layer.HostBytesPerStep}",
+                Show.Loss(layer.Loss),
             ]));
         terminal.Table(
             ["memory", ">bytes", ">"],
@@ -27,6 +28,7 @@ internal static class PlanReport
                 Row("host: caches", plan.Host.CacheBytes),
                 Row("host: prompt while it is read", plan.Host.PrefillBytes),
                 Row("host: all" + Limit(plan.Target.HostBytes), plan.Host.TotalBytes),
+                Row("host link: fetched for each token", plan.Host.BytesPerStep),
             ]);
         terminal.Line($"Layers: {Show.Modes(plan.LayersByMode)}");
         terminal.Line(

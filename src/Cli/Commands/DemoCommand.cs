@@ -5,6 +5,7 @@ using TailorKV.Cli.Results;
 using TailorKV.Planner;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
@@ -65,6 +66,9 @@ internal sealed class DemoCommand : ToolCommand
             plans.Add(("planned", $"plan, {budget}", plan));
         }
 
+        string tightest = budgets[^1].ToString();
+        if (BuildWithoutRefinement(profile, context, budgets[^1]) is { } without)
+            plans.Add(("unrefined", $"plan, {tightest}, not rotated or refined", without));
         plans.Add(("uniform", "K2V2 in every layer", Plan.Uniform(model.Fingerprint, context, Catalogue.Kivi(2, 2))));
         if (folder is not null)
             Write(folder, profile, budgets, plans);
@@ -75,13 +79,33 @@ internal sealed class DemoCommand : ToolCommand
             return plans.Select(plan => Row(plan.Kind, plan.Name, plan.Plan, verifier.Verify(plan.Plan, progress, Terminal.Cancellation))).ToList();
         });
         var result = new DemoResult(
-            model.Fingerprint.Name, context, model.Shape.FullCacheBytes(context), clock.Elapsed.TotalSeconds, rows, Summary(rows, context));
+            model.Fingerprint.Name, context, model.Shape.FullCacheBytes(context), clock.Elapsed.TotalSeconds, rows, Summary(rows, context, tightest));
         if (WantsJson(parse))
             Terminal.Json(result, ResultJsonContext.Default.DemoResult);
         else
             Print(result);
         return rows.All(row => row.Passed) ? ExitCode.Success : ExitCode.Failure;
     }
+
+    /// <summary>The best plan of full, affine and retrieved layers alone; null where none fits the budget.</summary>
+    private Plan? BuildWithoutRefinement(ModelProfile profile, int context, SizeLimit budget)
+    {
+        ModelProfile plain = profile with
+        {
+            Layers = [.. profile.Layers.Select(layer => layer with { Options = [.. layer.Options.Where(option => !IsRotatedOrRefined(option.Policy))] })],
+        };
+        try
+        {
+            return PlanCommand.Build(plain, context, budget, null, PlanTarget.DefaultPrefillChunk, null, Terminal.Cancellation);
+        }
+        catch (InfeasiblePlanException)
+        {
+            return null;
+        }
+    }
+
+    private static bool IsRotatedOrRefined(LayerPolicy policy) => policy is RefinedPolicy
+        or QuantizedPolicy { Keys: RotatedNormalFormat or RotatedAffineFormat } or RetrievedPolicy { Index: CodedKeys { Keys: RotatedNormalFormat or RotatedAffineFormat } };
 
     private static void Write(string folder, ModelProfile profile, SizeLimit[] budgets, List<(string Kind, string Name, Plan Plan)> plans)
     {
@@ -100,7 +124,7 @@ internal sealed class DemoCommand : ToolCommand
     }
 
     /// <summary>What the numbers say: the smallest plan that answers nearly all that the full cache answers, beside uniform quantization.</summary>
-    private static string Summary(IReadOnlyList<DemoResult.Row> rows, int context)
+    private static string Summary(IReadOnlyList<DemoResult.Row> rows, int context, string tightest)
     {
         DemoResult.Row full = rows.First(row => row.Kind == "full");
         DemoResult.Row uniform = rows.First(row => row.Kind == "uniform");
@@ -109,7 +133,11 @@ internal sealed class DemoCommand : ToolCommand
             ?? planned.MaxBy(row => row.RightAnswers)!;
         return $"With {best.CacheShare:0.0%} of the full cache's device bytes a plan still answers {best.RightAnswers} of {best.Passages} questions about facts hidden in"
             + $" {context} tokens (full cache: {full.RightAnswers}), at {Show.Loss(best.MeasuredLoss)} nats per token."
-            + $" Quantizing every layer alike to 2 bits takes {uniform.CacheShare:0.0%} and answers {uniform.RightAnswers}, at {Show.Loss(uniform.MeasuredLoss)} nats.";
+            + $" Quantizing every layer alike to 2 bits takes {uniform.CacheShare:0.0%} and answers {uniform.RightAnswers}, at {Show.Loss(uniform.MeasuredLoss)} nats."
+            + (rows.FirstOrDefault(row => row.Kind == "unrefined") is { } without
+                ? $" Rotated codes and refined layers are what makes {tightest} good: without them the best plan there loses {Show.Loss(without.MeasuredLoss)} nats and answers"
+                    + $" {without.RightAnswers}, with them {Show.Loss(planned[^1].MeasuredLoss)} and {planned[^1].RightAnswers}."
+                : $" Rotated codes and refined layers are what makes {tightest} possible: without them no plan fits.");
     }
 
     private void Print(DemoResult result)

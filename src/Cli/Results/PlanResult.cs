@@ -11,12 +11,12 @@ internal sealed record PlanResult(
 
     public sealed record DeviceMemory(long TotalBytes, long WeightBytes, long CacheBytes, long StagingBytes, long ActivationBytes, long LogitBytes);
 
-    public sealed record HostMemory(long TotalBytes, long CacheBytes, long PrefillBytes);
+    public sealed record HostMemory(long TotalBytes, long CacheBytes, long PrefillBytes, long BytesPerStep);
 
     /// <summary>Device bytes of caches and staging beside those of the full bf16 cache.</summary>
     public sealed record CacheSize(long DeviceBytes, long FullBytes, double Share);
 
-    public sealed record Layer(int Index, string Mode, string Choices, long DeviceBytes, long HostBytes, long StagingBytes, double? Loss);
+    public sealed record Layer(int Index, string Mode, string Choices, long DeviceBytes, long HostBytes, long StagingBytes, long HostBytesPerStep, double? Loss);
 
     public static PlanResult From(Plan plan, string path)
     {
@@ -25,11 +25,12 @@ internal sealed record PlanResult(
         return new PlanResult(
             path, plan.Model.Name, plan.Target.Context, plan.PrefillChunk, new Limits(plan.Target.DeviceBytes, plan.Target.HostBytes),
             new DeviceMemory(memory.Device, memory.Weights, memory.Cache, memory.Staging, memory.Activations, memory.Logits),
-            new HostMemory(memory.Host, memory.HostCache, memory.HostPrefill), cache, plan.PredictedLoss, plan.Solver, ByMode(plan),
+            new HostMemory(memory.Host, memory.HostCache, memory.HostPrefill, memory.HostPerStep), cache, plan.PredictedLoss, plan.Solver, ByMode(plan),
             [.. plan.Layers.Select(layer =>
             {
                 var bytes = layer.Policy.Bytes(plan.Model.Shape.Layer(layer.Layer), plan.Target.Context);
-                return new Layer(layer.Layer, layer.Policy.Kind, layer.Policy.Describe(), bytes.Device, bytes.Host, bytes.Staging, layer.Loss);
+                return new Layer(layer.Layer, layer.Policy.Kind, layer.Policy.Describe(), bytes.Device, bytes.Host, bytes.Staging,
+                    layer.Policy.HostBytesPerStep(plan.Model.Shape.Layer(layer.Layer), plan.Target.Context), layer.Loss);
             })]);
     }
 

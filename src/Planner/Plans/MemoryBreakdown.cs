@@ -26,6 +26,9 @@ public sealed record MemoryBreakdown
     /// <summary>Host: hidden states of the whole prompt and one layer's exact keys and values, while the prompt is processed layer by layer.</summary>
     public required long HostPrefill { get; init; }
 
+    /// <summary>Host link: bytes fetched for each decoded token when the context is full.</summary>
+    public required long HostPerStep { get; init; }
+
     /// <summary>All device bytes.</summary>
     [JsonIgnore]
     public long Device => Weights + Cache + Staging + Activations + Logits;

@@ -29,6 +29,7 @@ public static class MemoryModel
             Activations = Activations(shape, context, prefillChunk, PredictsQueries(layers)),
             Logits = Floats(shape.VocabularySize),
             HostCache = sum.Host,
+            HostPerStep = layers.Select((policy, layer) => policy.HostBytesPerStep(shape.Layer(layer), context)).Sum(),
             HostPrefill = Floats((long)context * shape.HiddenSize) + (2 * Floats((long)context * shape.KvHeads * shape.HeadDim)),
         };
     }
