@@ -41,7 +41,7 @@ internal sealed class Windows : IDisposable
     /// <summary>Every layer alike, but for layers that do not allow it, which take the substitute.</summary>
     public (double Loss, double Perplexity) Whole(LayerPolicy policy, LayerPolicy? substitute = null)
     {
-        int surplus = policy is WindowedPolicy windowed ? (_context - windowed.Sinks - windowed.Recent) % windowed.BlockTokens : 0;
+        int surplus = policy is WindowedPolicy { Sinks: > 0 } windowed ? (_context - windowed.Sinks - windowed.Recent) % windowed.BlockTokens : 0;
         if (surplus > 0)
         {
             if (!_trimmed.TryGetValue(surplus, out Windows? trimmed))
