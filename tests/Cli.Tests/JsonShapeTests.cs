@@ -23,10 +23,10 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Equal("plan model context prefillChunk target device host cache predictedLoss solver layersByMode layers", Names(result));
         Assert.Equal("deviceBytes hostBytes", Names(result.GetProperty("target")));
         Assert.Equal("totalBytes weightBytes cacheBytes stagingBytes activationBytes logitBytes", Names(result.GetProperty("device")));
-        Assert.Equal("totalBytes cacheBytes prefillBytes", Names(result.GetProperty("host")));
+        Assert.Equal("totalBytes cacheBytes prefillBytes bytesPerStep", Names(result.GetProperty("host")));
         Assert.Equal("deviceBytes fullBytes share", Names(result.GetProperty("cache")));
         Assert.Equal("status bound gap", Names(result.GetProperty("solver")));
-        Assert.Equal("index mode choices deviceBytes hostBytes stagingBytes loss", Names(result.GetProperty("layers")[0]));
+        Assert.Equal("index mode choices deviceBytes hostBytes stagingBytes hostBytesPerStep loss", Names(result.GetProperty("layers")[0]));
         Assert.Equal("optimal", result.GetProperty("solver").GetProperty("status").GetString());
         Assert.InRange(result.GetProperty("cache").GetProperty("share").GetDouble(), 0.01, 0.5);
         Assert.Equal(tool.PlanRun.Output, ToolFixture.Run("explain", tool.Plan, "--json").Output);
@@ -66,7 +66,7 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
         JsonElement result = ToolFixture.Run("demo", "--context", "256", "--passages", "2", "--budget", "70%", "--budget", "60%", "--out", tool.Folder, "--json").Json();
         Assert.Equal("model context fullCacheBytes seconds rows summary", Names(result));
         JsonElement rows = result.GetProperty("rows");
-        Assert.Equal(["full", "planned", "planned", "uniform"], rows.EnumerateArray().Select(row => row.GetProperty("kind").GetString()));
+        Assert.Equal(["full", "planned", "planned", "unrefined", "uniform"], rows.EnumerateArray().Select(row => row.GetProperty("kind").GetString()));
         Assert.Equal(
             "kind name cacheDeviceBytes cacheShare hostBytes predictedLoss measuredLoss passages rightAnswers tokensPerSecond layersByMode passed accuracy", Names(rows[0]));
         Assert.All(rows.EnumerateArray(), row => Assert.True(row.GetProperty("passed").GetBoolean()));

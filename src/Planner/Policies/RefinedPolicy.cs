@@ -35,8 +35,7 @@ public sealed record RefinedPolicy : WindowedPolicy
         2L * layer.KvHeads * Math.Min(TopK, MiddleTokens(context)) * layer.HeadDim * Precision.Bytes();
 
     private protected override CacheBytes MiddleBytesPerKvHead(int headDim, int tokens) =>
-        new(Keys.Bytes(tokens, headDim) + Values.Bytes(tokens, headDim), HostRowBytes(headDim, tokens),
-            FetchedBytes(headDim, TopK, tokens) + CacheBytes.Align((long)tokens * sizeof(float)));
+        new(Keys.Bytes(tokens, headDim) + Values.Bytes(tokens, headDim), HostRowBytes(headDim, tokens), FetchedBytes(headDim, TopK, tokens));
 
     private protected override string? MiddleProblem(int headDim, int layerIndex) => QuantizedPolicy.CodesProblem(Keys, Values) ?? TopKProblem(TopK);
 }

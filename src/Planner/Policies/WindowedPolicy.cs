@@ -61,11 +61,12 @@ public abstract record WindowedPolicy : LayerPolicy
     /// <summary>Bytes of exact keys and values in host memory.</summary>
     private protected long HostRowBytes(int headDim, int tokens) => 2 * CacheBytes.Align((long)tokens * headDim * Precision.Bytes());
 
-    /// <summary>Staging bytes of the rows that a step fetches from the host, widened to f32, and their numbers.</summary>
+    /// <summary>Staging bytes of choosing tokens by a probability each, and of the chosen ones' numbers and rows, widened to f32.</summary>
     private protected static long FetchedBytes(int headDim, int topK, int tokens)
     {
         long fetched = Math.Min(topK, tokens);
-        return (2 * CacheBytes.Align(fetched * headDim * sizeof(float))) + CacheBytes.Align(fetched * sizeof(int));
+        return (2 * CacheBytes.Align(fetched * headDim * sizeof(float))) + CacheBytes.Align(fetched * sizeof(int))
+            + CacheBytes.Align((long)tokens * sizeof(float));
     }
 
     private protected static string? TopKProblem(int topK) => topK is < 1 or > 1 << 24 ? $"topK {topK} is outside 1 to {1 << 24}" : null;

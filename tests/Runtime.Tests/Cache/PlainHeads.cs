@@ -83,7 +83,12 @@ internal sealed class PlainRetrievedHead(RetrievedPolicy policy)
         if (channels is null)
             return null;
         Func<float, float> element = policy.Index is CriticalChannels ? BrainFloat : x => x;
-        var probabilities = queries.Select(query => Softmax([.. _indexed.Select(key => channels.Sum(d => (double)query[d] * element(key[d])))])).ToArray();
+        // A probability among all that a query sees: the ends exactly, the rest as the index has it.
+        var probabilities = queries.Select(query => Softmax(
+        [
+            .. _indexed.Select(key => channels.Sum(d => (double)query[d] * element(key[d]))),
+            .. Sinks.Concat(Window).Select(row => Dot(query, row.Key)),
+        ])).ToArray();
         return Largest([.. _indexed.Select((_, i) => probabilities.Sum(ofQuery => ofQuery[i]))], policy.TopK);
     }
 }

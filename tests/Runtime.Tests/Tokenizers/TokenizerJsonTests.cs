@@ -40,8 +40,8 @@ public class TokenizerJsonTests
     [SkippableFact]
     public void Tiny_recall_round_trips_its_text()
     {
-        Tokenizer tokenizer = Tokenizer.FromJson(SharedData.Require("models/tiny-recall/tokenizer.json"));
-        string text = File.ReadAllText(SharedData.Require("models/tiny-recall/text.txt"));
+        Tokenizer tokenizer = Tokenizer.FromJson(Path.Combine(SharedData.Root, "models", "tiny-recall", "tokenizer.json"));
+        string text = File.ReadAllText(Path.Combine(SharedData.Root, "models", "tiny-recall", "text.txt"));
         IReadOnlyList<int> ids = tokenizer.Encode(text);
         Assert.InRange(ids.Count, 1, text.Length / 2);
         Assert.Equal(text, tokenizer.Decode([.. ids]));

@@ -11,6 +11,7 @@ namespace TailorKV.Planner.Policies.Codes;
 public abstract record CodeFormat
 {
     /// <summary>Bits of a code.</summary>
+    [JsonPropertyOrder(-1)]
     public required int Bits { get; init; }
 
     /// <summary>Tokens coded at once: a group where scales are shared along tokens, else one.</summary>

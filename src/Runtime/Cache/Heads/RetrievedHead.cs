@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Cache.Codes;
@@ -29,7 +28,12 @@ internal sealed class RetrievedHead : WindowedHead
     public override void Attend(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, Span<float> outputs, Span<float> scores)
     {
         int group = queries.Length / HeadDim;
-        ReadOnlySpan<int> chosen = Choose(queries, predicted, scores);
+        Span<float> all = scores[..(group * Tokens)];
+        ScoreEnds(queries, all, Tokens);
+        _index.Scores(queries, predicted, Middle, all[SinkTokens..], Tokens);
+        ReadOnlySpan<int> chosen = _host.Choose(all, Tokens, SinkTokens, Middle);
+
+        // The chosen tokens' exact scores take the place of all that the index gave.
         int stride = SinkTokens + chosen.Length + WindowTokens;
         scores = scores[..(group * stride)];
         ScoreEnds(queries, scores, stride);
@@ -55,19 +59,5 @@ internal sealed class RetrievedHead : WindowedHead
     {
         _host.Write(first, keys, values);
         _index.Add(first, keys);
-    }
-
-    /// <summary>Chooses by the probability the index gives, summed over the query group.</summary>
-    private ReadOnlySpan<int> Choose(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, Span<float> scores)
-    {
-        if (Middle == 0)
-            return [];
-        int group = queries.Length / HeadDim;
-        _index.Scores(queries, predicted, scores, Middle);
-        Softmax.Rows(scores[..(group * Middle)], Middle);
-        Span<float> mass = scores[..Middle];
-        for (int query = 1; query < group; query++)
-            TensorPrimitives.Add(mass, scores.Slice(query * Middle, Middle), mass);
-        return _host.Fetch(mass);
     }
 }

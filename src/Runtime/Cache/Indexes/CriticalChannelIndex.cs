@@ -29,7 +29,7 @@ internal sealed class CriticalChannelIndex(CriticalChannels index, int headDim, 
         }
     }
 
-    public void Scores(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, Span<float> scores, int tokens)
+    public void Scores(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, int tokens, Span<float> scores, int stride)
     {
         Span<int> channels = stackalloc int[index.Count];
         Choose(predicted, channels);
@@ -37,7 +37,8 @@ internal sealed class CriticalChannelIndex(CriticalChannels index, int headDim, 
             _transposed.Slice(channels[i] * capacity, tokens).CopyTo(_fetched.Slice(i * capacity, tokens));
 
         int group = queries.Length / headDim;
-        scores[..(group * tokens)].Clear();
+        for (int query = 0; query < group; query++)
+            scores.Slice(query * stride, tokens).Clear();
         const int Block = 1024;
         Span<float> block = stackalloc float[Block];
         for (int first = 0; first < tokens; first += Block)
@@ -48,7 +49,7 @@ internal sealed class CriticalChannelIndex(CriticalChannels index, int headDim, 
                 BrainFloat.Widen(_fetched.Slice((i * capacity) + first, keys.Length), keys);
                 for (int query = 0; query < group; query++)
                 {
-                    Span<float> sums = scores.Slice((query * tokens) + first, keys.Length);
+                    Span<float> sums = scores.Slice((query * stride) + first, keys.Length);
                     TensorPrimitives.MultiplyAdd(keys, queries[(query * headDim) + channels[i]], sums, sums);
                 }
             }

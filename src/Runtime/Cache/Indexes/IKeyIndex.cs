@@ -11,10 +11,11 @@ internal interface IKeyIndex
     /// <param name="rows">[tokens, headDim].</param>
     void Add(int firstToken, ReadOnlySpan<float> rows);
 
-    /// <summary>For each of the queries [group, headDim]: scores[query * tokens + token].</summary>
+    /// <summary>For each of the queries [group, headDim]: scores[query * stride + token].</summary>
     /// <param name="queries">The queries themselves.</param>
     /// <param name="predicted">The queries as predicted from the layer before, [group, headDim]; empty unless the index needs it.</param>
-    /// <param name="scores">Room for group * tokens.</param>
     /// <param name="tokens">Tokens on the host.</param>
-    void Scores(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, Span<float> scores, int tokens);
+    /// <param name="scores">[group, stride].</param>
+    /// <param name="stride">Elements from one query's scores to the next.</param>
+    void Scores(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, int tokens, Span<float> scores, int stride);
 }
