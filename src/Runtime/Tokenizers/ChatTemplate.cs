@@ -49,12 +49,12 @@ public sealed class ChatTemplate
     {
         string path = Path.Combine(folder, "chat_template.jinja");
         if (File.Exists(path))
-            return Parse(JsonFile.ReadText(path), path);
+            return Parse(TokenizerFile.ReadText(path), path);
         path = Path.Combine(folder, "tokenizer_config.json");
         if (!File.Exists(path))
             return null;
-        using JsonDocument document = JsonFile.Open(path, out _);
-        return JsonFile.Guard(path, () => FindTemplate(document.RootElement)) is { } template ? Parse(template, path) : null;
+        using JsonDocument document = TokenizerFile.Open(path, out _);
+        return TokenizerFile.Guard(path, () => FindTemplate(document.RootElement)) is { } template ? Parse(template, path) : null;
     }
 
     /// <summary>The prompt of a conversation.</summary>

@@ -18,9 +18,9 @@ internal sealed class SpecialTokenFiles(string folder, IReadOnlyDictionary<strin
             string path = Path.Combine(folder, name);
             if (!File.Exists(path))
                 continue;
-            using JsonDocument document = JsonFile.Open(path, out _);
+            using JsonDocument document = TokenizerFile.Open(path, out _);
             JsonElement root = document.RootElement;
-            JsonFile.Guard(path, () =>
+            TokenizerFile.Guard(path, () =>
             {
                 bool isText = name == "tokenizer_config.json";
                 begin ??= (isText ? ByText(root, "bos_token") : ById(root, "bos_token_id", path)).Select(id => (int?)id).FirstOrDefault();

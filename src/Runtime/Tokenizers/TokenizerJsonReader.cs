@@ -16,10 +16,10 @@ internal sealed class TokenizerJsonReader(string path)
 
     public Tokenizer Read()
     {
-        using JsonDocument document = JsonFile.Open(path, out long length);
+        using JsonDocument document = TokenizerFile.Open(path, out long length);
         // Every token takes some bytes of the file, so a vocabulary without great gaps stays below.
         idLimit = (int)Math.Min(length, int.MaxValue);
-        return JsonFile.Guard(path, () => Read(document.RootElement));
+        return TokenizerFile.Guard(path, () => Read(document.RootElement));
     }
 
     private ByteLevelTokenizer Read(JsonElement root)
@@ -100,7 +100,7 @@ internal sealed class TokenizerJsonReader(string path)
                 JsonValueKind.Array when merge.GetArrayLength() == 2 => (merge[0].GetString() ?? string.Empty, merge[1].GetString() ?? string.Empty),
                 _ => null,
             };
-            merges.Add(pair ?? throw Invalid($"The merge {merges.Count}, {JsonFile.Excerpt(merge)}, is not a pair"));
+            merges.Add(pair ?? throw Invalid($"The merge {merges.Count}, {TokenizerFile.Excerpt(merge)}, is not a pair"));
         }
         return merges;
     }
@@ -148,7 +148,7 @@ internal sealed class TokenizerJsonReader(string path)
                 JsonElement[] parts = [.. Items(element, "single")];
                 bool hasSpecial = parts is [{ ValueKind: JsonValueKind.Object } first, _] && first.TryGetProperty("SpecialToken", out _);
                 if (parts.Length - (hasSpecial ? 1 : 0) != 1 || !parts[^1].TryGetProperty("Sequence", out _))
-                    throw Unsupported($"A post-processor with the template {JsonFile.Excerpt(Member(element, "single", JsonValueKind.Array))}");
+                    throw Unsupported($"A post-processor with the template {TokenizerFile.Excerpt(Member(element, "single", JsonValueKind.Array))}");
                 if (!hasSpecial)
                     return null;
                 string name = Member(parts[0].GetProperty("SpecialToken"), "id", JsonValueKind.String).GetString()!;
@@ -162,7 +162,7 @@ internal sealed class TokenizerJsonReader(string path)
     private int Id(JsonElement element, string text) =>
         element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out int id) && id >= 0 && id < idLimit
             ? id
-            : throw Invalid($"The token '{text}' has the id {JsonFile.Excerpt(element)}, not a whole number below {idLimit}");
+            : throw Invalid($"The token '{text}' has the id {TokenizerFile.Excerpt(element)}, not a whole number below {idLimit}");
 
     private static JsonElement? Optional(JsonElement element, string name) => element.TryGetProperty(name, out JsonElement value) ? value : null;
 
@@ -183,7 +183,7 @@ internal sealed class TokenizerJsonReader(string path)
     private void Require(JsonElement element, JsonValueKind kind, string what)
     {
         if (element.ValueKind != kind)
-            throw Invalid($"Expected {what} to be of kind {kind}, found {JsonFile.Excerpt(element)}");
+            throw Invalid($"Expected {what} to be of kind {kind}, found {TokenizerFile.Excerpt(element)}");
     }
 
     private InvalidFileException Invalid(string message) => new(path, message, Remedy);

@@ -4,8 +4,8 @@ using TailorKV.Planner;
 
 namespace TailorKV.Runtime.Tokenizers;
 
-/// <summary>Opens text files and reports what is wrong with them by name.</summary>
-internal static class JsonFile
+/// <summary>Reads the text and JSON files of a tokenizer and reports what is wrong with them by name.</summary>
+internal static class TokenizerFile
 {
     /// <summary>Parses a whole file.</summary>
     /// <exception cref="InvalidFileException">The file cannot be read or is not JSON.</exception>
