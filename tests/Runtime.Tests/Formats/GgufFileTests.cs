@@ -1,7 +1,7 @@
-using TailorKV.Tests;
 using TailorKV.Planner;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Weights;
+using TailorKV.Tests;
 
 namespace TailorKV.Runtime.Tests.Formats;
 

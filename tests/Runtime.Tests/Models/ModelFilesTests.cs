@@ -1,9 +1,9 @@
-using TailorKV.Tests;
 using System.Text.Json.Nodes;
 using TailorKV.Planner;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Tests.Formats;
 using TailorKV.Runtime.Weights;
+using TailorKV.Tests;
 
 namespace TailorKV.Runtime.Tests.Models;
 

@@ -1,7 +1,7 @@
-using TailorKV.Tests;
 using System.Text.Json;
 using TailorKV.Planner;
 using TailorKV.Runtime.Tokenizers;
+using TailorKV.Tests;
 
 namespace TailorKV.Runtime.Tests.Tokenizers;
 

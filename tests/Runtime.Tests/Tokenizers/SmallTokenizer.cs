@@ -1,7 +1,7 @@
-using TailorKV.Tests;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using TailorKV.Runtime.Tokenizers;
+using TailorKV.Tests;
 
 namespace TailorKV.Runtime.Tests.Tokenizers;
 

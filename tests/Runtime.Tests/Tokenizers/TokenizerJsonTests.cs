@@ -1,6 +1,6 @@
-using TailorKV.Tests;
 using System.Text.Json;
 using TailorKV.Runtime.Tokenizers;
+using TailorKV.Tests;
 
 namespace TailorKV.Runtime.Tests.Tokenizers;
 

@@ -1,7 +1,7 @@
-using TailorKV.Tests;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Weights;
 using TailorKV.Runtime.Weights.Blocks;
+using TailorKV.Tests;
 
 namespace TailorKV.Runtime.Tests.Weights;
 
