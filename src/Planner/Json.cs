@@ -50,7 +50,7 @@ public static class Json
         }
         catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
         {
-            throw new InvalidFileException(path, $"it is no valid {what}: {e.Message}", $"Give a {what} that this version of the tool wrote", e);
+            throw new InvalidFileException(path, $"it is no valid {what}: {e.Message.TrimEnd('.')}", $"Give a {what} that this version of the tool wrote", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

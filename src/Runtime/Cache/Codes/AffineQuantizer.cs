@@ -3,7 +3,7 @@ using System.Numerics.Tensors;
 namespace TailorKV.Runtime.Cache.Codes;
 
 /// <summary>
-/// Asymmetric round to nearest for one group: zero = min, scale = (max - min) / (2^bits - 1), code = clamp(round((x - zero) / scale)),
+/// Asymmetric round to nearest for one group: zero = min, scale = (max - zero) / (2^bits - 1), code = clamp(round((x - zero) / scale)),
 /// x' = scale * code + zero (KIVI, arXiv 2402.02750). Codes are chosen for the scale and zero as stored in fp16, so that rounding those adds as
 /// little as it can.
 /// </summary>
