@@ -14,7 +14,7 @@ public class InterruptTests(ToolFixture tool) : IClassFixture<ToolFixture>
     public async Task An_interrupted_profile_leaves_no_file(int milliseconds)
     {
         string folder = Directory.CreateDirectory(tool.PathOf($"interrupted{milliseconds}")).FullName;
-        (int exitCode, string output, string error) = await InterruptAfter(
+        (int exitCode, string output, string error) = await Interrupted(
             milliseconds, "profile", ToolFixture.Model, "--context", "2048", "--out", Path.Combine(folder, "profile.json"));
         Assert.Equal(130, exitCode);
         Assert.Equal("", output);
@@ -25,14 +25,14 @@ public class InterruptTests(ToolFixture tool) : IClassFixture<ToolFixture>
     [SkippableFact]
     public async Task Generation_ends_cleanly()
     {
-        (int exitCode, string output, string error) = await InterruptAfter(
-            1000, "run", ToolFixture.Model, "--prompt", "And", "--max-tokens", "4000", "--temperature", "1");
+        (int exitCode, string output, string error) = await Interrupted(
+            null, "run", ToolFixture.Model, "--prompt", "And", "--max-tokens", "4000", "--temperature", "1");
         Assert.Equal(130, exitCode);
         Assert.NotEqual("", output);
         Assert.Contains("cancelled", error, StringComparison.Ordinal);
     }
 
-    private static async Task<(int ExitCode, string Output, string Error)> InterruptAfter(int milliseconds, params string[] args)
+    private static async Task<(int ExitCode, string Output, string Error)> Interrupted(int? milliseconds, params string[] args)
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "this test reads /proc");
         var start = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
@@ -40,17 +40,22 @@ public class InterruptTests(ToolFixture tool) : IClassFixture<ToolFixture>
         foreach (string arg in args)
             start.ArgumentList.Add(arg);
         using Process process = Process.Start(start)!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> error = process.StandardError.ReadToEndAsync();
 
         // A signal before the tool has started listening would end the runtime itself: wait until the tool's own libraries are mapped.
         while (!process.HasExited && !(await File.ReadAllTextAsync($"/proc/{process.Id}/maps")).Contains("System.CommandLine.dll", StringComparison.Ordinal))
             await Task.Delay(20);
-        await Task.Delay(milliseconds);
+        // Without a time, the first word out says that the tool is generating.
+        var first = new char[1];
+        int read = 0;
+        if (milliseconds is { } wait)
+            await Task.Delay(wait);
+        else
+            read = await process.StandardOutput.ReadAsync(first);
         Assert.Equal(0, Kill(process.Id, Interrupt));
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         await process.WaitForExitAsync(limit.Token);
-        return (process.ExitCode, await output, await error);
+        return (process.ExitCode, new string(first, 0, read) + await process.StandardOutput.ReadToEndAsync(), await error);
     }
 
     [DllImport("libc", EntryPoint = "kill")]
