@@ -32,8 +32,9 @@ public sealed class PlanBuilder
         var shape = profile.Model.Shape;
         for (int layer = 0; layer < shape.Layers; layer++)
         {
-            foreach (MeasuredOption option in profile.Layers[layer].Options)
-                _choices.Add((layer, option, option.Policy.Bytes(shape.Layer(layer), target.Context), MemoryModel.PredictsQueries([option.Policy])));
+            var options = profile.Layers[layer].Options.Select(option =>
+                (layer, option, option.Policy.Bytes(shape.Layer(layer), target.Context), MemoryModel.PredictsQueries([option.Policy]))).ToList();
+            _choices.AddRange(options.Where((option, i) => !options.Where((other, j) => Dominates(other, option, j < i)).Any()));
         }
 
         _stagingLevels = [.. _choices.Select(choice => choice.Bytes.Staging).Append(0).Distinct().Order()];
@@ -56,6 +57,16 @@ public sealed class PlanBuilder
 
     /// <summary>The smallest device limit, in bytes, under which a plan exists that holds to the host limit; null where none does.</summary>
     public long? SmallestDeviceBytes(CancellationToken cancellation = default) => Smallest(null, _target.HostBytes, device: true, cancellation);
+
+    // An option that another of its layer beats or equals in all that counts is never needed; without them the search is many times shorter.
+    private static bool Dominates(
+        (int Layer, MeasuredOption Option, CacheBytes Bytes, bool Predicts) a, (int Layer, MeasuredOption Option, CacheBytes Bytes, bool Predicts) b, bool first)
+    {
+        bool noWorse = a.Option.Loss <= b.Option.Loss && a.Bytes.Device <= b.Bytes.Device && a.Bytes.Host <= b.Bytes.Host
+            && a.Bytes.Staging <= b.Bytes.Staging && (!a.Predicts || b.Predicts);
+        bool equal = a.Option.Loss == b.Option.Loss && a.Bytes == b.Bytes && a.Predicts == b.Predicts;
+        return noWorse && (!equal || first);
+    }
 
     private IntegerProgram Program(long? deviceBytes, long? hostBytes)
     {

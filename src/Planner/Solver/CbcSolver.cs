@@ -18,6 +18,8 @@ public static class CbcSolver
     private const int RowExponent = 0;
     private const int ObjectiveExponent = 20;
 
+    private static readonly TimeSpan TieBreakLimit = TimeSpan.FromSeconds(5);
+
     private static readonly SemaphoreSlim Gate = new(1, 1);
 
     /// <summary>Says whether CBC can be used.</summary>
@@ -69,7 +71,7 @@ public static class CbcSolver
 
     /// <summary>
     /// Finds, among the solutions of least objective (to 1e-12 of its magnitude), the one of least second objective: two solves, the second under the constraint
-    /// that the first objective stays. A time limit holds for each; if the second runs out of it, its best or the first's solution is returned.
+    /// that the first objective stays. A time limit holds for each, and 5 s for the second in any case; if it runs out of that, the first's solution is returned.
     /// </summary>
     /// <param name="program">The program.</param>
     /// <param name="tieBreak">The second objective: a coefficient for each variable.</param>
@@ -87,8 +89,9 @@ public static class CbcSolver
             return first;
         second.AddConstraint(
             "first objective", program.Variables.Select((v, i) => new Term(i, v.Objective)).Where(t => t.Coefficient != 0), ConstraintSense.AtMost, first.Objective);
-        var tied = Solve(second, timeLimit, cancellationToken);
-        return tied.HasValues ? first with { Values = tied.Values } : first;
+        // Equal to the last digit is a hard condition to search under; a tie left unbroken costs bytes within the limit and no loss.
+        var tied = Solve(second, timeLimit < TieBreakLimit ? timeLimit : TieBreakLimit, cancellationToken);
+        return tied.Status == SolverStatus.Optimal ? first with { Values = tied.Values } : first;
     }
 
     private static string Version()
