@@ -3,7 +3,7 @@ namespace TailorKV.Planner.Models;
 /// <summary>Which model a profile or plan is for.</summary>
 public sealed record ModelFingerprint
 {
-    /// <summary>The name of the model's file or folder, for people; not compared.</summary>
+    /// <summary>The name of the model's folder or, without its ending, file; of a file called model its folder's. For people; not compared.</summary>
     public required string Name { get; init; }
 
     /// <summary>Its sizes.</summary>

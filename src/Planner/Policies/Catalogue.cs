@@ -6,6 +6,43 @@ namespace TailorKV.Planner.Policies;
 /// <summary>The ways of keeping a layer that a profile measures and a plan chooses among.</summary>
 public static class Catalogue
 {
+    /// <summary>A few of each kind, enough for good plans and measured in minutes; the first is the cache in full.</summary>
+    public static IReadOnlyList<LayerPolicy> Standard { get; } =
+    [
+        new FullPolicy(),
+        .. Pairs((8, 8), (4, 4), (4, 2), (2, 2), (1, 1)).Select(bits => Kivi(bits.Keys, bits.Values)),
+        .. Pairs((4, 4), (4, 3), (3, 3), (3, 2), (2, 2), (1, 1)).Select(bits => Rotated(bits.Keys, bits.Values)),
+        .. from topK in (int[])[64, 256]
+           from index in (KeyIndex[])[CodedKeys(1), CodedKeysPerChannel(2), new CriticalChannels(8)]
+           select new RetrievedPolicy { TopK = topK, Index = index },
+        .. from topK in (int[])[32, 128]
+           from bits in Pairs((1, 1), (2, 1), (2, 2), (3, 2), (3, 3))
+           select Refined(bits.Keys, bits.Values, topK),
+    ];
+
+    /// <summary>
+    /// Every format at every pair of bits, with few and many exact tokens; every index and number of tokens retrieved; every pair of codes refined by few and by
+    /// many exact rows. Some 1,800, which take hours to measure.
+    /// </summary>
+    public static IReadOnlyList<LayerPolicy> All { get; } =
+    [
+        new FullPolicy(),
+        .. from codes in CodePairs(32, 64, 128)
+           from sinks in (int[])[0, 4]
+           from recent in (int[])[32, 128]
+           select new QuantizedPolicy { Keys = codes.Keys, Values = codes.Values, Sinks = sinks, Recent = recent },
+        .. from topK in PowersOfTwo(32, 8192)
+           from index in (KeyIndex[])
+           [
+               CodedKeys(1), CodedKeys(2), CodedKeysPerChannel(1), CodedKeysPerChannel(2), CodedKeysPerChannel(4),
+               new CriticalChannels(4), new CriticalChannels(8), new CriticalChannels(12), new CriticalChannels(16),
+           ]
+           select new RetrievedPolicy { TopK = topK, Index = index },
+        .. from codes in CodePairs(64)
+           from topK in PowersOfTwo(16, 2048)
+           select new RefinedPolicy { Keys = codes.Keys, Values = codes.Values, TopK = topK },
+    ];
+
     /// <summary>KIVI's layout (arXiv 2402.02750): keys per channel, values per token, no sinks.</summary>
     /// <param name="keyBits">Bits of a key's code.</param>
     /// <param name="valueBits">Bits of a value's code.</param>
@@ -30,30 +67,48 @@ public static class Catalogue
     public static RefinedPolicy Refined(int keyBits, int valueBits, int topK) =>
         new() { Keys = new RotatedNormalFormat { Bits = keyBits }, Values = new RotatedNormalFormat { Bits = valueBits }, TopK = topK };
 
-    /// <summary>The options that one layer allows; the first is the cache in full.</summary>
+    /// <summary>Of some options, those that one layer allows, each once and in their order.</summary>
+    /// <param name="options">The options.</param>
     /// <param name="layer">The layer's shape.</param>
     /// <param name="layerIndex">The layer's index, from 0.</param>
-    public static IReadOnlyList<LayerPolicy> Options(LayerShape layer, int layerIndex) =>
-        [.. All().Where(policy => policy.Problem(layer, layerIndex) is null)];
+    public static IReadOnlyList<LayerPolicy> Allowed(IEnumerable<LayerPolicy> options, LayerShape layer, int layerIndex) =>
+        [.. options.Where(policy => policy.Problem(layer, layerIndex) is null).Distinct()];
 
-    private static IEnumerable<LayerPolicy> All()
+    private static IEnumerable<(CodeFormat Keys, CodeFormat Values)> CodePairs(params int[] groups) =>
+    [
+        .. from bits in Products(8, 4, 3, 2, 1) from g in groups select (PerChannel(bits.Keys, g), PerToken(bits.Values, g)),
+        .. from bits in Products(8, 4, 3, 2, 1) from g in groups select (PerToken(bits.Keys, g), PerToken(bits.Values, g)),
+        .. from bits in Products(8, 4) select (PerBlock(bits.Keys), PerBlock(bits.Values)),
+        .. from bits in Products(8, 4) select (RotatedBlock(bits.Keys), RotatedBlock(bits.Values)),
+        .. from bits in Products(8, 4, 3, 2) from g in groups where g <= 64 select (RotatedAffine(bits.Keys, g), RotatedAffine(bits.Values, g)),
+        .. from bits in Products(4, 3, 2, 1) select (RotatedNormal(bits.Keys), RotatedNormal(bits.Values)),
+        // Keys lose least per channel and values rotated.
+        .. from bits in Products(4, 3, 2, 1) select (PerChannel(bits.Keys, 64), RotatedNormal(bits.Values)),
+    ];
+
+    private static PerChannelFormat PerChannel(int bits, int group) => new() { Bits = bits, Group = group };
+
+    private static PerTokenFormat PerToken(int bits, int group) => new() { Bits = bits, Group = group };
+
+    private static PerBlockFormat PerBlock(int bits) => new() { Bits = bits };
+
+    private static RotatedBlockFormat RotatedBlock(int bits) => new() { Bits = bits };
+
+    private static RotatedAffineFormat RotatedAffine(int bits, int group) => new() { Bits = bits, Group = group };
+
+    private static RotatedNormalFormat RotatedNormal(int bits) => new() { Bits = bits };
+
+    private static CodedKeys CodedKeys(int bits) => new(RotatedNormal(bits));
+
+    private static CodedKeys CodedKeysPerChannel(int bits) => new(PerChannel(bits, 64));
+
+    private static (int Keys, int Values)[] Pairs(params (int Keys, int Values)[] pairs) => pairs;
+
+    private static IEnumerable<(int Keys, int Values)> Products(params int[] bits) => from keys in bits from values in bits select (keys, values);
+
+    private static IEnumerable<int> PowersOfTwo(int least, int most)
     {
-        yield return new FullPolicy();
-        foreach ((int keyBits, int valueBits) in new[] { (8, 8), (4, 4), (4, 2), (2, 2), (1, 1) })
-            yield return Kivi(keyBits, valueBits);
-        foreach ((int keyBits, int valueBits) in new[] { (4, 4), (4, 3), (3, 3), (3, 2), (2, 2), (1, 1) })
-            yield return Rotated(keyBits, valueBits);
-        foreach (int topK in new[] { 64, 256 })
-        {
-            yield return new RetrievedPolicy { TopK = topK, Index = new CodedKeys(new RotatedNormalFormat { Bits = 1 }) };
-            yield return new RetrievedPolicy { TopK = topK, Index = new CodedKeys(new PerChannelFormat { Bits = 2, Group = 64 }) };
-            yield return new RetrievedPolicy { TopK = topK, Index = new CriticalChannels(8) };
-        }
-
-        foreach (int topK in new[] { 32, 128 })
-        {
-            foreach ((int keyBits, int valueBits) in new[] { (1, 1), (2, 1), (2, 2), (3, 2), (3, 3) })
-                yield return Refined(keyBits, valueBits, topK);
-        }
+        for (int power = least; power <= most; power *= 2)
+            yield return power;
     }
 }

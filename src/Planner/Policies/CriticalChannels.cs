@@ -30,6 +30,9 @@ public sealed record CriticalChannels(int Count) : KeyIndex
     public override long HostBytesPerStep(int tokens) => (long)Count * tokens * ElementBytes;
 
     /// <inheritdoc/>
+    public override int ScoredChannels(int headDim) => Count;
+
+    /// <inheritdoc/>
     public override string? Problem(int headDim, int layerIndex) =>
         Count < 1 || Count > headDim ? $"{Count} critical channels are outside 1 to {headDim}, the head dimension"
         : layerIndex == 0 ? "layer 0 has no layer before it to predict its query from, so it needs codedKeys as its index"

@@ -22,5 +22,12 @@ public sealed record FullPolicy(ExactPrecision Precision = ExactPrecision.BFloat
     }
 
     /// <inheritdoc/>
+    public override StepWork Work(LayerShape layer, int context)
+    {
+        long tokens = Math.Min(context, layer.SlidingWindow ?? context);
+        return new StepWork(2 * tokens * layer.KvHeads * layer.HeadDim * Precision.Bytes(), 2 * tokens * layer.Heads * layer.HeadDim, 0, 0);
+    }
+
+    /// <inheritdoc/>
     public override string? Problem(LayerShape layer, int layerIndex) => null;
 }

@@ -20,9 +20,13 @@ public abstract record KeyIndex
     /// <param name="tokens">Tokens indexed, a whole number of blocks.</param>
     public abstract CacheBytes BytesPerKvHead(int headDim, int tokens);
 
-    /// <summary>Bytes that choosing fetches from the host at each step, for one KV head.</summary>
+    /// <summary>Bytes that choosing fetches from the host at each step, for one KV head; they are known before the layer runs.</summary>
     /// <param name="tokens">Tokens indexed.</param>
     public virtual long HostBytesPerStep(int tokens) => 0;
+
+    /// <summary>Channels that an indexed token's score is summed over.</summary>
+    /// <param name="headDim">Channels of a key.</param>
+    public virtual int ScoredChannels(int headDim) => headDim;
 
     /// <summary>Why this index cannot serve that layer, or null when it can.</summary>
     /// <param name="headDim">Channels.</param>

@@ -31,10 +31,18 @@ public abstract record LayerPolicy
     /// <param name="layerIndex">The layer's index, from 0.</param>
     public abstract string? Problem(LayerShape layer, int layerIndex);
 
-    /// <summary>Bytes that cross the host link at each decoded token, for a whole layer.</summary>
+    /// <summary>What one decoded token asks of a whole layer's cache.</summary>
     /// <param name="layer">The layer's shape.</param>
     /// <param name="context">Tokens the cache holds.</param>
-    public virtual long HostBytesPerStep(LayerShape layer, int context) => 0;
+    public abstract StepWork Work(LayerShape layer, int context);
+
+    /// <summary>Bytes that cross the host link at each decoded token, for a whole layer.</summary>
+    /// <inheritdoc cref="Work"/>
+    public long HostBytesPerStep(LayerShape layer, int context)
+    {
+        StepWork work = Work(layer, context);
+        return work.PrefetchedBytes + work.FetchedBytes;
+    }
 
     /// <summary>Bytes this policy takes for a whole layer.</summary>
     /// <inheritdoc cref="BytesPerKvHead"/>

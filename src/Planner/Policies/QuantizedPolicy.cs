@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies.Codes;
 
 namespace TailorKV.Planner.Policies;
@@ -34,8 +35,14 @@ public sealed record QuantizedPolicy : WindowedPolicy
         : values is PerChannelFormat ? "values cannot be coded per channel: they are summed over tokens"
         : null;
 
+    /// <summary>The work of scoring and summing all tokens by their codes.</summary>
+    internal static StepWork CodesWork(CodeFormat keys, CodeFormat values, LayerShape layer, int tokens) =>
+        new(layer.KvHeads * (keys.Bytes(tokens, layer.HeadDim) + values.Bytes(tokens, layer.HeadDim)), 2L * tokens * layer.Heads * layer.HeadDim, 0, 0);
+
     private protected override CacheBytes MiddleBytesPerKvHead(int headDim, int tokens) =>
         new(Keys.Bytes(tokens, headDim) + Values.Bytes(tokens, headDim), 0, 0);
+
+    private protected override StepWork MiddleWork(LayerShape layer, int tokens) => CodesWork(Keys, Values, layer, tokens);
 
     private protected override string? MiddleProblem(int headDim, int layerIndex) => CodesProblem(Keys, Values);
 }

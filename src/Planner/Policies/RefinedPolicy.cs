@@ -30,12 +30,11 @@ public sealed record RefinedPolicy : WindowedPolicy
     /// <inheritdoc/>
     public override string Describe() => $"{QuantizedPolicy.DescribeCodes(Keys, Values)}, top-{TopK} exact, {DescribeWindow()}";
 
-    /// <inheritdoc/>
-    public override long HostBytesPerStep(LayerShape layer, int context) =>
-        2L * layer.KvHeads * Math.Min(TopK, MiddleTokens(context)) * layer.HeadDim * Precision.Bytes();
-
     private protected override CacheBytes MiddleBytesPerKvHead(int headDim, int tokens) =>
         new(Keys.Bytes(tokens, headDim) + Values.Bytes(tokens, headDim), HostRowBytes(headDim, tokens), FetchedBytes(headDim, TopK, tokens));
+
+    private protected override StepWork MiddleWork(LayerShape layer, int tokens) =>
+        QuantizedPolicy.CodesWork(Keys, Values, layer, tokens) + FetchedWork(layer, TopK, tokens);
 
     private protected override string? MiddleProblem(int headDim, int layerIndex) => QuantizedPolicy.CodesProblem(Keys, Values) ?? TopKProblem(TopK);
 }

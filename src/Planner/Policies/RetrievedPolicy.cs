@@ -29,17 +29,19 @@ public sealed record RetrievedPolicy : WindowedPolicy
     /// <inheritdoc/>
     public override string Describe() => $"top-{TopK} by {Index.Describe()}, {DescribeWindow()}";
 
-    /// <inheritdoc/>
-    public override long HostBytesPerStep(LayerShape layer, int context)
-    {
-        int tokens = MiddleTokens(context);
-        return layer.KvHeads * ((2L * Math.Min(TopK, tokens) * layer.HeadDim * Precision.Bytes()) + Index.HostBytesPerStep(tokens));
-    }
-
     private protected override CacheBytes MiddleBytesPerKvHead(int headDim, int tokens)
     {
         CacheBytes index = Index.BytesPerKvHead(headDim, tokens);
         return new CacheBytes(index.Device, HostRowBytes(headDim, tokens) + index.Host, FetchedBytes(headDim, TopK, tokens) + index.Staging);
+    }
+
+    private protected override StepWork MiddleWork(LayerShape layer, int tokens)
+    {
+        long prefetched = layer.KvHeads * Index.HostBytesPerStep(tokens);
+        var index = new StepWork(
+            (layer.KvHeads * Index.BytesPerKvHead(layer.HeadDim, tokens).Device) + prefetched, (long)layer.Heads * Index.ScoredChannels(layer.HeadDim) * tokens,
+            prefetched, 0);
+        return index + FetchedWork(layer, TopK, tokens);
     }
 
     private protected override string? MiddleProblem(int headDim, int layerIndex) => TopKProblem(TopK) ?? Index.Problem(headDim, layerIndex);

@@ -42,6 +42,10 @@ public abstract record WindowedPolicy : LayerPolicy
     }
 
     /// <inheritdoc/>
+    public override StepWork Work(LayerShape layer, int context) =>
+        ExactWork(layer, Math.Min(context, Sinks + WindowCapacity)) + MiddleWork(layer, MiddleTokens(context));
+
+    /// <inheritdoc/>
     public override string? Problem(LayerShape layer, int layerIndex)
     {
         const int Most = 1 << 20;
@@ -54,6 +58,20 @@ public abstract record WindowedPolicy : LayerPolicy
 
     /// <summary>Bytes of what lies between sinks and window, for one KV head.</summary>
     private protected abstract CacheBytes MiddleBytesPerKvHead(int headDim, int tokens);
+
+    /// <summary>What one decoded token asks of what lies between sinks and window, of all KV heads.</summary>
+    private protected abstract StepWork MiddleWork(LayerShape layer, int tokens);
+
+    /// <summary>The work of attending to exact rows on the device.</summary>
+    private protected StepWork ExactWork(LayerShape layer, int tokens) =>
+        new(2L * tokens * layer.KvHeads * layer.HeadDim * Precision.Bytes(), 2L * tokens * layer.Heads * layer.HeadDim, 0, 0);
+
+    /// <summary>The work of fetching rows that were chosen by the layer's own queries, and of attending to them.</summary>
+    private protected StepWork FetchedWork(LayerShape layer, int topK, int tokens)
+    {
+        StepWork exact = ExactWork(layer, Math.Min(topK, tokens));
+        return exact with { FetchedBytes = exact.DeviceBytes };
+    }
 
     /// <summary>What is wrong with how it is kept, or null.</summary>
     private protected abstract string? MiddleProblem(int headDim, int layerIndex);

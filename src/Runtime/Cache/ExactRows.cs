@@ -1,6 +1,6 @@
-using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using TailorKV.Planner.Models;
+using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Cache;
@@ -16,12 +16,14 @@ internal sealed class ExactRows
     private readonly NativeBuffer<float> _single;
     private readonly NativeBuffer<ushort> _brain;
     private readonly ExactPrecision _precision;
+    private readonly RowKernel _kernel;
 
     public ExactRows(Arena arena, int capacity, int headDim, ExactPrecision precision)
     {
         _capacity = capacity;
         _headDim = headDim;
         _precision = precision;
+        _kernel = precision == ExactPrecision.Float32 ? RowKernel.OfSingles(headDim, RowKernel.Widest) : RowKernel.OfBrainFloats(headDim, RowKernel.Widest);
         if (precision == ExactPrecision.Float32)
             _single = arena.Take<float>((long)capacity * headDim);
         else
@@ -63,27 +65,30 @@ internal sealed class ExactRows
     /// <summary>For each of the queries [n, headDim]: scores[query * stride + i] = query . row(from + i).</summary>
     public void Scores(ReadOnlySpan<float> queries, int from, int to, Span<float> scores, int stride)
     {
-        Span<float> row = stackalloc float[_headDim];
-        for (int position = from; position < to; position++)
+        for (int position = from, count; position < to; position += count)
         {
-            Read(position, row);
-            for (int query = 0, start = 0; start < queries.Length; query++, start += _headDim)
-                scores[(query * stride) + position - from] = TensorPrimitives.Dot(queries.Slice(start, _headDim), row);
+            count = Run(position, to);
+            _kernel.Dots(Bytes(position, count), 0, _headDim, queries, scores[(position - from)..], stride);
         }
     }
 
     /// <summary>For each of the outputs [n, headDim]: output += weights[output * stride + i] * row(from + i).</summary>
     public void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, Span<float> outputs)
     {
-        Span<float> row = stackalloc float[_headDim];
-        for (int position = from; position < to; position++)
+        for (int position = from, count; position < to; position += count)
         {
-            Read(position, row);
-            for (int query = 0, start = 0; start < outputs.Length; query++, start += _headDim)
-            {
-                Span<float> output = outputs.Slice(start, _headDim);
-                TensorPrimitives.MultiplyAdd(row, weights[(query * stride) + position - from], output, output);
-            }
+            count = Run(position, to);
+            _kernel.AddWeighted(
+                Bytes(position, count), 0, _headDim, weights[(position - from)..], stride, outputs.Length / _headDim, outputs, _headDim);
         }
+    }
+
+    /// <summary>Positions from one on whose rows follow each other, before the ring begins anew.</summary>
+    private int Run(int position, int to) => Math.Min(to - position, _capacity - (position % _capacity));
+
+    private ReadOnlySpan<byte> Bytes(int position, int count)
+    {
+        int start = position % _capacity * _headDim, length = count * _headDim;
+        return _precision == ExactPrecision.Float32 ? MemoryMarshal.AsBytes(_single.Slice(start, length)) : MemoryMarshal.AsBytes(_brain.Slice(start, length));
     }
 }

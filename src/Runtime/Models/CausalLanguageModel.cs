@@ -22,7 +22,7 @@ public sealed class CausalLanguageModel : IDisposable
         Transformer = new Transformer(files.Config, files.Weights, ropePrecision);
         _fingerprint = new Lazy<ModelFingerprint>(() => new ModelFingerprint
         {
-            Name = System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(files.Path))),
+            Name = NameOf(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(files.Path))),
             Shape = shape,
             WeightBytes = files.Weights.StoredBytes,
             WeightsHash = "xxh128:" + files.Hash(),
@@ -115,6 +115,13 @@ public sealed class CausalLanguageModel : IDisposable
 
     /// <summary>Closes the files.</summary>
     public void Dispose() => _files.Dispose();
+
+    // Many a file is called model.gguf, and what GGUF files say themselves is often a training run's name: the folder's says more.
+    private static string NameOf(string path)
+    {
+        string name = System.IO.Path.GetExtension(path) is ".gguf" ? System.IO.Path.GetFileNameWithoutExtension(path) : System.IO.Path.GetFileName(path);
+        return name == "model" && System.IO.Path.GetFileName(System.IO.Path.GetDirectoryName(path)) is { Length: > 0 } folder ? folder : name;
+    }
 
     private static Tokenizer LoadTokenizer(ModelFiles files)
     {

@@ -35,7 +35,7 @@ public sealed class Session : IDisposable
         _model = model;
         _shape = model.Shape;
         Plan = plan;
-        MemoryBreakdown memory = plan.Memory;
+        MemoryBreakdown memory = plan.Memory.OfOne(plan.Target.Batch);
         FreeMemory.Require(memory.Device - memory.Weights + memory.Host, $"a session of {plan.Target.Context} tokens");
         _device = new Arena("device", memory.Device - memory.Weights);
         _host = new Arena("host", memory.Host);

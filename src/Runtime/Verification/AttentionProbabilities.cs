@@ -22,6 +22,6 @@ public static class AttentionProbabilities
         Span<float> seen = probabilities[first..(position + 1)];
         for (int i = 0; i < seen.Length; i++)
             seen[i] = TensorPrimitives.Dot(query, keys.Slice((start + first + i) * layer.HeadDim, layer.HeadDim));
-        Cache.Softmax.Rows(seen, seen.Length);
+        Cache.Softmax.Probabilities(seen);
     }
 }

@@ -4,7 +4,7 @@ using TailorKV.Planner.Models;
 using TailorKV.Runtime.Attention;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Tests.Cache;
-using TailorKV.Tests;
+using TailorKV.Testing;
 
 namespace TailorKV.Runtime.Tests.Attention;
 
@@ -13,8 +13,8 @@ public sealed class PrefillAttentionTests
     [Fact]
     public void Chunks_attend_as_a_plain_loop_does() => ForAll(60, random =>
     {
-        int kvHeads = random.Next(1, 4), headDim = RandomPolicies.Of(random, 2, 6, 16, 24, 32, 40, 80);
-        int first = RandomPolicies.Of(random, 0, 1, random.Next(300)), count = RandomPolicies.Of(random, 1, 31, 32, 33, random.Next(1, 150));
+        int kvHeads = random.Next(1, 4), headDim = Gen.Elements(2, 6, 16, 24, 32, 40, 80).Draw(random);
+        int first = Gen.Elements(0, 1, random.Next(300)).Draw(random), count = Gen.Elements(1, 31, 32, 33, random.Next(1, 150)).Draw(random);
         int tokens = first + count, stride = tokens + random.Next(3);
         LayerShape layer = new(kvHeads * random.Next(1, 4), kvHeads, headDim, random.Next(2) == 0 ? null : random.Next(1, tokens + 10));
         using Arena arena = new("buffers", 1L << 24);

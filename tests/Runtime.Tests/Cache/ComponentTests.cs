@@ -7,7 +7,7 @@ using TailorKV.Runtime.Cache;
 using TailorKV.Runtime.Cache.Codes;
 using TailorKV.Runtime.Cache.Indexes;
 using TailorKV.Runtime.Memory;
-using TailorKV.Tests;
+using TailorKV.Testing;
 
 namespace TailorKV.Runtime.Tests.Cache;
 
@@ -30,6 +30,17 @@ public sealed class ComponentTests
     }
 
     [Fact]
+    public void Every_finite_half_widens()
+    {
+        Half[] all = [.. Enumerable.Range(0, 1 << 16).Select(i => BitConverter.UInt16BitsToHalf((ushort)i)).Where(Half.IsFinite)];
+        var wide = new float[all.Length];
+        HalfFloat.Widen(all, wide);
+        Assert.Equal(all.Select(x => BitConverter.SingleToUInt32Bits((float)x)), wide.Select(BitConverter.SingleToUInt32Bits));
+        HalfFloat.Widen(all.AsSpan(1, 13), wide);
+        Assert.Equal(all[1..14].Select(x => (float)x), wide[..13]);
+    }
+
+    [Fact]
     public void Singles_narrow_to_the_nearest_bfloat16() => ForAll(300, random =>
     {
         float[] numbers = [.. Enumerable.Range(0, random.Next(70)).Select(_ => BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue)))];
@@ -44,23 +55,9 @@ public sealed class ComponentTests
     });
 
     [Fact]
-    public void Codes_of_any_width_and_number_come_back() => ForAll(500, random =>
-    {
-        int bits = RandomPolicies.Of(random, 1, 2, 3, 4, 8), count = random.Next(300);
-        CodeTable table = CodeTable.Integers(bits);
-        byte[] codes = [.. Enumerable.Range(0, count).Select(_ => (byte)random.Next(1 << bits))], packed = new byte[CodeFormat.PackedBytes(count, bits)];
-        Array.Fill(packed, (byte)0xAA);
-        table.Pack(codes, packed);
-        var unpacked = new float[count];
-        table.Unpack(packed, unpacked);
-        Assert.Equal(codes.Select(code => (float)code), unpacked);
-        Assert.Equal(unpacked, Enumerable.Range(0, count).Select(i => table.Level(packed, count, i)));
-    });
-
-    [Fact]
     public void Codes_are_half_a_step_from_what_they_stand_for() => ForAll(500, random =>
     {
-        int bits = RandomPolicies.Of(random, 1, 2, 4, 8);
+        int bits = Gen.Elements(1, 2, 4, 8).Draw(random);
         double size = Math.Pow(10, random.Next(-3, 5)), offset = random.Next(-1, 2) * size;
         float[] values = [.. Enumerable.Range(0, random.Next(1, 130)).Select(_ => (float)(offset + (size * random.NextDouble())))];
         var codes = new byte[values.Length];
@@ -93,51 +90,51 @@ public sealed class ComponentTests
         Assert.Equal([decodedLow, decodedHigh], codes.Select(code => ((float)scale * code) + (float)zero));
     }
 
+    /// <summary>The largest magnitude is a code of its own, and every other element half a step from its code or, at 4 bits beyond the eighth step, less than one.</summary>
     [Fact]
-    public void Coded_rows_score_and_sum_as_they_decode() => ForAll(40, random =>
+    public void Codes_of_a_block_are_near_what_they_stand_for() => ForAll(500, random =>
     {
-        int bits = RandomPolicies.Of(random, 1, 2, 4, 8), group = RandomPolicies.Of(random, 32, 64, 128), headDim = random.Next(1, 150);
-        int tokens = group * random.Next(1, 4), queries = random.Next(1, 9), stride = tokens + random.Next(3);
-        float[][] rows = Rows(random, tokens, headDim), questions = Rows(random, queries, headDim);
-        using Arena arena = new("codes", new PerChannelFormat { Bits = bits, Group = group }.Bytes(tokens, headDim) + new PerTokenFormat { Bits = bits, Group = group }.Bytes(tokens, headDim));
-        PerTokenCodes perToken = new(arena, tokens, headDim, bits, group);
-        foreach ((ICodes codes, int block, float[][] plain) in new (ICodes, int, float[][])[]
+        int bits = Gen.Elements(4, 8).Draw(random), steps = bits == 8 ? 127 : 8;
+        double size = Math.Pow(10, random.Next(-3, 5));
+        float[] values = [.. Enumerable.Range(0, random.Next(1, 33)).Select(_ => (float)(size * ((2 * random.NextDouble()) - 1)))];
+        var codes = new byte[values.Length];
+        double scale = (double)BlockQuantizer.Encode(values, bits, codes), step = Math.Abs(scale), slack = steps * ((step / 2048) + Math.ScaleB(1, -25));
+        double[] decoded = [.. codes.Select(code => scale * (code - (1 << (bits - 1))))];
+        int largest = Array.IndexOf(values, values.MaxBy(Math.Abs));
+        Assert.InRange(decoded[largest], values[largest] - slack, values[largest] + slack);
+        for (int i = 0; i < values.Length; i++)
         {
-            (perToken, 1, PlainHead.CodedPerToken(rows, bits, group)),
-            (new PerChannelCodes(arena, tokens, headDim, bits, group), group, [.. rows.Chunk(group).SelectMany(part => PlainHead.CodedPerChannel(part, bits))]),
-        })
-        {
-            for (int token = 0; token < tokens; token += block)
-                codes.Encode(token, rows[token..(token + block)].SelectMany(row => row).ToArray());
-            var scores = new float[queries * stride];
-            Array.Fill(scores, float.NaN);
-            codes.Scores([.. questions.SelectMany(row => row)], tokens, scores, stride);
-            for (int token = 0; token < tokens; token++)
-            {
-                var decoded = new float[headDim];
-                codes.Decode(token, decoded);
-                Assert.Equal(plain[token], decoded);
-                for (int query = 0; query < queries; query++)
-                    AssertNear(PlainHead.Dot(questions[query], decoded), scores[(query * stride) + token], headDim);
-            }
-
-            Assert.All(Enumerable.Range(0, queries), query => Assert.All(scores[((query * stride) + tokens)..((query + 1) * stride)], x => Assert.Equal(float.NaN, x)));
+            // The side opposite to the largest magnitude has seven steps of 4 bits, not eight.
+            double reach = bits == 4 && values[i] * scale > 7 * scale * scale ? step : step / 2;
+            Assert.InRange(decoded[i], values[i] - reach - slack, values[i] + reach + slack);
         }
-
-        float[][] weights = Rows(random, queries, stride), outputs = Rows(random, queries, headDim);
-        float[] sums = [.. outputs.SelectMany(row => row)];
-        perToken.AddWeighted([.. weights.SelectMany(row => row)], stride, tokens, sums);
-        float[][] values = PlainHead.CodedPerToken(rows, bits, group);
-        for (int i = 0; i < sums.Length; i++)
-            AssertNear(outputs[i / headDim][i % headDim] + Enumerable.Range(0, tokens).Sum(t => (double)weights[i / headDim][t] * values[t][i % headDim]), sums[i], tokens);
     });
+
+    [Theory]
+    [InlineData(8, -127f, 63.5f, -127f, 64f)]
+    [InlineData(4, -8f, 8f, -8f, 7f)]
+    [InlineData(4, 8f, 3.4f, 8f, 3f)]
+    [InlineData(8, 0f, 0f, 0f, 0f)]
+    [InlineData(4, 1e-38f, -1e-38f, 0f, 0f)]
+    [InlineData(8, 1e30f, -1e30f, 127 * 65504f, -128 * 65504f)]
+    [InlineData(4, 1e30f, -1e30f, 8 * 65504f, -7 * 65504f)]
+    public void Blocks_of_two(int bits, float first, float second, float decodedFirst, float decodedSecond)
+    {
+        var codes = new byte[2];
+        float scale = (float)BlockQuantizer.Encode([first, second], bits, codes);
+        Assert.Equal([decodedFirst, decodedSecond], codes.Select(code => (code - (1 << (bits - 1))) * scale));
+    }
+
+    [Fact]
+    public void Blocks_take_the_bytes_of_llama_cpp() => Assert.Equal(
+        (1024L * 4 * 34, 1024L * 4 * 18), (new PerBlockFormat { Bits = 8 }.Bytes(1024, 128), new PerBlockFormat { Bits = 4 }.Bytes(1024, 128)));
 
     [Fact]
     public void The_largest_are_chosen_and_the_earlier_of_equal_ones() => ForAll(1000, random =>
     {
-        int count = random.Next(1, 200), chosen = RandomPolicies.Of(random, 0, 1, count, random.Next(count + 1));
+        int count = random.Next(1, 200), chosen = Gen.Elements(0, 1, count, random.Next(count + 1)).Draw(random);
         // Few different values make many ties.
-        int different = RandomPolicies.Of(random, 1, 3, 1000);
+        int different = Gen.Elements(1, 3, 1000).Draw(random);
         float[] values = [.. Enumerable.Range(0, count).Select(_ => (float)random.Next(-different, different))];
         var indices = new int[chosen];
         TopK.Select(values, indices);
@@ -151,16 +148,23 @@ public sealed class ComponentTests
         double size = Math.Pow(10, random.Next(-3, 38)), offset = random.Next(-1, 2) * size;
         float[] scores = [.. Enumerable.Range(0, rows * stride).Select(_ => (float)(offset + (size * (random.NextDouble() - 0.5))))];
         double[] expected = [.. scores.Chunk(stride).SelectMany(row => PlainHead.Softmax([.. row.Select(x => (double)x)]))];
-        Softmax.Rows(scores, stride);
+        float[] weights = [.. scores], sums = Enumerable.Repeat(1f, rows).ToArray();
+        for (int row = 0; row < rows; row++)
+            Softmax.Probabilities(scores.AsSpan(row * stride, stride));
+        Softmax.Exponentials(weights, stride);
+        Softmax.Divide(sums, 1, weights, stride);
         for (int i = 0; i < scores.Length; i++)
+        {
             Assert.InRange(scores[i], expected[i] - 1e-6, expected[i] + 1e-6);
+            Assert.InRange(weights[i] * sums[i / stride], expected[i] - 1e-6, expected[i] + 1e-6);
+        }
     });
 
     [Fact]
     public void A_ring_of_rows_forgets_the_oldest() => ForAll(200, random =>
     {
         int capacity = random.Next(1, 20), headDim = random.Next(1, 40), tokens = random.Next(60);
-        ExactPrecision precision = RandomPolicies.Of(random, ExactPrecision.BFloat16, ExactPrecision.Float32);
+        ExactPrecision precision = Gen.Elements(ExactPrecision.BFloat16, ExactPrecision.Float32).Draw(random);
         float[][] rows = Rows(random, tokens, headDim);
         using Arena arena = new("rows", CacheBytes.Align(capacity * headDim * precision.Bytes()));
         ExactRows ring = new(arena, capacity, headDim, precision);
@@ -195,7 +199,4 @@ public sealed class ComponentTests
 
     private static float[][] Rows(Random random, int count, int length) =>
         [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, length).Select(_ => (float)((2 * random.NextDouble()) - 1)).ToArray())];
-
-    /// <summary>Sums of products of numbers up to one and a rounding of codes.</summary>
-    private static void AssertNear(double expected, float actual, int terms) => Assert.InRange(actual, expected - (1e-6 * (terms + 10)), expected + (1e-6 * (terms + 10)));
 }

@@ -4,14 +4,14 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Cache;
 using TailorKV.Runtime.Memory;
-using TailorKV.Tests;
+using TailorKV.Testing;
 
 namespace TailorKV.Runtime.Tests.Cache;
 
-/// <summary>Every policy against the plain reference. A new policy is a row in <see cref="RandomPolicies"/> and a plain twin.</summary>
+/// <summary>Every policy against the plain reference. A new policy is a row in <see cref="PolicyGenerators"/> and a plain twin.</summary>
 public sealed class LayerCacheTests
 {
-    public static TheoryData<string> Kinds => [.. RandomPolicies.Kinds.Keys];
+    public static TheoryData<string> Kinds => [.. PolicyGenerators.Kinds];
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -59,6 +59,7 @@ public sealed class LayerCacheTests
     [InlineData("full")]
     [InlineData("quantized, keys per channel")]
     [InlineData("quantized, keys per token")]
+    [InlineData("quantized, per block")]
     public void What_came_as_prompt_does_not_matter(string kind) =>
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(30), Prop.ForAll(Cases(kind), one =>
         {
@@ -84,19 +85,20 @@ public sealed class LayerCacheTests
         double tolerance = kind.Contains("rotated", StringComparison.Ordinal) ? 2e-2 : 1e-4;
         double norm = Math.Sqrt(expected.Sum(x => x * x));
         double difference = Math.Sqrt(expected.Zip(actual, (x, y) => (x - y) * (x - y)).Sum());
-        Assert.True(difference <= tolerance * norm, $"differs by {difference} of {norm}");
+        // Values are about one, so sums of them round by that measure however small they come out.
+        Assert.True(difference <= (tolerance * norm) + 1e-6, $"differs by {difference} of {norm}");
     }
 
     private static Arbitrary<CacheCase> Cases(string kind) => Gen.Choose(0, int.MaxValue - 1).Select(seed =>
     {
         Random random = new(seed);
-        int kvHeads = random.Next(1, 5), headDim = RandomPolicies.Of(random, 2, 6, 16, 24, 32, 40, 64, 80, 96, 128);
+        int kvHeads = random.Next(1, 5), headDim = Gen.Elements(2, 6, 16, 24, 32, 40, 64, 80, 96, 128).Draw(random);
         int heads = kvHeads * random.Next(1, 9);
         // Many heads make few tokens and few heads many, so that the plain reference is done in time.
         int context = random.Next(1, Math.Min(400, 60_000 / (heads * headDim)) + 1);
         int? window = kind == "full" && random.Next(2) == 0 ? random.Next(1, context + 10) : null;
         LayerShape layer = new(heads, kvHeads, headDim, window);
-        LayerPolicy policy = RandomPolicies.Of(kind, random, layer, 1);
+        LayerPolicy policy = PolicyGenerators.OfKind(kind, layer, 1).Draw(random);
         int kept = policy is WindowedPolicy windowed ? windowed.Sinks + windowed.Recent : 0;
         int prompt = random.Next(3) == 0 ? random.Next(context + 1) : kept + (random.Next(5) * 32) + random.Next(-1, 2);
         return new CacheCase(policy, layer, context, Math.Clamp(prompt, 0, context), seed);

@@ -75,14 +75,29 @@ internal abstract class PlainHead(ExactPrecision precision)
         return [.. Enumerable.Range(0, rows.Length).Select(t => channels.Select(channel => channel[t]).ToArray())];
     }
 
+    /// <summary>A block after coding and decoding as llama.cpp's q8_0 and q4_0 do: codes by the scale in single precision, values by the scale in fp16.</summary>
+    public static float[] BlockCoded(float[] elements, int bits)
+    {
+        float largest = elements.MaxBy(Math.Abs);
+        float scale = bits == 8 ? Math.Abs(largest) / 127 : largest / -8;
+        float inverse = scale == 0 ? 0 : 1 / scale, stored = (float)(Half)scale;
+        return [.. elements.Select(x => stored * (bits == 8
+            ? (int)MathF.Round(x * inverse, MidpointRounding.AwayFromZero)
+            : Math.Min(15, (int)((x * inverse) + 8.5f)) - 8))];
+    }
+
     public static float[][] Coded(CodeFormat format, float[][] rows) => format switch
     {
         PerChannelFormat perChannel => CodedPerChannel(rows, perChannel.Bits),
         PerTokenFormat perToken => CodedPerToken(rows, perToken.Bits, perToken.Group),
+        PerBlockFormat perBlock => BlockCoded(rows, perBlock.Bits),
+        RotatedBlockFormat block => Rotated(BlockCoded(Rotated(rows), block.Bits)),
         RotatedAffineFormat affine => Rotated(CodedPerToken(Rotated(rows), affine.Bits, affine.Group)),
         RotatedNormalFormat normal => Rotated([.. Rotated(rows).Select(row => PlainRotation.NormalCoded(row, normal.Bits))]),
         _ => throw new NotSupportedException($"There is no plain twin of {format.Describe()}."),
     };
+
+    private static float[][] BlockCoded(float[][] rows, int bits) => [.. rows.Select(row => row.Chunk(32).SelectMany(part => BlockCoded(part, bits)).ToArray())];
 
     private static float[][] Rotated(float[][] rows) => [.. rows.Select(PlainRotation.Rotate)];
 

@@ -14,6 +14,23 @@ public sealed class ModelFilesTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
+    [InlineData("SmolLM2-135M/model.gguf", "SmolLM2-135M")]
+    [InlineData("models/SmolLM2-135M-Q4_1.gguf", "SmolLM2-135M-Q4_1")]
+    [InlineData("models/Llama-3.1-8B", "Llama-3.1-8B")]
+    public void A_model_is_named_after_what_tells_most(string path, string name)
+    {
+        TinyModel tiny = new();
+        path = _folder.File(path);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        if (path.EndsWith(".gguf", StringComparison.Ordinal))
+            File.WriteAllBytes(path, tiny.Gguf().ToBytes());
+        else
+            tiny.WriteFolder(Directory.CreateDirectory(path).FullName);
+        using var model = CausalLanguageModel.Load(path);
+        Assert.Equal(name, model.Fingerprint.Name);
+    }
+
+    [Theory]
     [InlineData("llama", false)]
     [InlineData("llama", true)]
     [InlineData("mistral", false)]

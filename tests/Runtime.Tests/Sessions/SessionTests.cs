@@ -7,7 +7,7 @@ using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Tests.Models;
-using TailorKV.Tests;
+using TailorKV.Testing;
 
 namespace TailorKV.Runtime.Tests.Sessions;
 
@@ -26,7 +26,7 @@ public sealed class SessionTests : IDisposable
         _model = CausalLanguageModel.Load(_folder.Path);
     }
 
-    public static TheoryData<string> Kinds => [.. RandomPolicies.Kinds.Keys];
+    public static TheoryData<string> Kinds => [.. PolicyGenerators.Kinds];
 
     public void Dispose()
     {
@@ -70,7 +70,7 @@ public sealed class SessionTests : IDisposable
     [MemberData(nameof(Kinds))]
     public void Tokens_given_at_once_are_seen_as_tokens_decoded(string kind) => ForAll(8, random =>
     {
-        LayerPolicy[] policies = [new FullPolicy(), RandomPolicies.Of(kind, random, _model.Shape.Layer(1), 1)];
+        LayerPolicy[] policies = [new FullPolicy(), PolicyGenerators.OfKind(kind, _model.Shape.Layer(1), 1).Draw(random)];
         Plan plan = Plan.From(_model.Fingerprint, Context, policies, random.Next(1, 40));
         int prompt = random.Next(1, Context - 20);
         using Session one = _model.CreateSession(plan), other = _model.CreateSession(plan);
@@ -95,7 +95,7 @@ public sealed class SessionTests : IDisposable
     public void What_a_session_takes_is_what_its_plan_predicts() => ForAll(200, random =>
     {
         Plan plan = Plan.From(
-            _model.Fingerprint, random.Next(1, 3000), [.. Enumerable.Range(0, TinyModel.Layers).Select(layer => RandomPolicies.Any(random, _model.Shape.Layer(layer), layer))],
+            _model.Fingerprint, random.Next(1, 3000), [.. Enumerable.Range(0, TinyModel.Layers).Select(layer => PolicyGenerators.Any(_model.Shape.Layer(layer), layer).Draw(random))],
             random.Next(1, 600));
         using Session session = _model.CreateSession(plan);
         Assert.Equal((plan.Memory.Device, plan.Memory.Host), (session.MeasuredDeviceBytes, session.MeasuredHostBytes));

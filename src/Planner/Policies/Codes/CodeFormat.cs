@@ -6,7 +6,9 @@ namespace TailorKV.Planner.Policies.Codes;
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
 [JsonDerivedType(typeof(PerChannelFormat), "perChannel")]
 [JsonDerivedType(typeof(PerTokenFormat), "perToken")]
+[JsonDerivedType(typeof(PerBlockFormat), "perBlock")]
 [JsonDerivedType(typeof(RotatedAffineFormat), "rotatedAffine")]
+[JsonDerivedType(typeof(RotatedBlockFormat), "rotatedBlock")]
 [JsonDerivedType(typeof(RotatedNormalFormat), "rotatedNormal")]
 public abstract record CodeFormat
 {

@@ -1,5 +1,4 @@
 using System.Numerics.Tensors;
-using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Cache.Codes;
@@ -7,73 +6,33 @@ namespace TailorKV.Runtime.Cache.Codes;
 /// <summary>
 /// Rows whose elements are nearly normal: an fp16 norm a row, from which the standard deviation follows, and codes of a unit normal's levels.
 /// </summary>
-internal sealed class NormalCodes : ICodes
+internal sealed class NormalCodes : RowCodes
 {
-    private readonly int _headDim;
-    private readonly int _rowBytes;
     private readonly float _perNorm;
     private readonly float[] _levels;
-    private readonly CodeTable _table;
-    private readonly NativeBuffer<byte> _codes;
     private readonly NativeBuffer<Half> _norms;
 
-    public NormalCodes(Arena arena, int tokens, int headDim, int bits)
+    public NormalCodes(Arena arena, int tokens, int headDim, int bits, int lanes)
+        : base(arena, tokens, headDim, bits, NormalLevels.Of(bits), headDim, lanes)
     {
-        _headDim = headDim;
-        _rowBytes = CodeFormat.PackedBytes(headDim, bits);
         _perNorm = 1 / MathF.Sqrt(headDim);
         _levels = NormalLevels.Of(bits);
-        _table = new CodeTable(bits, _levels);
-        _codes = arena.Take<byte>((long)tokens * _rowBytes);
         _norms = arena.Take<Half>(tokens);
     }
 
-    public void Encode(int firstToken, ReadOnlySpan<float> rows)
+    protected override void EncodeGroup(int token, int group, ReadOnlySpan<float> values, Span<byte> codes)
     {
-        Span<byte> codes = stackalloc byte[_headDim];
-        for (int start = 0, token = firstToken; start < rows.Length; start += _headDim, token++)
-        {
-            ReadOnlySpan<float> row = rows.Slice(start, _headDim);
-            var norm = (Half)Math.Min(TensorPrimitives.Norm(row), (float)Half.MaxValue);
-            float deviation = (float)norm * _perNorm;
-            float inverse = deviation > 0 ? 1 / deviation : 0;
-            for (int d = 0; d < _headDim; d++)
-                codes[d] = NormalLevels.Nearest(_levels, row[d] * inverse);
-            _norms.Span[token] = norm;
-            _table.Pack(codes, _codes.Slice(token * _rowBytes, _rowBytes));
-        }
+        var norm = (Half)Math.Min(TensorPrimitives.Norm(values), (float)Half.MaxValue);
+        float deviation = (float)norm * _perNorm;
+        float inverse = deviation > 0 ? 1 / deviation : 0;
+        for (int d = 0; d < values.Length; d++)
+            codes[d] = NormalLevels.Nearest(_levels, values[d] * inverse);
+        _norms.Span[token] = norm;
     }
 
-    public void Scores(ReadOnlySpan<float> queries, int tokens, Span<float> scores, int stride)
+    protected override void ReadScales(int firstToken, int group, Span<float> scales)
     {
-        Span<float> row = stackalloc float[_headDim];
-        for (int token = 0; token < tokens; token++)
-        {
-            _table.Unpack(_codes.Slice(token * _rowBytes, _rowBytes), row);
-            float deviation = (float)_norms.Span[token] * _perNorm;
-            for (int query = 0, start = 0; start < queries.Length; query++, start += _headDim)
-                scores[(query * stride) + token] = deviation * TensorPrimitives.Dot(queries.Slice(start, _headDim), row);
-        }
-    }
-
-    public void AddWeighted(ReadOnlySpan<float> weights, int stride, int tokens, Span<float> outputs)
-    {
-        Span<float> row = stackalloc float[_headDim];
-        for (int token = 0; token < tokens; token++)
-        {
-            _table.Unpack(_codes.Slice(token * _rowBytes, _rowBytes), row);
-            float deviation = (float)_norms.Span[token] * _perNorm;
-            for (int query = 0, start = 0; start < outputs.Length; query++, start += _headDim)
-            {
-                Span<float> output = outputs.Slice(start, _headDim);
-                TensorPrimitives.MultiplyAdd(row, deviation * weights[(query * stride) + token], output, output);
-            }
-        }
-    }
-
-    public void Decode(int token, Span<float> row)
-    {
-        _table.Unpack(_codes.Slice(token * _rowBytes, _rowBytes), row);
-        TensorPrimitives.Multiply(row, (float)_norms.Span[token] * _perNorm, row);
+        HalfFloat.Widen(_norms.Slice(firstToken, scales.Length), scales);
+        TensorPrimitives.Multiply(scales, _perNorm, scales);
     }
 }

@@ -1,75 +1,62 @@
 using System.Numerics.Tensors;
-using TailorKV.Planner.Policies.Codes;
+using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Cache.Codes;
 
 /// <summary>
-/// Keys of one KV head coded per channel: [groups, headDim] runs of one group's tokens, each with an fp16 scale and zero. A score is a sum over
-/// channels, so a channel's scale and zero fold into the query once a group.
+/// Keys of one KV head coded per channel: [groups, headDim] runs of one group's tokens, each with an fp16 scale and zero, [groups, 2, headDim]. The scores of a group
+/// are a weighted sum of its runs: q . k = sum over channels of (q * scale) * code + q * zero.
 /// </summary>
 internal sealed class PerChannelCodes : ICodes
 {
     private readonly int _headDim;
     private readonly int _bits;
     private readonly int _group;
-    private readonly int _runBytes;
-    private readonly CodeTable _table;
+    private readonly RowKernel _kernel;
     private readonly NativeBuffer<byte> _codes;
     private readonly NativeBuffer<Half> _scales;
 
-    public PerChannelCodes(Arena arena, int tokens, int headDim, int bits, int group)
+    public PerChannelCodes(Arena arena, int tokens, int headDim, int bits, int group, int lanes)
     {
         (_headDim, _bits, _group) = (headDim, bits, group);
-        _runBytes = CodeFormat.PackedBytes(group, bits);
         long groups = tokens / group;
-        _table = CodeTable.Integers(bits);
-        _codes = arena.Take<byte>(groups * headDim * _runBytes);
+        _kernel = RowKernel.OfCodes(bits, group, IntegerLevels.From(0, bits), lanes);
+        _codes = arena.Take<byte>(groups * headDim * _kernel.RowBytes);
         _scales = arena.Take<Half>(groups * headDim * 2);
     }
 
     public void Encode(int firstToken, ReadOnlySpan<float> rows)
     {
-        int run = firstToken / _group * _headDim;
+        int group = firstToken / _group;
         Span<float> channel = stackalloc float[_group];
         Span<byte> codes = stackalloc byte[_group];
-        for (int d = 0; d < _headDim; d++, run++)
+        Span<Half> scales = Scales(group), zeros = Zeros(group);
+        for (int d = 0; d < _headDim; d++)
         {
             for (int t = 0; t < _group; t++)
                 channel[t] = rows[(t * _headDim) + d];
-            (_scales.Span[2 * run], _scales.Span[(2 * run) + 1]) = AffineQuantizer.Encode(channel, _bits, codes);
-            _table.Pack(codes, _codes.Slice(run * _runBytes, _runBytes));
+            (scales[d], zeros[d]) = AffineQuantizer.Encode(channel, _bits, codes);
+            CodePacking.Pack(_bits, codes, Runs(group).Slice(d * _kernel.RowBytes, _kernel.RowBytes));
         }
     }
 
     public void Scores(ReadOnlySpan<float> queries, int tokens, Span<float> scores, int stride)
     {
-        Span<float> codes = stackalloc float[_group];
-        Span<float> offsets = stackalloc float[queries.Length / _headDim];
-        for (int first = 0, run = 0; first < tokens; first += _group)
+        int n = queries.Length / _headDim;
+        Span<float> scales = stackalloc float[_headDim], zeros = stackalloc float[_headDim], scaled = stackalloc float[queries.Length];
+        for (int group = 0, first = 0; first < tokens; group++, first += _group)
         {
-            for (int query = 0; query < offsets.Length; query++)
-                scores.Slice((query * stride) + first, _group).Clear();
-            offsets.Clear();
-            for (int d = 0; d < _headDim; d++, run++)
+            HalfFloat.Widen(Scales(group), scales);
+            HalfFloat.Widen(Zeros(group), zeros);
+            for (int query = 0; query < n; query++)
             {
-                _table.Unpack(_codes.Slice(run * _runBytes, _runBytes), codes);
-                float scale = (float)_scales.Span[2 * run];
-                float zero = (float)_scales.Span[(2 * run) + 1];
-                for (int query = 0; query < offsets.Length; query++)
-                {
-                    float element = queries[(query * _headDim) + d];
-                    Span<float> sums = scores.Slice((query * stride) + first, _group);
-                    TensorPrimitives.MultiplyAdd(codes, element * scale, sums, sums);
-                    offsets[query] += element * zero;
-                }
+                ReadOnlySpan<float> elements = queries.Slice(query * _headDim, _headDim);
+                TensorPrimitives.Multiply(elements, scales, scaled[(query * _headDim)..]);
+                scores.Slice((query * stride) + first, _group).Fill(TensorPrimitives.Dot(elements, zeros));
             }
 
-            for (int query = 0; query < offsets.Length; query++)
-            {
-                Span<float> sums = scores.Slice((query * stride) + first, _group);
-                TensorPrimitives.Add(sums, offsets[query], sums);
-            }
+            _kernel.AddWeighted(Runs(group), 0, _group, scaled, _headDim, n, scores[first..], stride);
         }
     }
 
@@ -78,11 +65,18 @@ internal sealed class PerChannelCodes : ICodes
 
     public void Decode(int token, Span<float> row)
     {
-        int run = token / _group * _headDim;
-        for (int d = 0; d < _headDim; d++, run++)
+        int group = token / _group;
+        for (int d = 0; d < _headDim; d++)
         {
-            float code = _table.Level(_codes.Slice(run * _runBytes, _runBytes), _group, token % _group);
-            row[d] = ((float)_scales.Span[2 * run] * code) + (float)_scales.Span[(2 * run) + 1];
+            Span<float> code = row.Slice(d, 1);
+            _kernel.Decode(Runs(group).Slice(d * _kernel.RowBytes, _kernel.RowBytes), token % _group, code);
+            code[0] = ((float)Scales(group)[d] * code[0]) + (float)Zeros(group)[d];
         }
     }
+
+    private Span<byte> Runs(int group) => _codes.Slice(group * _headDim * _kernel.RowBytes, _headDim * _kernel.RowBytes);
+
+    private Span<Half> Scales(int group) => _scales.Slice(2 * group * _headDim, _headDim);
+
+    private Span<Half> Zeros(int group) => _scales.Slice(((2 * group) + 1) * _headDim, _headDim);
 }

@@ -39,9 +39,11 @@ internal sealed class FullHead : HeadCache
     {
         int first = Math.Max(0, Tokens - _capacity);
         int count = Tokens - first;
+        scores = scores[..(queries.Length / _headDim * count)];
         _keys.Scores(queries, first, Tokens, scores, count);
-        Softmax.Rows(scores[..(queries.Length / _headDim * count)], count);
+        Softmax.Exponentials(scores, count);
         outputs.Clear();
         _values.AddWeighted(scores, count, first, Tokens, outputs);
+        Softmax.Divide(outputs, _headDim, scores, count);
     }
 }

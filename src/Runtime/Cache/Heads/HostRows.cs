@@ -1,6 +1,8 @@
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Cache.Indexes;
+using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Cache.Heads;
@@ -8,8 +10,6 @@ namespace TailorKV.Runtime.Cache.Heads;
 /// <summary>Exact keys and values of one KV head's middle in host memory, and the few of them that a step has chosen and fetched.</summary>
 internal sealed class HostRows
 {
-    private const int Block = 512;
-
     private readonly int _headDim;
     private readonly int _topK;
     private readonly ExactRows _keys;
@@ -18,6 +18,8 @@ internal sealed class HostRows
     private readonly NativeBuffer<float> _fetchedValues;
     private readonly NativeBuffer<int> _chosen;
     private readonly NativeBuffer<float> _mass;
+    private readonly RowKernel _kernel;
+    private int _fetched;
 
     public HostRows(WindowedPolicy policy, int topK, int tokens, int headDim, Arena host, Arena staging)
     {
@@ -29,6 +31,7 @@ internal sealed class HostRows
         _fetchedValues = staging.Take<float>((long)_topK * headDim);
         _chosen = staging.Take<int>(_topK);
         _mass = staging.Take<float>(tokens);
+        _kernel = RowKernel.OfSingles(headDim, RowKernel.Widest);
     }
 
     public void Write(int first, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
@@ -37,38 +40,29 @@ internal sealed class HostRows
         _values.WriteRange(first, values);
     }
 
+    /// <summary>A number for each token chosen; what choosing kept there is done with.</summary>
+    public Span<float> Room => _mass.Slice(0, _fetched);
+
     /// <summary>
     /// Chooses the tokens of most probability, summed over the query group, among all that a query sees, so that a query that looks elsewhere has less of a
     /// say; and fetches their rows.
     /// </summary>
-    /// <param name="scores">[group, stride]; of each row the middle's scores are at [first, first + tokens).</param>
+    /// <param name="weights">[group, stride], as <see cref="Softmax.Exponentials(Span{float}, int)"/> leaves them; of each row the middle's are at [first, first + tokens).</param>
     /// <param name="stride">Elements of a row.</param>
-    /// <param name="first">Where the middle's scores begin in a row.</param>
+    /// <param name="first">Where the middle's weights begin in a row.</param>
     /// <param name="tokens">Tokens of the middle.</param>
     /// <returns>The tokens chosen, counted from the middle's first, in ascending order.</returns>
-    public ReadOnlySpan<int> Choose(ReadOnlySpan<float> scores, int stride, int first, int tokens)
+    public ReadOnlySpan<int> Choose(ReadOnlySpan<float> weights, int stride, int first, int tokens)
     {
+        _fetched = Math.Min(_topK, tokens);
         if (tokens == 0)
             return [];
         Span<float> mass = _mass.Slice(0, tokens);
         mass.Clear();
-        Span<float> block = stackalloc float[Block];
-        for (int start = 0; start < scores.Length; start += stride)
-        {
-            ReadOnlySpan<float> row = scores.Slice(start, stride);
-            float largest = TensorPrimitives.Max(row);
-            float sum = 0;
-            for (int at = 0; at < stride; at += Block)
-                sum += TensorPrimitives.Sum<float>(Exponentials(row[at..Math.Min(stride, at + Block)], largest, block));
-            for (int at = 0; at < tokens; at += Block)
-            {
-                Span<float> part = Exponentials(row.Slice(first + at, Math.Min(Block, tokens - at)), largest, block);
-                Span<float> total = mass.Slice(at, part.Length);
-                TensorPrimitives.MultiplyAdd(part, 1 / sum, total, total);
-            }
-        }
+        for (int start = 0; start < weights.Length; start += stride)
+            TensorPrimitives.MultiplyAdd(weights.Slice(start + first, tokens), 1 / TensorPrimitives.Sum(weights.Slice(start, stride)), mass, mass);
 
-        Span<int> chosen = _chosen.Slice(0, Math.Min(_topK, tokens));
+        Span<int> chosen = _chosen.Slice(0, _fetched);
         TopK.Select(mass, chosen);
         for (int i = 0; i < chosen.Length; i++)
         {
@@ -79,18 +73,11 @@ internal sealed class HostRows
         return chosen;
     }
 
-    /// <summary>Query . fetched key.</summary>
-    public float Score(ReadOnlySpan<float> query, int fetched) => TensorPrimitives.Dot(query, _fetchedKeys.Slice(fetched * _headDim, _headDim));
+    /// <summary>For each of the queries [n, headDim]: scores[query * stride + i] = query . the fetched key i.</summary>
+    public void Scores(ReadOnlySpan<float> queries, Span<float> scores, int stride) =>
+        _kernel.Dots(MemoryMarshal.AsBytes(_fetchedKeys.Slice(0, _fetched * _headDim)), 0, _headDim, queries, scores, stride);
 
-    /// <summary>output += weight * fetched value.</summary>
-    public void AddWeighted(float weight, int fetched, Span<float> output) =>
-        TensorPrimitives.MultiplyAdd(_fetchedValues.Slice(fetched * _headDim, _headDim), weight, output, output);
-
-    private static Span<float> Exponentials(ReadOnlySpan<float> scores, float largest, Span<float> block)
-    {
-        Span<float> part = block[..scores.Length];
-        TensorPrimitives.Subtract(scores, largest, part);
-        TensorPrimitives.Exp(part, part);
-        return part;
-    }
+    /// <summary>For each of the outputs [n, headDim]: output += weights[output * stride + i] * the fetched value i.</summary>
+    public void AddWeighted(ReadOnlySpan<float> weights, int stride, Span<float> outputs) => _kernel.AddWeighted(
+        MemoryMarshal.AsBytes(_fetchedValues.Slice(0, _fetched * _headDim)), 0, _headDim, weights, stride, outputs.Length / _headDim, outputs, _headDim);
 }

@@ -24,10 +24,11 @@ internal sealed class QuantizedHead : WindowedHead
         scores = scores[..(queries.Length / HeadDim * Tokens)];
         ScoreEnds(queries, scores, Tokens);
         _keys.Scores(queries, Middle, scores[SinkTokens..], Tokens);
-        Softmax.Rows(scores, Tokens);
+        Softmax.Exponentials(scores, Tokens);
         outputs.Clear();
         AddEnds(scores, Tokens, outputs);
         _values.AddWeighted(scores[SinkTokens..], Tokens, Middle, outputs);
+        Softmax.Divide(outputs, HeadDim, scores, Tokens);
     }
 
     protected override void AddToMiddle(int first, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)

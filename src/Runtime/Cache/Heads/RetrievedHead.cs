@@ -31,26 +31,19 @@ internal sealed class RetrievedHead : WindowedHead
         Span<float> all = scores[..(group * Tokens)];
         ScoreEnds(queries, all, Tokens);
         _index.Scores(queries, predicted, Middle, all[SinkTokens..], Tokens);
+        Softmax.Exponentials(all, Tokens);
         ReadOnlySpan<int> chosen = _host.Choose(all, Tokens, SinkTokens, Middle);
 
         // The chosen tokens' exact scores take the place of all that the index gave.
         int stride = SinkTokens + chosen.Length + WindowTokens;
         scores = scores[..(group * stride)];
         ScoreEnds(queries, scores, stride);
-        for (int query = 0; query < group; query++)
-        {
-            for (int i = 0; i < chosen.Length; i++)
-                scores[(query * stride) + SinkTokens + i] = _host.Score(queries.Slice(query * HeadDim, HeadDim), i);
-        }
-
-        Softmax.Rows(scores, stride);
+        _host.Scores(queries, scores[SinkTokens..], stride);
+        Softmax.Exponentials(scores, stride);
         outputs.Clear();
         AddEnds(scores, stride, outputs);
-        for (int query = 0; query < group; query++)
-        {
-            for (int i = 0; i < chosen.Length; i++)
-                _host.AddWeighted(scores[(query * stride) + SinkTokens + i], i, outputs.Slice(query * HeadDim, HeadDim));
-        }
+        _host.AddWeighted(scores[SinkTokens..], stride, outputs);
+        Softmax.Divide(outputs, HeadDim, scores, stride);
     }
 
     protected override void ClearMiddle() => _index.Clear();

@@ -1,51 +1,75 @@
+using System.Numerics;
+using System.Numerics.Tensors;
+
 namespace TailorKV.Runtime.Cache.Indexes;
 
-/// <summary>Selection of the largest values: a heap of the chosen, smallest on top. Of equal values the earlier index wins.</summary>
+/// <summary>
+/// Selection of the largest values: the smallest of them is found by halving the numbers it may be, counting in vectors how many values reach the middle one.
+/// Of equal values the earlier index wins.
+/// </summary>
 internal static class TopK
 {
-    /// <summary>Fills <paramref name="chosen"/> with the indices of the largest values, in ascending order of index.</summary>
+    /// <summary>Fills <paramref name="chosen"/> with the indices of the largest values, in ascending order: rows fetched in order of their place are friendlier to the host link.</summary>
     /// <param name="values">At least as many as are chosen.</param>
     /// <param name="chosen">As many as are wanted.</param>
     public static void Select(ReadOnlySpan<float> values, Span<int> chosen)
     {
         if (chosen.IsEmpty)
             return;
-        for (int i = 0; i < chosen.Length; i++)
-            chosen[i] = i;
-        for (int i = (chosen.Length / 2) - 1; i >= 0; i--)
-            SiftDown(values, chosen, i);
-        float smallest = values[chosen[0]];
-        for (int i = chosen.Length; i < values.Length; i++)
+        float smallest = Smallest(values, chosen.Length);
+        // Nothing is above infinity, nor above what is no number.
+        int equal = chosen.Length - (smallest < float.PositiveInfinity ? Count(values, MathF.BitIncrement(smallest)) : 0);
+        var bound = new Vector<float>(smallest);
+        for (int i = 0, found = 0; found < chosen.Length; i++)
         {
-            if (values[i] <= smallest)
+            while (i <= values.Length - Vector<float>.Count && Vector.LessThanAll(new Vector<float>(values[i..]), bound))
+                i += Vector<float>.Count;
+            float value = values[i];
+            // Where some value is no number, so is the bound, and the first ones are taken.
+            if (value < smallest || (!(value > smallest) && equal-- <= 0))
                 continue;
-            chosen[0] = i;
-            SiftDown(values, chosen, 0);
-            smallest = values[chosen[0]];
+            chosen[found++] = i;
         }
-
-        // Rows fetched in order of their place are friendlier to the host link.
-        chosen.Sort();
     }
 
-    private static void SiftDown(ReadOnlySpan<float> values, Span<int> heap, int node)
+    /// <summary>A number that as many values reach as are wanted, or the one where too few reach the next.</summary>
+    private static float Smallest(ReadOnlySpan<float> values, int wanted)
     {
-        int moving = heap[node];
-        while (true)
+        int low = Order(TensorPrimitives.Min(values)), high = Order(TensorPrimitives.Max(values));
+        while (low < high)
         {
-            int child = (2 * node) + 1;
-            if (child >= heap.Length)
-                break;
-            if (child + 1 < heap.Length && Worse(values, heap[child + 1], heap[child]))
-                child++;
-            if (!Worse(values, heap[child], moving))
-                break;
-            heap[node] = heap[child];
-            node = child;
+            int middle = (int)(((long)low + high + 1) >> 1);
+            int reach = Count(values, Number(middle));
+            if (reach == wanted)
+                return Number(middle);
+            if (reach > wanted)
+                low = middle;
+            else
+                high = middle - 1;
         }
 
-        heap[node] = moving;
+        return Number(low);
     }
 
-    private static bool Worse(ReadOnlySpan<float> values, int a, int b) => values[a] < values[b] || (values[a] == values[b] && a > b);
+    /// <summary>Values of at least a bound.</summary>
+    private static int Count(ReadOnlySpan<float> values, float bound)
+    {
+        var bounds = new Vector<float>(bound);
+        Vector<int> counts = default;
+        int i = 0, count = 0;
+        for (; i <= values.Length - Vector<float>.Count; i += Vector<float>.Count)
+            counts -= Vector.GreaterThanOrEqual(new Vector<float>(values[i..]), bounds);
+        for (; i < values.Length; i++)
+            count += values[i] >= bound ? 1 : 0;
+        return count + Vector.Sum(counts);
+    }
+
+    /// <summary>An integer that orders as the number does.</summary>
+    private static int Order(float number)
+    {
+        int bits = BitConverter.SingleToInt32Bits(number);
+        return bits ^ ((bits >> 31) & int.MaxValue);
+    }
+
+    private static float Number(int order) => BitConverter.Int32BitsToSingle(order ^ ((order >> 31) & int.MaxValue));
 }

@@ -1,0 +1,57 @@
+using BenchmarkDotNet.Attributes;
+using TailorKV.Planner.Policies.Codes;
+using TailorKV.Runtime.Cache.Codes;
+using TailorKV.Runtime.Cache.Kernels;
+using TailorKV.Runtime.Memory;
+
+namespace TailorKV.Benchmarks.Kernels;
+
+/// <summary>The codes of one KV head, which the three query heads that share one in SmolLM2 are multiplied with on one thread.</summary>
+public abstract class CodeKernels : IDisposable
+{
+    /// <summary>Tokens coded.</summary>
+    public const int Tokens = 8192;
+
+    private protected const int QueryHeads = 3;
+
+    private Arena? _arena;
+
+    /// <summary>Elements read at once; what the machine does not have is left out.</summary>
+    public static IEnumerable<int> Widths { get; } = [.. new[] { 8, 16 }.Where(lanes => lanes <= RowKernel.Widest)];
+
+    [Params(64, 128)]
+    public int HeadDim { get; set; }
+
+    [ParamsSource(nameof(Widths))]
+    public int Lanes { get; set; }
+
+    private protected ICodes Codes { get; private set; } = null!;
+
+    /// <summary>[heads, tokens].</summary>
+    private protected float[] Scores { get; } = Numbers(new Random(2), QueryHeads * Tokens);
+
+    /// <summary>[heads, headDim].</summary>
+    private protected float[] Queries { get; private set; } = [];
+
+    private protected float[] Row { get; private set; } = [];
+
+    [GlobalCleanup]
+    public void Dispose()
+    {
+        _arena?.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    private protected void Encode(CodeFormat format)
+    {
+        var random = new Random(1);
+        _arena = new Arena("codes", format.Bytes(Tokens, HeadDim));
+        Codes = CodeFactory.Create(format, Tokens, HeadDim, _arena, Lanes);
+        Queries = Numbers(random, QueryHeads * HeadDim);
+        Row = new float[HeadDim];
+        for (int token = 0; token < Tokens; token += format.BlockTokens)
+            Codes.Encode(token, Numbers(random, format.BlockTokens * HeadDim));
+    }
+
+    private static float[] Numbers(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() - 0.5f)];
+}

@@ -1,0 +1,38 @@
+using System.Numerics.Tensors;
+using BenchmarkDotNet.Attributes;
+using TailorKV.Planner.Policies.Codes;
+
+namespace TailorKV.Benchmarks.Kernels;
+
+/// <summary>Scores of queries with coded keys. The baseline decodes each row, and then multiplies it in vectors.</summary>
+[Config(typeof(KernelConfig))]
+public class CodeScores : CodeKernels
+{
+    public static IEnumerable<CodeFormatCase> Formats { get; } =
+    [
+        .. new[] { 1, 2, 3, 4, 8 }.Select(bits => new CodeFormatCase(new PerChannelFormat { Bits = bits, Group = 32 })),
+        .. new[] { 1, 2, 3, 4, 8 }.Select(bits => new CodeFormatCase(new PerTokenFormat { Bits = bits, Group = 64 })),
+        .. new[] { 4, 8 }.Select(bits => new CodeFormatCase(new PerBlockFormat { Bits = bits })),
+        .. new[] { 1, 2, 3, 4 }.Select(bits => new CodeFormatCase(new RotatedNormalFormat { Bits = bits })),
+    ];
+
+    [ParamsSource(nameof(Formats))]
+    public CodeFormatCase Format { get; set; } = null!;
+
+    [GlobalSetup]
+    public void Encode() => Encode(Format.Format);
+
+    [Benchmark(Baseline = true, Description = "decode, then multiply")]
+    public void Decoded()
+    {
+        for (int token = 0; token < Tokens; token++)
+        {
+            Codes.Decode(token, Row);
+            for (int head = 0; head < QueryHeads; head++)
+                Scores[(head * Tokens) + token] = TensorPrimitives.Dot(Queries.AsSpan(head * HeadDim, HeadDim), Row);
+        }
+    }
+
+    [Benchmark(Description = "scores")]
+    public void Kernel() => Codes.Scores(Queries, Tokens, Scores, Tokens);
+}

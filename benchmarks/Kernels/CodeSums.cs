@@ -1,0 +1,40 @@
+using System.Numerics.Tensors;
+using BenchmarkDotNet.Attributes;
+using TailorKV.Planner.Policies.Codes;
+
+namespace TailorKV.Benchmarks.Kernels;
+
+/// <summary>Weighted sums of coded values. The baseline decodes each row, and then multiplies it in vectors.</summary>
+[Config(typeof(KernelConfig))]
+public class CodeSums : CodeKernels
+{
+    public static IEnumerable<CodeFormatCase> Formats { get; } =
+    [
+        .. new[] { 1, 2, 3, 4, 8 }.Select(bits => new CodeFormatCase(new PerTokenFormat { Bits = bits, Group = 64 })),
+        .. new[] { 4, 8 }.Select(bits => new CodeFormatCase(new PerBlockFormat { Bits = bits })),
+        .. new[] { 1, 2, 3, 4 }.Select(bits => new CodeFormatCase(new RotatedNormalFormat { Bits = bits })),
+    ];
+
+    [ParamsSource(nameof(Formats))]
+    public CodeFormatCase Format { get; set; } = null!;
+
+    [GlobalSetup]
+    public void Encode() => Encode(Format.Format);
+
+    [Benchmark(Baseline = true, Description = "decode, then multiply")]
+    public void Decoded()
+    {
+        for (int token = 0; token < Tokens; token++)
+        {
+            Codes.Decode(token, Row);
+            for (int head = 0; head < QueryHeads; head++)
+            {
+                Span<float> output = Queries.AsSpan(head * HeadDim, HeadDim);
+                TensorPrimitives.MultiplyAdd(Row, Scores[(head * Tokens) + token], output, output);
+            }
+        }
+    }
+
+    [Benchmark(Description = "weighted sums")]
+    public void Kernel() => Codes.AddWeighted(Scores, Tokens, Tokens, Queries);
+}

@@ -1,0 +1,17 @@
+namespace TailorKV.Planner.Policies.Codes;
+
+/// <summary>
+/// As <see cref="PerBlockFormat"/>, of keys or values turned by an orthonormal Hadamard matrix first: what llama.cpp stores as q8_0 and q4_0 since it rotates
+/// (its pull request 21038, March 2026).
+/// </summary>
+public sealed record RotatedBlockFormat : CodeFormat
+{
+    /// <inheritdoc/>
+    public override string Describe() => $"{Bits}-bit rotated block";
+
+    /// <inheritdoc/>
+    public override long Bytes(int tokens, int headDim) => PerBlockFormat.Bytes(tokens, headDim, Bits);
+
+    /// <inheritdoc/>
+    public override string? Problem() => Outside([4, 8], 0, [0]);
+}

@@ -1,0 +1,42 @@
+using FsCheck;
+using FsCheck.Fluent;
+using TailorKV.Planner.Models;
+
+namespace TailorKV.Testing;
+
+/// <summary>Small models: few heads of few elements, of every kind that shapes bytes (grouped queries, a head dimension that is no power of two, sliding windows).</summary>
+public static class ShapeGenerators
+{
+    /// <summary>The shape of one layer: up to 3 KV heads, each shared by up to 3 query heads, and a sliding window now and then.</summary>
+    public static Gen<LayerShape> Layer { get; } =
+        from kvHeads in Gen.Choose(1, 3)
+        from queries in Gen.Choose(1, 3)
+        from headDim in HeadDim
+        from window in SlidingWindow
+        select new LayerShape(kvHeads * queries, kvHeads, headDim, window);
+
+    private static Gen<int> HeadDim => Gen.Elements(6, 16, 64);
+
+    private static Gen<int?> SlidingWindow => Gen.Frequency((5, Gen.Constant((int?)null)), (1, Gen.Choose(1, 2000).Select(window => (int?)window)));
+
+    /// <summary>A model's shape. Its layers differ in nothing but their windows.</summary>
+    /// <param name="mostLayers">The most layers; at least 1.</param>
+    public static Gen<ModelShape> Model(int mostLayers = 3) =>
+        from layer in Layer
+        from layers in Gen.Choose(1, mostLayers)
+        from windowed in Gen.Choose(0, 2)
+        from windows in SlidingWindow.ArrayOf(layers)
+        select new ModelShape
+        {
+            Architecture = "mistral",
+            Layers = layers,
+            HiddenSize = 64,
+            IntermediateSize = 96,
+            Heads = layer.Heads,
+            KvHeads = layer.KvHeads,
+            HeadDim = layer.HeadDim,
+            VocabularySize = 100,
+            ContextLength = 4096,
+            SlidingWindows = windowed == 0 ? windows : null,
+        };
+}

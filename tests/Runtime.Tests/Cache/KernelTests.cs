@@ -1,0 +1,168 @@
+using FsCheck;
+using FsCheck.Fluent;
+using TailorKV.Planner.Policies.Codes;
+using TailorKV.Runtime.Cache;
+using TailorKV.Runtime.Cache.Codes;
+using TailorKV.Runtime.Cache.Kernels;
+using TailorKV.Runtime.Memory;
+using TailorKV.Testing;
+
+namespace TailorKV.Runtime.Tests.Cache;
+
+/// <summary>Kernels of every width the machine has, against sums said plainly in double precision.</summary>
+public sealed class KernelTests
+{
+    public static TheoryData<int> Widths => [.. new[] { 1, 8, 16 }.Where(lanes => lanes <= RowKernel.Widest)];
+
+    public static TheoryData<string, int> FormatsAndWidths
+    {
+        get
+        {
+            TheoryData<string, int> all = [];
+            foreach (string format in Formats.Keys)
+            {
+                foreach (int lanes in Widths)
+                    all.Add(format, lanes);
+            }
+
+            return all;
+        }
+    }
+
+    private static Dictionary<string, Func<Random, CodeFormat>> Formats { get; } = new(StringComparer.Ordinal)
+    {
+        ["per channel"] = random => new PerChannelFormat { Bits = Bits(random), Group = Group(random) },
+        ["per token"] = random => new PerTokenFormat { Bits = Bits(random), Group = Group(random) },
+        ["per block"] = random => new PerBlockFormat { Bits = Gen.Elements(4, 8).Draw(random) },
+        ["rotated affine"] = random => new RotatedAffineFormat { Bits = Bits(random), Group = Group(random) },
+        ["rotated block"] = random => new RotatedBlockFormat { Bits = Gen.Elements(4, 8).Draw(random) },
+        ["rotated normal"] = random => new RotatedNormalFormat { Bits = random.Next(1, 5) },
+    };
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void Codes_come_back_and_multiply(int lanes) => ForAll(300, random =>
+    {
+        int bits = Bits(random), length = random.Next(1, 150), count = random.Next(0, 20), n = random.Next(1, 10);
+        int start = Gen.Elements(0, Math.Min(length, random.Next(5) * 16) / 16 * 16).Draw(random), end = random.Next(start, length + 1);
+        float first = random.Next(-128, 1);
+        float[] levels = bits == 8 ? IntegerLevels.From((int)first, 8) : Row(random, 1 << bits);
+        RowKernel kernel = RowKernel.OfCodes(bits, length, levels, lanes);
+        byte[][] codes = [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, length).Select(_ => (byte)random.Next(1 << bits)).ToArray())];
+        float[][] plain = [.. codes.Select(row => row.Select(code => levels[code]).ToArray())];
+        byte[] rows = new byte[count * kernel.RowBytes];
+        Array.Fill(rows, (byte)0xAA);
+        for (int row = 0; row < count; row++)
+            CodePacking.Pack(bits, codes[row], rows.AsSpan(row * kernel.RowBytes, kernel.RowBytes));
+
+        for (int row = 0; row < count; row++)
+        {
+            var decoded = new float[end - start];
+            kernel.Decode(rows.AsSpan(row * kernel.RowBytes, kernel.RowBytes), start, decoded);
+            Assert.Equal(plain[row][start..end], decoded);
+        }
+
+        Multiply(kernel, rows, plain, start, end, n, random);
+    });
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void Uncoded_rows_multiply(int lanes) => ForAll(200, random =>
+    {
+        int length = random.Next(1, 150), count = random.Next(0, 20);
+        float[][] singles = Rows(random, count, length), brains = [.. singles.Select(row => row.Select(PlainHead.BrainFloat).ToArray())];
+        Multiply(
+            RowKernel.OfSingles(length, lanes), [.. singles.SelectMany(row => row).SelectMany(BitConverter.GetBytes)], singles, 0, length, random.Next(1, 10), random);
+        Multiply(
+            RowKernel.OfBrainFloats(length, lanes), [.. brains.SelectMany(row => row).SelectMany(x => BitConverter.GetBytes(BrainFloat.FromSingle(x)))], brains, 0, length,
+            random.Next(1, 10), random);
+    });
+
+    [Theory]
+    [MemberData(nameof(FormatsAndWidths))]
+    public void Coded_rows_score_and_sum_as_they_decode(string kind, int lanes) => ForAll(25, random =>
+    {
+        CodeFormat format = Formats[kind](random);
+        int headDim = Gen.Elements(random.Next(1, 150), 64, 128).Draw(random), block = format.BlockTokens, n = random.Next(1, 9);
+        // More than one tile of tokens, and less.
+        int tokens = block * random.Next(1, (Gen.Elements(40, 600).Draw(random) / block) + 2), stride = tokens + random.Next(3);
+        float[][] rows = Rows(random, tokens, headDim);
+        using Arena arena = new("codes", format.Bytes(tokens, headDim));
+        ICodes codes = CodeFactory.Create(format, tokens, headDim, arena, lanes);
+        for (int token = 0; token < tokens; token += block)
+            codes.Encode(token, [.. rows[token..(token + block)].SelectMany(row => row)]);
+        float[][] decoded = [.. Enumerable.Range(0, tokens).Select(token => Decoded(codes, token, headDim))];
+        if (!kind.StartsWith("rotated", StringComparison.Ordinal))
+            Assert.Equal(rows.Chunk(block).SelectMany(part => PlainHead.Coded(format, part)), decoded);
+
+        float[][] queries = Rows(random, n, headDim);
+        var scores = new float[n * stride];
+        Array.Fill(scores, float.NaN);
+        codes.Scores([.. queries.SelectMany(row => row)], tokens, scores, stride);
+        for (int i = 0; i < scores.Length; i++)
+        {
+            if (i % stride < tokens)
+                AssertNear(PlainHead.Dot(queries[i / stride], decoded[i % stride]), scores[i], headDim);
+            else
+                Assert.Equal(float.NaN, scores[i]);
+        }
+
+        if (format is PerChannelFormat)
+            return;
+        float[][] weights = Rows(random, n, stride), outputs = Rows(random, n, headDim);
+        float[] sums = [.. outputs.SelectMany(row => row)];
+        codes.AddWeighted([.. weights.SelectMany(row => row)], stride, tokens, sums);
+        for (int i = 0; i < sums.Length; i++)
+            AssertNear(outputs[i / headDim][i % headDim] + Enumerable.Range(0, tokens).Sum(t => (double)weights[i / headDim][t] * decoded[t][i % headDim]), sums[i], tokens);
+    });
+
+    private static void Multiply(RowKernel kernel, byte[] rows, float[][] plain, int start, int end, int n, Random random)
+    {
+        int count = plain.Length, length = kernel.Length, stride = count + random.Next(3), outputStride = end - start + random.Next(3);
+        float[][] queries = Rows(random, n, length), weights = Rows(random, n, stride), outputs = Rows(random, n, outputStride);
+        var dots = new float[n * stride];
+        Array.Fill(dots, float.NaN);
+        kernel.Dots(rows, start, end, [.. queries.SelectMany(row => row)], dots, stride);
+        float[] sums = [.. outputs.SelectMany(row => row)];
+        kernel.AddWeighted(rows, start, end, [.. weights.SelectMany(row => row)], stride, n, sums, outputStride);
+        double largest = plain.SelectMany(row => row).Select(x => (double)Math.Abs(x)).Append(1).Max();
+        for (int query = 0; query < n; query++)
+        {
+            for (int row = 0; row < stride; row++)
+            {
+                if (row < count)
+                    AssertNear(PlainHead.Dot(queries[query][start..end], plain[row][start..end]), dots[(query * stride) + row], largest * length);
+                else
+                    Assert.Equal(float.NaN, dots[(query * stride) + row]);
+            }
+
+            for (int i = 0; i < outputStride; i++)
+            {
+                double added = i < end - start ? Enumerable.Range(0, count).Sum(row => (double)weights[query][row] * plain[row][start + i]) : 0;
+                AssertNear(outputs[query][i] + added, sums[(query * outputStride) + i], largest * count);
+            }
+        }
+    }
+
+    private static float[] Decoded(ICodes codes, int token, int headDim)
+    {
+        var row = new float[headDim];
+        codes.Decode(token, row);
+        return row;
+    }
+
+    private static int Bits(Random random) => Gen.Elements(1, 2, 3, 4, 8).Draw(random);
+
+    private static int Group(Random random) => Gen.Elements(32, 64, 128).Draw(random);
+
+    private static void ForAll(int cases, Action<Random> body) => Check.One(
+        Config.QuickThrowOnFailure.WithMaxTest(cases), Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ToArbitrary(), seed => body(new Random(seed))));
+
+    private static float[][] Rows(Random random, int count, int length) => [.. Enumerable.Range(0, count).Select(_ => Row(random, length))];
+
+    private static float[] Row(Random random, int length) => [.. Enumerable.Range(0, length).Select(_ => (float)((2 * random.NextDouble()) - 1))];
+
+    /// <summary>Sums of so many products of numbers of about one, or so much larger.</summary>
+    private static void AssertNear(double expected, float actual, double terms) =>
+        Assert.InRange(actual, expected - (1e-6 * (terms + 10)), expected + (1e-6 * (terms + 10)));
+}
