@@ -1,14 +1,15 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using TailorKV.Planner.Machines;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Profiles;
 
 namespace TailorKV.Planner;
 
-/// <summary>Reads and writes profiles and plans. Unknown, missing and null members are errors; the same object gives the same bytes.</summary>
+/// <summary>Reads and writes profiles, plans and machines. Unknown, missing and null members are errors; the same object gives the same bytes.</summary>
 public static class Json
 {
-    /// <summary>The largest profile or plan that is read, in bytes.</summary>
+    /// <summary>The largest of these files that is read, in bytes.</summary>
     public const long LargestFile = 256L << 20;
 
     /// <summary>Reads a plan and checks it.</summary>
@@ -29,12 +30,28 @@ public static class Json
             : profile;
     }
 
+    /// <summary>Reads a machine and checks it.</summary>
+    /// <exception cref="InvalidFileException">The file is missing, not a machine, or its numbers are out of range.</exception>
+    public static Machine ReadMachine(string path) => Checked(Read(path, PlannerJsonContext.Default.Machine, "machine"), path);
+
+    /// <summary>Reads a machine from a stream and checks it.</summary>
+    /// <param name="stream">The JSON text.</param>
+    /// <param name="name">What the stream is called in errors.</param>
+    internal static Machine ReadMachine(Stream stream, string name) =>
+        Checked(JsonSerializer.Deserialize(stream, PlannerJsonContext.Default.Machine)!, name);
+
     /// <summary>The JSON text of a plan, ended by a line feed.</summary>
     public static string Write(Plan plan) => JsonSerializer.Serialize(plan, PlannerJsonContext.Default.Plan).ReplaceLineEndings("\n") + "\n";
 
     /// <summary>The JSON text of a profile, ended by a line feed.</summary>
     public static string Write(ModelProfile profile) =>
         JsonSerializer.Serialize(profile, PlannerJsonContext.Default.ModelProfile).ReplaceLineEndings("\n") + "\n";
+
+    /// <summary>The JSON text of a machine, ended by a line feed.</summary>
+    public static string Write(Machine machine) => JsonSerializer.Serialize(machine, PlannerJsonContext.Default.Machine).ReplaceLineEndings("\n") + "\n";
+
+    private static Machine Checked(Machine machine, string name) =>
+        machine.Problem() is { } problem ? throw new InvalidFileException(name, problem, "Measure the machine again with 'tailorkv hardware measure'") : machine;
 
     private static T Read<T>(string path, JsonTypeInfo<T> type, string what)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using TailorKV.Planner.Machines;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Profiles;
@@ -11,7 +12,7 @@ namespace TailorKV.Planner;
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    Converters = [typeof(FiniteNumberConverter), typeof(NameConverter<ExactPrecision>)],
+    Converters = [typeof(FiniteNumberConverter), typeof(NameConverter<ExactPrecision>), typeof(NameConverter<PlanGoal>)],
     AllowOutOfOrderMetadataProperties = true,
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true,
@@ -19,4 +20,5 @@ namespace TailorKV.Planner;
     MaxDepth = 32)]
 [JsonSerializable(typeof(Plan))]
 [JsonSerializable(typeof(ModelProfile))]
+[JsonSerializable(typeof(Machine))]
 internal sealed partial class PlannerJsonContext : JsonSerializerContext;

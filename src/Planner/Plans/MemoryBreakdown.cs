@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace TailorKV.Planner.Plans;
 
-/// <summary>Bytes of a session by part. The runtime takes exactly these, so what it predicts is what is measured.</summary>
+/// <summary>Bytes of all sessions of a batch by part. The runtime takes exactly these, so what it predicts is what is measured.</summary>
 public sealed record MemoryBreakdown
 {
     /// <summary>Device: weights as stored.</summary>
@@ -36,6 +36,19 @@ public sealed record MemoryBreakdown
     /// <summary>All host bytes.</summary>
     [JsonIgnore]
     public long Host => HostCache + HostPrefill;
+
+    /// <summary>The bytes of one session of a batch.</summary>
+    /// <param name="batch">Sessions that these bytes are of.</param>
+    public MemoryBreakdown OfOne(int batch) => this with
+    {
+        Cache = Cache / batch,
+        Staging = Staging / batch,
+        Activations = Activations / batch,
+        Logits = Logits / batch,
+        HostCache = HostCache / batch,
+        HostPrefill = HostPrefill / batch,
+        HostPerStep = HostPerStep / batch,
+    };
 
     /// <summary>Device bytes that no choice of policies changes.</summary>
     [JsonIgnore]

@@ -12,7 +12,8 @@ public static class MemoryModel
     /// <param name="layers">A policy for each layer.</param>
     /// <param name="context">Tokens the session can hold.</param>
     /// <param name="prefillChunk">Tokens processed at once.</param>
-    public static MemoryBreakdown Predict(ModelShape shape, long weightBytes, IReadOnlyList<LayerPolicy> layers, int context, int prefillChunk)
+    /// <param name="batch">Sessions open at once: all but the weights is theirs each.</param>
+    public static MemoryBreakdown Predict(ModelShape shape, long weightBytes, IReadOnlyList<LayerPolicy> layers, int context, int prefillChunk, int batch = 1)
     {
         CacheBytes sum = default;
         for (int layer = 0; layer < layers.Count; layer++)
@@ -24,13 +25,13 @@ public static class MemoryModel
         return new MemoryBreakdown
         {
             Weights = weightBytes,
-            Cache = sum.Device,
-            Staging = CacheBytes.Align(sum.Staging),
-            Activations = Activations(shape, context, prefillChunk, PredictsQueries(layers)),
-            Logits = Floats(shape.VocabularySize),
-            HostCache = sum.Host,
-            HostPerStep = layers.Select((policy, layer) => policy.HostBytesPerStep(shape.Layer(layer), context)).Sum(),
-            HostPrefill = Floats((long)context * shape.HiddenSize) + (2 * Floats((long)context * shape.KvHeads * shape.HeadDim)),
+            Cache = sum.Device * batch,
+            Staging = CacheBytes.Align(sum.Staging) * batch,
+            Activations = Activations(shape, context, prefillChunk, PredictsQueries(layers)) * batch,
+            Logits = Floats(shape.VocabularySize) * batch,
+            HostCache = sum.Host * batch,
+            HostPerStep = layers.Select((policy, layer) => policy.HostBytesPerStep(shape.Layer(layer), context)).Sum() * batch,
+            HostPrefill = (Floats((long)context * shape.HiddenSize) + (2 * Floats((long)context * shape.KvHeads * shape.HeadDim))) * batch,
         };
     }
 

@@ -1,6 +1,8 @@
 using System.Text.Json.Serialization;
+using TailorKV.Planner.Machines;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Profiles;
 
 namespace TailorKV.Planner.Plans;
 
@@ -16,6 +18,9 @@ public sealed record Plan
     /// <summary>The model the plan is for.</summary>
     public required ModelFingerprint Model { get; init; }
 
+    /// <summary>Where the losses come from, where they are not measurements, as in the profile; null for measured ones.</summary>
+    public string? DerivedFrom { get; init; }
+
     /// <summary>The limits it was made for.</summary>
     public required PlanTarget Target { get; init; }
 
@@ -25,8 +30,11 @@ public sealed record Plan
     /// <summary>One policy a layer.</summary>
     public required IReadOnlyList<PlannedLayer> Layers { get; init; }
 
-    /// <summary>Predicted bytes by part.</summary>
+    /// <summary>Predicted bytes by part, of all sessions of the batch.</summary>
     public required MemoryBreakdown Memory { get; init; }
+
+    /// <summary>Predicted time of a decode step on the target's machine; null where it names none.</summary>
+    public StepTime? Time { get; init; }
 
     /// <summary>Predicted loss: the sum of the layers' losses, in nats per token; null for a plan that was written by hand.</summary>
     public double? PredictedLoss { get; init; }
@@ -53,15 +61,21 @@ public sealed record Plan
     /// <param name="policies">A policy for each layer.</param>
     /// <param name="prefillChunk">Tokens processed at once.</param>
     /// <exception cref="TailorKVException">A policy cannot keep its layer, or a number is out of range.</exception>
-    public static Plan From(ModelFingerprint model, int context, IReadOnlyList<LayerPolicy> policies, int prefillChunk = PlanTarget.DefaultPrefillChunk)
+    public static Plan From(ModelFingerprint model, int context, IReadOnlyList<LayerPolicy> policies, int prefillChunk = PlanTarget.DefaultPrefillChunk) =>
+        From(model, new PlanTarget { Context = context }, policies, prefillChunk);
+
+    /// <summary>A plan from policies chosen by the caller, priced for a target's context, batch and machine.</summary>
+    /// <inheritdoc cref="From(ModelFingerprint, int, IReadOnlyList{LayerPolicy}, int)"/>
+    public static Plan From(ModelFingerprint model, PlanTarget target, IReadOnlyList<LayerPolicy> policies, int prefillChunk = PlanTarget.DefaultPrefillChunk)
     {
         var plan = new Plan
         {
             Model = model,
-            Target = new PlanTarget { Context = context },
+            Target = target,
             PrefillChunk = prefillChunk,
             Layers = [.. policies.Select((policy, layer) => new PlannedLayer { Layer = layer, Policy = policy })],
-            Memory = MemoryModel.Predict(model.Shape, model.WeightBytes, policies, context, prefillChunk),
+            Memory = MemoryModel.Predict(model.Shape, model.WeightBytes, policies, target.Context, prefillChunk, target.Batch),
+            Time = PredictTime(model, target, policies),
         };
         return plan.Problem() is { } problem ? throw new TailorKVException(problem, "Choose policies and sizes that the model's layers allow") : plan;
     }
@@ -87,11 +101,17 @@ public sealed record Plan
                 return $"layers[{layer}].layer is {Layers[layer].Layer}";
             if (Layers[layer].Policy.Problem(Model.Shape.Layer(layer), layer) is { } problem)
                 return $"layers[{layer}]: {problem}";
+            if (Layers[layer].Loss is { } loss && MeasuredOption.LossProblem(loss) is { } lossProblem)
+                return $"layers[{layer}].{lossProblem}";
         }
 
-        MemoryBreakdown memory = MemoryModel.Predict(Model.Shape, Model.WeightBytes, Policies, Target.Context, PrefillChunk);
-        return memory == Memory
-            ? null
-            : $"memory says {Memory.Device} device and {Memory.Host} host bytes, and its policies take {memory.Device} and {memory.Host}";
+        MemoryBreakdown memory = MemoryModel.Predict(Model.Shape, Model.WeightBytes, Policies, Target.Context, PrefillChunk, Target.Batch);
+        if (memory != Memory)
+            return $"memory says {Memory.Device} device and {Memory.Host} host bytes, and its policies take {memory.Device} and {memory.Host}";
+        StepTime? time = PredictTime(Model, Target, Policies);
+        return time == Time ? null : $"time says {Time?.TotalNanoseconds} ns, and its policies take {time?.TotalNanoseconds} on the target's machine";
     }
+
+    private static StepTime? PredictTime(ModelFingerprint model, PlanTarget target, IReadOnlyList<LayerPolicy> policies) =>
+        target.Machine is { } machine ? LatencyModel.Predict(machine, model.Shape, model.WeightBytes, policies, target.Context, target.Batch) : null;
 }

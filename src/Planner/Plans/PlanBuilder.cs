@@ -1,164 +1,166 @@
-using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 using TailorKV.Planner.Solver;
 
 namespace TailorKV.Planner.Plans;
 
-/// <summary>
-/// Finds the plan of least predicted loss under the limits, and among equals the one of fewest device bytes. The program has a binary for each
-/// layer and option, exactly one of each layer's being chosen. The staging buffer, a maximum over layers, and the buffer of predicted queries,
-/// there when any layer needs it, are levels: exactly one staging level is chosen, and an option is allowed by a level that holds it.
-/// </summary>
+/// <summary>Finds the best plan for a goal under limits, with proof; or says what stands in the way.</summary>
 public sealed class PlanBuilder
 {
     private readonly ModelProfile _profile;
     private readonly PlanTarget _target;
-    private readonly int _prefillChunk;
-    private readonly List<(int Layer, MeasuredOption Option, CacheBytes Bytes, bool Predicts)> _choices = [];
-    private readonly long[] _stagingLevels;
-    private readonly MemoryBreakdown _fixed;
-    private readonly long _predictionBytes;
+    private readonly PlanOptions _options;
+    private readonly Measures _limits;
 
-    /// <summary>Prices the profile's options at the target's context.</summary>
+    /// <summary>Prepares a plan.</summary>
     /// <param name="profile">What was measured.</param>
-    /// <param name="target">The limits.</param>
-    /// <param name="prefillChunk">Tokens processed at once.</param>
-    /// <exception cref="TailorKVException">The target is out of range.</exception>
-    public PlanBuilder(ModelProfile profile, PlanTarget target, int prefillChunk = PlanTarget.DefaultPrefillChunk)
+    /// <param name="target">The goal and the limits.</param>
+    /// <param name="options">What may be chosen besides policies, and constraints of the caller's own; null for the defaults.</param>
+    /// <exception cref="TailorKVException">The target, the options or the profile are out of range.</exception>
+    public PlanBuilder(ModelProfile profile, PlanTarget target, PlanOptions? options = null)
     {
-        if ((target.Problem() ?? PlanTarget.ChunkProblem(prefillChunk)) is { } problem)
+        (_profile, _target, _options) = (profile, target, options ?? new PlanOptions());
+        string? problem = target.Problem() ?? _options.PrefillChunks.Select(PlanTarget.ChunkProblem).FirstOrDefault(problem => problem is not null)
+            ?? (_options.PrefillChunks.Count == 0 ? "there is no prefill chunk to choose" : null)
+            ?? _options.Constraints.Select(constraint => constraint.Problem()).FirstOrDefault(problem => problem is not null)
+            ?? (profile.Problem() is { } profileProblem ? $"profile: {profileProblem}" : null);
+        if (problem is not null)
             throw new TailorKVException(problem, "Give limits within these bounds");
-        (_profile, _target, _prefillChunk) = (profile, target, prefillChunk);
-        var shape = profile.Model.Shape;
-        for (int layer = 0; layer < shape.Layers; layer++)
-        {
-            var options = profile.Layers[layer].Options.Select(option =>
-                (layer, option, option.Policy.Bytes(shape.Layer(layer), target.Context), MemoryModel.PredictsQueries([option.Policy]))).ToList();
-            _choices.AddRange(options.Where((option, i) => !options.Where((other, j) => Dominates(other, option, j < i)).Any()));
-        }
-
-        _stagingLevels = [.. _choices.Select(choice => choice.Bytes.Staging).Append(0).Distinct().Order()];
-        _fixed = MemoryModel.Predict(shape, profile.Model.WeightBytes, [], target.Context, prefillChunk);
-        LayerPolicy[] predicting = [.. _choices.Where(choice => choice.Predicts).Select(choice => choice.Option.Policy).Take(1)];
-        _predictionBytes = MemoryModel.Predict(shape, profile.Model.WeightBytes, predicting, target.Context, prefillChunk).Activations - _fixed.Activations;
+        _limits = new Measures(
+            target.Loss is { } loss ? Measures.Units(loss) : Measures.Unlimited,
+            target.DeviceBytes ?? Measures.Unlimited,
+            target.HostBytes ?? Measures.Unlimited,
+            target.StepSeconds is { } seconds ? (long)Math.Round(seconds * 1e9) : Measures.Unlimited);
     }
 
     /// <summary>Finds the plan.</summary>
-    /// <param name="timeLimit">Ends the search with the best plan found; null for none.</param>
+    /// <param name="timeLimit">Ends the search with the best plan found; null for none. Where the goal is most context, each context tried has this time.</param>
     /// <param name="cancellation">Ends the search with nothing.</param>
     /// <exception cref="InfeasiblePlanException">No plan holds to the limits; says which binds and the smallest that works.</exception>
     /// <exception cref="SolverUnavailableException">CBC is not installed.</exception>
+    /// <exception cref="TailorKVException">The time limit came before any plan was found.</exception>
     public Plan Build(TimeSpan? timeLimit = null, CancellationToken cancellation = default)
     {
-        IntegerProgram program = Program(_target.DeviceBytes, _target.HostBytes);
-        Solution solution = CbcSolver.SolveLexicographic(program, DeviceObjective(program), timeLimit, cancellation);
-        return solution.HasValues ? Read(solution) : throw Infeasible(solution.Status, timeLimit, cancellation);
+        PlanTarget target = _target.Goal == PlanGoal.MostContext ? _target with { Context = MostContext(timeLimit, cancellation) } : _target;
+        int smallestChunk = _options.PrefillChunks.Min();
+        var priced = new PricedProfile(_profile, target, _options, smallestChunk);
+        (Measure objective, Measure tieBreak) = target.Goal == PlanGoal.FewestBytes ? (Measure.Device, Measure.Loss) : (Measure.Loss, Measure.Device);
+        PlanChoice choice = new PlanSearch(priced, _limits, objective, tieBreak).Solve(timeLimit, cancellation) ?? throw Infeasible(priced, timeLimit, cancellation);
+        int chunk = target.Goal == PlanGoal.FewestBytes
+            ? smallestChunk
+            : _options.PrefillChunks.OrderDescending().First(chunk => chunk == smallestChunk || Read(priced, choice, target, chunk).Memory.Device <= _limits.Device);
+        return Read(priced, choice, target, chunk) with { Solver = Certificate(choice, objective) };
     }
 
-    /// <summary>The smallest device limit, in bytes, under which a plan exists that holds to the host limit; null where none does.</summary>
-    public long? SmallestDeviceBytes(CancellationToken cancellation = default) => Smallest(null, _target.HostBytes, device: true, cancellation);
-
-    // An option that another of its layer beats or equals in all that counts is never needed; without them the search is many times shorter.
-    private static bool Dominates(
-        (int Layer, MeasuredOption Option, CacheBytes Bytes, bool Predicts) a, (int Layer, MeasuredOption Option, CacheBytes Bytes, bool Predicts) b, bool first)
+    /// <summary>The whole choice as a mixed-integer program, at the smallest of the prefill chunks, for any other solver (<see cref="MpsFile"/>).</summary>
+    /// <exception cref="TailorKVException">The goal is most context, which is a search over programs.</exception>
+    public IntegerProgram Program()
     {
-        bool noWorse = a.Option.Loss <= b.Option.Loss && a.Bytes.Device <= b.Bytes.Device && a.Bytes.Host <= b.Bytes.Host
-            && a.Bytes.Staging <= b.Bytes.Staging && (!a.Predicts || b.Predicts);
-        bool equal = a.Option.Loss == b.Option.Loss && a.Bytes == b.Bytes && a.Predicts == b.Predicts;
-        return noWorse && (!equal || first);
+        if (_target.Goal == PlanGoal.MostContext)
+            throw new TailorKVException("most context is found by many programs, not by one", "Ask for the program at one context, with another goal");
+        var priced = new PricedProfile(_profile, _target, _options, _options.PrefillChunks.Min());
+        return new PlanProgram(priced, _limits, _target.Goal == PlanGoal.FewestBytes ? Measure.Device : Measure.Loss).Program;
     }
 
-    private IntegerProgram Program(long? deviceBytes, long? hostBytes)
-    {
-        var program = new IntegerProgram();
-        for (int i = 0; i < _choices.Count; i++)
-            program.AddBinary(_choices[i].Option.Loss, $"layer{_choices[i].Layer}:{i}");
-        int firstLevel = program.Variables.Count;
-        foreach (long level in _stagingLevels)
-            program.AddBinary(0, $"staging:{level}");
-        int predicts = program.AddBinary(0, "predictedQueries");
+    /// <summary>The smallest device limit, in bytes, under which a plan exists that holds to the other limits; null where none does.</summary>
+    public long? SmallestDeviceBytes(CancellationToken cancellation = default) =>
+        Smallest(new PricedProfile(_profile, _target, _options, _options.PrefillChunks.Min()), Measure.Device, null, cancellation);
 
-        foreach (var layer in Enumerable.Range(0, _choices.Count).GroupBy(i => _choices[i].Layer))
-            program.AddConstraint($"layer{layer.Key}", layer.Select(i => new Term(i, 1)), ConstraintSense.Equal, 1);
-        program.AddConstraint("staging", Enumerable.Range(firstLevel, _stagingLevels.Length).Select(i => new Term(i, 1)), ConstraintSense.Equal, 1);
-        for (int i = 0; i < _choices.Count; i++)
+    /// <summary>Solves the same choice at many limits of device bytes.</summary>
+    /// <param name="latency">Whether a point is the best of its time too.</param>
+    internal FrontierTracer Tracer(bool latency)
+    {
+        int chunk = _options.PrefillChunks.Min();
+        var priced = new PricedProfile(_profile, _target, _options, chunk);
+        return new FrontierTracer(priced, _limits, Read, cancellation => Infeasible(priced, null, cancellation));
+
+        Plan Read(PlanChoice choice)
         {
-            if (_choices[i].Bytes.Staging > 0)
-            {
-                var levels = Enumerable.Range(0, _stagingLevels.Length).Where(level => _stagingLevels[level] >= _choices[i].Bytes.Staging);
-                program.AddConstraint($"staging:{i}", [new Term(i, 1), .. levels.Select(level => new Term(firstLevel + level, -1))], ConstraintSense.AtMost, 0);
-            }
+            double? seconds = latency ? choice.Total.Time / 1e9 : _target.StepSeconds;
+            PlanTarget target = _target with { DeviceBytes = choice.Total.Device, StepSeconds = seconds };
+            return PlanBuilder.Read(priced, choice, target, chunk) with { Solver = Certificate(choice, Measure.Loss) };
+        }
+    }
 
-            if (_choices[i].Predicts)
-                program.AddConstraint($"predicts:{i}", [new Term(i, 1), new Term(predicts, -1)], ConstraintSense.AtMost, 0);
+    // More context never takes fewer bytes or less time, so what fits is found by halving.
+    private int MostContext(TimeSpan? timeLimit, CancellationToken cancellation)
+    {
+        if (!Fits(1))
+            throw Infeasible(new PricedProfile(_profile, _target with { Context = 1 }, _options, _options.PrefillChunks.Min()), timeLimit, cancellation);
+        int fits = 1, above = _target.Context + 1;
+        while (fits + 1 < above)
+        {
+            int middle = fits + ((above - fits) / 2);
+            (fits, above) = Fits(middle) ? (middle, above) : (fits, middle);
         }
 
-        if (deviceBytes is { } device)
-            program.AddConstraint("device", Terms(DeviceObjective(program)), ConstraintSense.AtMost, device - _fixed.Device);
-        if (hostBytes is { } host)
-            program.AddConstraint("host", Terms(HostObjective(program)), ConstraintSense.AtMost, host - _fixed.Host);
-        return program;
+        return fits;
+
+        bool Fits(int context)
+        {
+            var priced = new PricedProfile(_profile, _target with { Context = context }, _options, _options.PrefillChunks.Min());
+            return new PlanSearch(priced, _limits, Measure.Device, Measure.Loss).Solve(timeLimit, cancellation) is not null;
+        }
     }
 
-    private static IEnumerable<Term> Terms(double[] coefficients) => coefficients.Select((value, i) => new Term(i, value)).Where(term => term.Coefficient != 0);
-
-    private double[] DeviceObjective(IntegerProgram program) =>
-        [.. _choices.Select(choice => (double)choice.Bytes.Device), .. _stagingLevels.Select(level => (double)CacheBytes.Align(level)), _predictionBytes,
-            .. new double[program.Variables.Count - _choices.Count - _stagingLevels.Length - 1]];
-
-    private double[] HostObjective(IntegerProgram program) =>
-        [.. _choices.Select(choice => (double)choice.Bytes.Host), .. new double[program.Variables.Count - _choices.Count]];
-
-    private Plan Read(Solution solution)
+    private static Plan Read(PricedProfile priced, PlanChoice choice, PlanTarget target, int prefillChunk)
     {
-        var chosen = Enumerable.Range(0, _choices.Count).Where(i => solution.Values[i] > 0.5).Select(i => _choices[i]).ToList();
-        MemoryBreakdown memory = MemoryModel.Predict(
-            _profile.Model.Shape, _profile.Model.WeightBytes, [.. chosen.Select(choice => choice.Option.Policy)], _target.Context, _prefillChunk);
-        double loss = chosen.Sum(choice => choice.Option.Loss);
-        double bound = Math.Min(solution.Bound, loss);
-        return new Plan
+        Plan plan = Plan.From(priced.Model(choice.Setting), target, [.. choice.Options.Select(option => option.Policy)], prefillChunk);
+        return plan with
         {
-            Model = _profile.Model,
-            Target = _target,
-            PrefillChunk = _prefillChunk,
-            Layers = [.. chosen.Select(choice => new PlannedLayer { Layer = choice.Layer, Policy = choice.Option.Policy, Loss = choice.Option.Loss })],
-            Memory = memory,
-            PredictedLoss = loss,
-            Solver = new SolverCertificate(
-                solution.Status == SolverStatus.Optimal ? "optimal" : "feasible", solution.Status == SolverStatus.Optimal ? loss : bound,
-                solution.Status == SolverStatus.Optimal || loss == 0 ? 0 : (loss - bound) / loss),
+            DerivedFrom = priced.Profile.DerivedFrom,
+            Layers = [.. choice.Options.Select(option => new PlannedLayer { Layer = option.Layer, Policy = option.Policy, Loss = option.Option.Loss })],
+            PredictedLoss = choice.Options.Sum(option => option.Option.Loss) + (choice.Setting.Weights?.Loss ?? 0),
         };
     }
 
-    private TailorKVException Infeasible(SolverStatus status, TimeSpan? timeLimit, CancellationToken cancellation)
+    private static SolverCertificate Certificate(PlanChoice choice, Measure objective)
     {
-        if (status == SolverStatus.TimeLimit)
-            return new TailorKVException($"the solver found no plan within {timeLimit}", "Give it more time or looser limits");
-        if (_target.DeviceBytes is { } device && Smallest(null, _target.HostBytes, device: true, cancellation) is { } smallest)
+        double units = objective == Measure.Loss ? Measures.UnitsPerNat : 1;
+        double value = choice.Total[objective] / units, bound = choice.Bound / units;
+        return choice.Status == SolverStatus.Optimal ? new SolverCertificate("optimal", value, 0) : new SolverCertificate("feasible", bound, (value - bound) / value);
+    }
+
+    private InfeasiblePlanException Infeasible(PricedProfile priced, TimeSpan? timeLimit, CancellationToken cancellation)
+    {
+        long fixedBytes = priced.Settings.Min(setting => setting.Fixed.Device);
+        foreach (Measure measure in new[] { Measure.Device, Measure.Host, Measure.Time, Measure.Loss })
         {
-            return new InfeasiblePlanException(
-                "device",
-                $"no plan keeps {_target.Context} tokens within {device} device bytes ({ByteSize.Format(device)}): weights, activations and logits alone take"
-                + $" {_fixed.Device}, and the smallest plan takes {smallest} ({ByteSize.Format(smallest)})",
-                $"Give at least --vram {smallest}, or a shorter context", smallest);
+            if (_limits[measure] == Measures.Unlimited || Smallest(priced, measure, timeLimit, cancellation) is not { } smallest)
+                continue;
+            string what = $"no plan keeps {priced.Context} tokens";
+            return measure switch
+            {
+                Measure.Device => new InfeasiblePlanException(
+                    "device",
+                    $"{what} within {_limits.Device} device bytes ({ByteSize.Format(_limits.Device)}): weights, activations and logits alone take {fixedBytes}, and the smallest plan"
+                    + $"{Others("device")} takes {smallest} ({ByteSize.Format(smallest)})",
+                    $"Give at least --vram {smallest}, or a shorter context", smallest),
+                Measure.Host => new InfeasiblePlanException(
+                    "host", $"{what} within {_limits.Host} host bytes ({ByteSize.Format(_limits.Host)}): the smallest{Others("host")} takes {smallest} ({ByteSize.Format(smallest)})",
+                    $"Give at least --host {smallest}, or a shorter context", smallest),
+                Measure.Time => new InfeasiblePlanException(
+                    "time", FormattableString.Invariant($"{what} at {_limits.Time / 1e6} ms a token: the quickest plan{Others("time")} takes {smallest / 1e6} ms"),
+                    FormattableString.Invariant($"Give at least --step-ms {smallest / 1e6}, or a shorter context"), smallest / 1e9),
+                _ => new InfeasiblePlanException(
+                    "loss", FormattableString.Invariant($"{what} at a loss of {_limits.Loss / Measures.UnitsPerNat} nats per token: the least{Others("loss")} is {smallest / Measures.UnitsPerNat}"),
+                    FormattableString.Invariant($"Give at least --loss {smallest / Measures.UnitsPerNat}, or more of the other limits"), smallest / Measures.UnitsPerNat),
+            };
         }
 
-        long? smallestHost = Smallest(_target.DeviceBytes, null, device: false, cancellation);
-        return new InfeasiblePlanException(
-            "host",
-            $"no plan keeps {_target.Context} tokens within {_target.HostBytes} host bytes"
-            + (smallestHost is { } host ? $": the smallest under the device limit takes {host} ({ByteSize.Format(host)})" : " and the device limit, whatever either is"),
-            smallestHost is { } least ? $"Give at least --host {least}, or a shorter context" : "Give both more, or a shorter context", smallestHost);
+        return new PlanSearch(priced, Measures.None, Measure.Device, Measure.Loss).Solve(timeLimit, cancellation) is null
+            ? new InfeasiblePlanException(
+                "constraints", $"no plan holds to {string.Join(" and ", _options.Constraints.Select(constraint => $"'{constraint.Name}'"))}, whatever the limits", "Loosen the constraints", null)
+            : new InfeasiblePlanException(
+                "several", $"no plan keeps {priced.Context} tokens under these limits, whichever one of them is lifted", "Loosen more than one of them, or give a shorter context", null);
     }
 
-    private long? Smallest(long? deviceBytes, long? hostBytes, bool device, CancellationToken cancellation)
+    private string Others(string but)
     {
-        IntegerProgram program = Program(deviceBytes, hostBytes);
-        program = program.WithObjective(device ? DeviceObjective(program) : HostObjective(program));
-        Solution solution = CbcSolver.Solve(program, null, cancellation);
-        if (!solution.HasValues)
-            return null;
-        MemoryBreakdown memory = Read(solution).Memory;
-        return device ? memory.Device : memory.Host;
+        string[] others = [.. new[] { ("device", _target.DeviceBytes is null), ("host", _target.HostBytes is null), ("time", _target.StepSeconds is null), ("loss", _target.Loss is null) }
+            .Where(limit => !limit.Item2 && limit.Item1 != but).Select(limit => limit.Item1)];
+        return others.Length == 0 ? "" : $" under the {string.Join(" and ", others)} limit{(others.Length > 1 ? "s" : "")}";
     }
+
+    private long? Smallest(PricedProfile priced, Measure measure, TimeSpan? timeLimit, CancellationToken cancellation) =>
+        new PlanSearch(priced, _limits.With(measure, Measures.Unlimited), measure, measure == Measure.Device ? Measure.Loss : Measure.Device).Solve(timeLimit, cancellation)?.Total[measure];
 }

@@ -32,8 +32,10 @@ public sealed record LayerProfile
                 return "an option is null";
             if (option.Policy.Problem(shape, index) is { } problem)
                 return problem;
-            if (!double.IsFinite(option.Loss) || !double.IsFinite(option.OutputError))
-                return $"the loss of {option.Policy.Describe()} is not a finite number";
+            if (MeasuredOption.LossProblem(option.Loss) is { } lossProblem)
+                return $"{option.Policy.Describe()}: {lossProblem}";
+            if (!(option.OutputError >= 0) || !double.IsFinite(option.OutputError))
+                return $"{option.Policy.Describe()}: outputError is {option.OutputError}, not a number of 0 or more";
         }
 
         return null;

@@ -17,6 +17,9 @@ public sealed record ModelProfile
     /// <summary>The model measured.</summary>
     public required ModelFingerprint Model { get; init; }
 
+    /// <summary>Where its figures come from, where they are not measurements: published results of others, say; null for a measured profile.</summary>
+    public string? DerivedFrom { get; init; }
+
     /// <summary>The text it was measured on.</summary>
     public required CalibrationText Text { get; init; }
 
@@ -25,6 +28,9 @@ public sealed record ModelProfile
 
     /// <summary>Tokens decoded after the context and judged, for each window.</summary>
     public required int Tail { get; init; }
+
+    /// <summary>Other weights of the model, of lower precision, that were measured beside those profiled; null for none.</summary>
+    public IReadOnlyList<WeightChoice>? Weights { get; init; }
 
     /// <summary>One entry a layer.</summary>
     public required IReadOnlyList<LayerProfile> Layers { get; init; }
@@ -38,6 +44,14 @@ public sealed record ModelProfile
             return $"model.{modelProblem}";
         if (Context < 1 || Tail < 1)
             return $"context {Context} and tail {Tail} must be positive";
+        for (int i = 0; i < Weights?.Count; i++)
+        {
+            if (Weights[i] is null)
+                return $"weights[{i}] is null";
+            if (Weights[i].Problem() is { } problem)
+                return $"weights[{i}]: {problem}";
+        }
+
         if (Layers.Count != Model.Shape.Layers)
             return $"it has {Layers.Count} layers and the model {Model.Shape.Layers}";
         for (int layer = 0; layer < Layers.Count; layer++)

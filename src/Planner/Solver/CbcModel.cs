@@ -5,10 +5,9 @@ namespace TailorKV.Planner.Solver;
 /// <summary>A model of CBC's C interface (Cbc_C_Interface.h, version 2.10), and the functions of that interface used here.</summary>
 internal sealed unsafe partial class CbcModel : SafeHandle
 {
-    private const string Library = "CbcSolver";
-    private static readonly string[] FileNames = ["libCbcSolver.so.3", "libCbcSolver.so", "libCbcSolver.dylib", "CbcSolver.dll"];
+    private const string Library = CoinLibraries.Cbc;
 
-    static CbcModel() => NativeLibrary.SetDllImportResolver(typeof(CbcModel).Assembly, Resolve);
+    static CbcModel() => CoinLibraries.Register();
 
     public CbcModel()
         : base(0, ownsHandle: true)
@@ -21,19 +20,6 @@ internal sealed unsafe partial class CbcModel : SafeHandle
     {
         DeleteModel(handle);
         return true;
-    }
-
-    private static nint Resolve(string name, System.Reflection.Assembly assembly, DllImportSearchPath? path)
-    {
-        if (name != Library)
-            return 0;
-        foreach (string file in FileNames)
-        {
-            if (NativeLibrary.TryLoad(file, assembly, path, out nint library))
-                return library;
-        }
-
-        return 0;
     }
 
     public static string Version => Marshal.PtrToStringUTF8(GetVersion()) ?? "";
@@ -62,6 +48,9 @@ internal sealed unsafe partial class CbcModel : SafeHandle
 
     [LibraryImport(Library, EntryPoint = "Cbc_setMaximumSeconds")]
     public static partial void SetMaximumSeconds(CbcModel model, double seconds);
+
+    [LibraryImport(Library, EntryPoint = "Cbc_setCutoff")]
+    public static partial void SetCutoff(CbcModel model, double cutoff);
 
     [LibraryImport(Library, EntryPoint = "Cbc_setAllowableGap")]
     public static partial void SetAllowableGap(CbcModel model, double gap);

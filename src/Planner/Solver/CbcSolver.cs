@@ -13,10 +13,7 @@ namespace TailorKV.Planner.Solver;
 /// </remarks>
 public static class CbcSolver
 {
-    // Rows are scaled to a largest coefficient of about 1 and held to 1e-8, ten times looser than integers: what CBC takes for integral it must also take for
-    // feasible once rounded, or it drops the node and calls a feasible program infeasible. What this lets through, the covers cut off.
-    private const int RowExponent = 0;
-    private const int ObjectiveExponent = 20;
+    private const int SmallestCore = 100;
 
     private static readonly TimeSpan TieBreakLimit = TimeSpan.FromSeconds(5);
 
@@ -28,7 +25,7 @@ public static class CbcSolver
     {
         try
         {
-            detail = Version();
+            detail = CoinLibraries.RequireCbc();
             return true;
         }
         catch (SolverUnavailableException e)
@@ -51,7 +48,7 @@ public static class CbcSolver
     public static Solution Solve(IntegerProgram program, TimeSpan? timeLimit = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(program);
-        _ = Version();
+        _ = CoinLibraries.RequireCbc();
         Gate.Wait(cancellationToken);
         var search = Task.Factory.StartNew(
             () =>
@@ -94,18 +91,6 @@ public static class CbcSolver
         return tied.Status == SolverStatus.Optimal ? first with { Values = tied.Values } : first;
     }
 
-    private static string Version()
-    {
-        try
-        {
-            return CbcModel.Version;
-        }
-        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException or EntryPointNotFoundException)
-        {
-            throw new SolverUnavailableException("libCbcSolver.so.3 was not found or is not CBC 2.10", e);
-        }
-    }
-
     private static Solution SolveExactly(IntegerProgram program, TimeSpan? timeLimit, CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
@@ -115,7 +100,7 @@ public static class CbcSolver
             var remaining = timeLimit - clock.Elapsed;
             if (remaining <= TimeSpan.Zero)
                 return new Solution(SolverStatus.TimeLimit, double.NaN, double.NaN, []);
-            var solution = Search(program, constraints, remaining);
+            var solution = SearchCore(program, constraints, remaining);
             cancellationToken.ThrowIfCancellationRequested();
             if (!solution.HasValues)
                 return solution;
@@ -140,19 +125,69 @@ public static class CbcSolver
         return new Constraint("cover", terms, ConstraintSense.AtMost, terms.Count(t => t.Coefficient > 0) - 1);
     }
 
-    private static Solution Search(IntegerProgram program, List<Constraint> constraints, TimeSpan? timeLimit)
+    // Most variables can be seen to be no part of a good solution from what they cost beyond the relaxation's bound. CBC searches the few that cost least; the
+    // solution it finds is the best of all once every variable left out costs more than it would have to.
+    private static Solution SearchCore(IntegerProgram program, List<Constraint> constraints, TimeSpan? timeLimit)
     {
-        var variables = program.Variables;
-        double objectiveScale = Scale(variables.Select(v => v.Objective), ObjectiveExponent);
+        var clock = Stopwatch.StartNew();
+        int[] all = [.. Enumerable.Range(0, program.Variables.Count)];
+        if (all.Length <= SmallestCore || Relaxation.Of(program, constraints) is not { Bound: < double.PositiveInfinity } relaxation)
+            return Search(program, constraints, all, null, timeLimit);
+
+        double margin = 1e-11 * program.Variables.Max(variable => Math.Abs(variable.Objective));
+        double[] costs = [.. all.Where(i => program.Variables[i].IsBinary).Select(i => relaxation.ReducedCosts[i]).Order()];
+        double most = costs.Length == 0 ? double.PositiveInfinity : costs[Math.Min(costs.Length - 1, Math.Max(SmallestCore, 3 * constraints.Count))];
+        Solution? best = null;
+        while (true)
+        {
+            int[] core = [.. all.Where(i => !program.Variables[i].IsBinary || relaxation.ReducedCosts[i] <= most)];
+            Solution solution = Search(program, constraints, core, best, timeLimit - clock.Elapsed);
+            if (solution.HasValues && !(solution.Objective >= best?.Objective))
+                best = solution;
+            // All that cost more than the best solution's distance from the bound are proved to be no part of a better one.
+            double needed = best is null ? double.PositiveInfinity : best.Objective - relaxation.Bound + margin;
+            bool complete = core.Length == all.Length || needed <= most;
+            if (solution.Status is SolverStatus.TimeLimit or SolverStatus.Feasible)
+            {
+                double bound = Math.Max(relaxation.Bound, complete ? solution.Bound : Math.Min(solution.Bound, relaxation.Bound + most));
+                return best is null ? solution with { Bound = bound } : best with { Status = SolverStatus.Feasible, Bound = Math.Min(best.Objective, bound) };
+            }
+
+            if (complete)
+                return best ?? solution;
+            most = best is null ? Math.Max(4 * most, costs[Math.Min(costs.Length - 1, 4 * core.Length)]) : needed;
+        }
+    }
+
+    private static unsafe Solution Search(IntegerProgram program, List<Constraint> constraints, int[] core, Solution? best, TimeSpan? timeLimit)
+    {
+        if (timeLimit <= TimeSpan.Zero)
+            return new Solution(SolverStatus.TimeLimit, double.NaN, double.NegativeInfinity, []);
+        if (ReducedRows.Of(program, constraints, core) is not { } reduced)
+            return new Solution(SolverStatus.Infeasible, double.NaN, double.NaN, []);
+        var columns = new CompressedColumns(program, reduced.Constraints, reduced.Variables);
         using var model = CbcModel.Create();
         CbcModel.SetLogLevel(model, 0);
         CbcModel.SetParameter(model, "log", "0");
-        Load(model, program, constraints, objectiveScale);
+        columns.LoadInto((count, rows, start, index, value, lower, upper, objective, rowLower, rowUpper) =>
+            CbcModel.LoadProblem(model, count, rows, start, index, value, lower, upper, objective, rowLower, rowUpper));
+        // CBC reports no status for a program without integers: the column that decides nothing is one.
+        CbcModel.SetInteger(model, columns.Variables.Count);
+        for (int i = 0; i < columns.Variables.Count; i++)
+        {
+            if (program.Variables[columns.Variables[i]].IsBinary)
+                CbcModel.SetInteger(model, i);
+        }
+
         CbcModel.SetAllowableGap(model, 0);
         CbcModel.SetAllowableFractionGap(model, 0);
+        if (best is not null)
+            CbcModel.SetCutoff(model, best.Objective * columns.ObjectiveScale);
         // The LP presolve prints whatever the log level, and the integer preprocessing gains nothing on programs of one-of-each rows.
         CbcModel.SetParameter(model, "preprocess", "off");
         CbcModel.SetParameter(model, "presolve", "off");
+        // Cuts gain little on these programs, and probing may leave a column with crossed bounds, which ends the process by an assertion of CLP's.
+        CbcModel.SetParameter(model, "cuts", "off");
         CbcModel.SetParameter(model, "increment", "1e-7");
         CbcModel.SetParameter(model, "primalTolerance", "1e-8");
         CbcModel.SetParameter(model, "integerTolerance", "1e-9");
@@ -164,79 +199,33 @@ public static class CbcSolver
 
         var clock = Stopwatch.StartNew();
         _ = CbcModel.Solve(model);
-        return Read(model, program, objectiveScale, outOfTime: clock.Elapsed >= timeLimit);
+        return Read(model, program, columns, best, outOfTime: clock.Elapsed >= timeLimit);
     }
 
-    private static unsafe void Load(CbcModel model, IntegerProgram program, List<Constraint> constraints, double objectiveScale)
+    private static unsafe Solution Read(CbcModel model, IntegerProgram program, CompressedColumns columns, Solution? best, bool outOfTime)
     {
-        var variables = program.Variables;
-        // CBC reports no status for a program without integers: one that decides nothing is appended. Columns are stored compressed.
-        int columns = variables.Count + 1;
-        var byColumn = new List<(int Row, double Value)>[columns];
-        for (int i = 0; i < columns; i++)
-            byColumn[i] = [];
-        var rowLower = new double[constraints.Count + 1];
-        var rowUpper = new double[constraints.Count + 1];
-        for (int r = 0; r < constraints.Count; r++)
-        {
-            var constraint = constraints[r];
-            double scale = Scale(constraint.Terms.Select(t => t.Coefficient), RowExponent);
-            foreach (var term in constraint.Terms)
-                byColumn[term.Variable].Add((r, term.Coefficient * scale));
-            double rightHandSide = constraint.RightHandSide * scale;
-            rowLower[r] = constraint.Sense == ConstraintSense.AtMost ? double.NegativeInfinity : rightHandSide;
-            rowUpper[r] = constraint.Sense == ConstraintSense.AtLeast ? double.PositiveInfinity : rightHandSide;
-        }
-
-        // One row of every program is free of all conditions, for CBC cannot do without rows either.
-        byColumn[^1].Add((constraints.Count, 1));
-        rowUpper[^1] = 1;
-
-        var start = new int[columns + 1];
-        for (int i = 0; i < columns; i++)
-            start[i + 1] = start[i] + byColumn[i].Count;
-        int[] index = [.. byColumn.SelectMany(c => c.Select(e => e.Row))];
-        double[] value = [.. byColumn.SelectMany(c => c.Select(e => e.Value))];
-        double[] lower = [.. variables.Select(v => v.Lower), 0];
-        double[] upper = [.. variables.Select(v => v.Upper), 0];
-        double[] objective = [.. variables.Select(v => v.Objective * objectiveScale), 0];
-        fixed (int* s = start, i = index)
-        fixed (double* v = value, l = lower, u = upper, o = objective, rl = rowLower, ru = rowUpper)
-            CbcModel.LoadProblem(model, columns, constraints.Count + 1, s, i, v, l, u, o, rl, ru);
-        for (int i = 0; i < columns; i++)
-        {
-            if (i == variables.Count || variables[i].IsBinary)
-                CbcModel.SetInteger(model, i);
-        }
-    }
-
-    private static unsafe Solution Read(CbcModel model, IntegerProgram program, double objectiveScale, bool outOfTime)
-    {
-        double* best = CbcModel.BestSolution(model);
+        double* found = CbcModel.BestSolution(model);
         bool optimal = CbcModel.IsProvenOptimal(model) != 0;
-        if (best == null || (!optimal && CbcModel.IsProvenInfeasible(model) != 0))
+        if (found == null || (!optimal && CbcModel.IsProvenInfeasible(model) != 0))
         {
             // Stopped early, CBC may call a program infeasible that it has not searched.
             if (outOfTime || CbcModel.Status(model) == 1)
-                return new Solution(SolverStatus.TimeLimit, double.NaN, CbcModel.BestPossibleObjective(model) / objectiveScale, []);
-            if (CbcModel.IsProvenInfeasible(model) != 0)
+                return new Solution(SolverStatus.TimeLimit, double.NaN, CbcModel.BestPossibleObjective(model) / columns.ObjectiveScale, []);
+            if (CbcModel.IsProvenInfeasible(model) != 0 || best is not null)
                 return new Solution(SolverStatus.Infeasible, double.NaN, double.NaN, []);
             throw new TailorKVException($"CBC gave up on the program (status {CbcModel.Status(model)})", "Give fewer or rounder limits, and report the case");
         }
 
         var values = new double[program.Variables.Count];
-        for (int i = 0; i < values.Length; i++)
-            values[i] = program.Variables[i].IsBinary ? Math.Round(best[i]) : best[i];
+        for (int i = 0; i < columns.Variables.Count; i++)
+        {
+            int variable = columns.Variables[i];
+            values[variable] = program.Variables[variable].IsBinary ? Math.Round(found[i]) : found[i];
+        }
+
         double objective = program.Objective(values);
         return optimal
             ? new Solution(SolverStatus.Optimal, objective, objective, values)
-            : new Solution(SolverStatus.Feasible, objective, Math.Min(objective, CbcModel.BestPossibleObjective(model) / objectiveScale), values);
-    }
-
-    // A power of two, so that scaling rounds nothing.
-    private static double Scale(IEnumerable<double> coefficients, int exponent)
-    {
-        double largest = coefficients.Select(Math.Abs).DefaultIfEmpty(0).Max();
-        return largest == 0 ? 1 : Math.ScaleB(1, exponent - Math.ILogB(largest));
+            : new Solution(SolverStatus.Feasible, objective, Math.Min(objective, CbcModel.BestPossibleObjective(model) / columns.ObjectiveScale), values);
     }
 }

@@ -5,19 +5,11 @@ namespace TailorKV.Planner.Tests.Solver;
 /// <summary>The oracle: tries every assignment of a program of binaries.</summary>
 internal static class ExhaustiveSolver
 {
-    public static double[]? Solve(IntegerProgram program)
-    {
-        int count = program.Variables.Count;
-        double[]? best = null;
-        double least = double.PositiveInfinity;
-        for (long assignment = 0; assignment < 1L << count; assignment++)
-        {
-            double[] values = [.. Enumerable.Range(0, count).Select(i => (double)((assignment >> i) & 1))];
-            double objective = program.Objective(values);
-            if (objective < least && program.Constraints.All(c => c.Violation(values) == 0))
-                (best, least) = (values, objective);
-        }
+    public static double[]? Solve(IntegerProgram program) => Solutions(program).MinBy(program.Objective);
 
-        return best;
-    }
+    public static IEnumerable<double[]> Solutions(IntegerProgram program) =>
+        from assignment in Enumerable.Range(0, 1 << program.Variables.Count)
+        let values = Enumerable.Range(0, program.Variables.Count).Select(i => (double)((assignment >> i) & 1)).ToArray()
+        where program.Constraints.All(constraint => constraint.Violation(values) == 0)
+        select values;
 }
