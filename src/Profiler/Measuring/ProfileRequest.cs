@@ -1,3 +1,5 @@
+using TailorKV.Planner.Policies;
+
 namespace TailorKV.Profiler.Measuring;
 
 /// <summary>What to measure a model on.</summary>
@@ -14,6 +16,12 @@ public sealed record ProfileRequest
 
     /// <summary>Draws the windows.</summary>
     public int Seed { get; init; } = 1;
+
+    /// <summary>Ways of keeping a layer to measure, each on the layers that allow it.</summary>
+    public IReadOnlyList<LayerPolicy> Options { get; init; } = Catalogue.Standard;
+
+    /// <summary>Other files of the same model, with weights stored otherwise, whose loss is measured too: their paths.</summary>
+    public IReadOnlyList<string> OtherWeights { get; init; } = [];
 
     /// <summary>Windows measured.</summary>
     public int WindowCount => Windows ?? Math.Clamp(8192 / Context, 1, 4);

@@ -122,6 +122,27 @@ public sealed class WindowMeasurement : IDisposable
         return losses;
     }
 
+    /// <summary>Measures another file of the model, with the exact cache.</summary>
+    /// <param name="other">A model of the same shape.</param>
+    /// <param name="window">The window's tokens.</param>
+    /// <param name="progress">Told the share of the pass done, 0 to 1.</param>
+    /// <param name="cancellation">Ends the work.</param>
+    /// <returns>Mean KL divergence over the tail in nats per token.</returns>
+    /// <exception cref="Runtime.InsufficientMemoryException">The machine has not enough memory free.</exception>
+    public double MeasureWeights(
+        CausalLanguageModel other, ReadOnlySpan<int> window, IProgress<double>? progress = null, CancellationToken cancellation = default)
+    {
+        using Session session = other.CreateFullSession(window.Length, ExactPrecision.Float32);
+        session.Prefill(window, null, progress, cancellation);
+        double loss = 0;
+        session.PromptLogits(
+            _record.Context,
+            (position, logits) => loss += LogProbabilities.Divergence(
+                _exact.AsSpan((position - _record.Context) * _shape.VocabularySize, _shape.VocabularySize), logits),
+            cancellation);
+        return loss / _record.Tail;
+    }
+
     /// <summary>Gives the memory back.</summary>
     public void Dispose()
     {
@@ -185,31 +206,5 @@ public sealed class WindowMeasurement : IDisposable
         }
 
         return norm > 0 ? Math.Sqrt(difference / norm) : 0;
-    }
-
-    /// <summary>A cache with memory of its own.</summary>
-    private sealed class OwnCache : IDisposable
-    {
-        private readonly Arena _device;
-        private readonly Arena _host;
-        private readonly Arena _staging;
-
-        public OwnCache(LayerPolicy policy, LayerShape shape, int tokens)
-        {
-            CacheBytes bytes = policy.Bytes(shape, tokens);
-            _device = new Arena("device", bytes.Device);
-            _host = new Arena("host", bytes.Host);
-            _staging = new Arena("staging", bytes.Staging);
-            Cache = new LayerCache(policy, shape, tokens, _device, _host, _staging);
-        }
-
-        public LayerCache Cache { get; }
-
-        public void Dispose()
-        {
-            _device.Dispose();
-            _host.Dispose();
-            _staging.Dispose();
-        }
     }
 }

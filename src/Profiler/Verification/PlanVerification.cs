@@ -41,4 +41,7 @@ public sealed record PlanVerification
 
     /// <summary>Hidden facts found, or null where the model has no such task.</summary>
     public NeedleScore? Needles { get; init; }
+
+    /// <summary>Whether the bytes taken are those predicted.</summary>
+    public bool BytesAsPredicted => Device.PredictedBytes == Device.MeasuredBytes && Host.PredictedBytes == Host.MeasuredBytes;
 }

@@ -90,10 +90,11 @@ public sealed class PlanVerifier
 
         int judged = _windows.Count * _request.Tail;
         int scored = _windows.Count * (_request.Tail - 1);
+        MemoryBreakdown memory = plan.Memory.OfOne(plan.Target.Batch);
         return new PlanVerification
         {
-            Device = new PredictedAndMeasured(plan.Memory.Device, session.MeasuredDeviceBytes),
-            Host = new PredictedAndMeasured(plan.Memory.Host, session.MeasuredHostBytes),
+            Device = new PredictedAndMeasured(memory.Device, session.MeasuredDeviceBytes),
+            Host = new PredictedAndMeasured(memory.Host, session.MeasuredHostBytes),
             Text = _source,
             Context = _context,
             JudgedTokens = judged,

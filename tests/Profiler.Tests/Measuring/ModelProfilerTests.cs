@@ -6,6 +6,7 @@ using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
 using TailorKV.Profiler.Verification;
 using TailorKV.Runtime.Models;
+using TailorKV.Runtime.Sessions;
 using TailorKV.Tests;
 
 namespace TailorKV.Profiler.Tests.Measuring;
@@ -24,7 +25,7 @@ public sealed class ModelProfilerTests : IDisposable
         ModelProfile profile = ModelProfiler.Measure(_model, text, Request);
         Assert.Equal(Json.Write(profile), Json.Write(ModelProfiler.Measure(_model, text, Request)));
         Assert.Null(profile.Problem());
-        Assert.All(profile.Layers, layer => Assert.Equal(Catalogue.Options(_model.Shape.Layer(layer.Layer), layer.Layer), layer.Options.Select(option => option.Policy)));
+        Assert.All(profile.Layers, layer => Assert.Equal(Catalogue.Allowed(Request.Options, _model.Shape.Layer(layer.Layer), layer.Layer), layer.Options.Select(option => option.Policy)));
 
         int context = Request.Context + Request.Tail;
         long least = new PlanBuilder(profile, new PlanTarget { Context = context }).SmallestDeviceBytes()!.Value;
@@ -36,6 +37,59 @@ public sealed class ModelProfilerTests : IDisposable
         Assert.InRange(verification.MeasuredLoss, 0, (10 * plan.PredictedLoss!.Value) + 0.02);
         Assert.Equal(2, verification.Needles!.Passages);
         Assert.Equal(48, verification.JudgedTokens);
+    }
+
+    /// <summary>The loss of coarser weights against one from the logits of two sessions, summed plainly.</summary>
+    [Fact]
+    public void Other_weights_are_measured_beside_the_profiled_ones()
+    {
+        string folder = Directory.CreateTempSubdirectory("tailorkv").FullName;
+        try
+        {
+            WriteCoarser(_model.Path, folder);
+            MeasuringText text = MeasuringText.Open(_model, null);
+            ProfileRequest request = Request with { Tail = 8, OtherWeights = [folder] };
+            ModelProfile profile = ModelProfiler.Measure(_model, text, request);
+            Assert.Null(profile.Problem());
+            Assert.Equal(Json.Write(profile with { Weights = null }), Json.Write(ModelProfiler.Measure(_model, text, request with { OtherWeights = [] })));
+
+            WeightChoice choice = Assert.Single(profile.Weights!);
+            using CausalLanguageModel coarser = CausalLanguageModel.Load(folder);
+            Assert.Equal(
+                (Path.GetFileName(folder), coarser.Fingerprint.WeightBytes, coarser.Fingerprint.WeightsHash), (choice.Name, choice.WeightBytes, choice.WeightsHash));
+            int[] window = text.Windows(TextPurpose.Calibration, 1, request.Context + request.Tail, request.Seed)[0];
+            double[][] exact = Probabilities(_model, window, request.Context), other = Probabilities(coarser, window, request.Context);
+            double loss = exact.Zip(other, (p, q) => p.Zip(q, (a, b) => a * Math.Log(a / b)).Sum()).Average();
+            Assert.InRange(loss, 1e-4, 10);
+            Assert.Equal(1, choice.Loss / loss, 0.01);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void Weights_of_another_model_or_of_the_same_are_refused()
+    {
+        MeasuringText text = MeasuringText.Open(_model, null);
+        var error = Assert.Throws<InvalidFileException>(() => ModelProfiler.Measure(_model, text, Request with { OtherWeights = [_model.Path] }));
+        Assert.StartsWith(_model.Path, error.Message, StringComparison.Ordinal);
+
+        string folder = Directory.CreateTempSubdirectory("tailorkv").FullName;
+        try
+        {
+            WriteCoarser(_model.Path, folder);
+            string config = Path.Combine(folder, "config.json");
+            string longer = File.ReadAllText(config).Replace($"\"max_position_embeddings\": {_model.Shape.ContextLength}", "\"max_position_embeddings\": 5000", StringComparison.Ordinal);
+            File.WriteAllText(config, longer);
+            error = Assert.Throws<InvalidFileException>(() => ModelProfiler.Measure(_model, text, Request with { OtherWeights = [folder] }));
+            Assert.StartsWith($"{folder}: its shape differs", error.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     [Fact]
@@ -65,6 +119,29 @@ public sealed class ModelProfilerTests : IDisposable
     }
 
     public void Dispose() => _model.Dispose();
+
+    private static double[][] Probabilities(CausalLanguageModel model, int[] window, int context)
+    {
+        using Session session = model.CreateFullSession(window.Length, Planner.Models.ExactPrecision.Float32);
+        session.Prefill(window.AsSpan(0, context));
+        return [.. window[context..].Select(token =>
+        {
+            double[] exponentials = [.. session.Decode(token).ToArray().Select(logit => Math.Exp(logit))];
+            return exponentials.Select(one => one / exponentials.Sum()).ToArray();
+        })];
+    }
+
+    /// <summary>A copy of a model with two bits of mantissa left of each weight.</summary>
+    private static void WriteCoarser(string model, string folder)
+    {
+        foreach (string file in Directory.GetFiles(model))
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        string path = Path.Combine(folder, "model.safetensors");
+        byte[] bytes = File.ReadAllBytes(path);
+        for (int i = 8 + (int)BitConverter.ToInt64(bytes); i < bytes.Length; i += sizeof(ushort))
+            bytes[i] &= 0xE0;
+        File.WriteAllBytes(path, bytes);
+    }
 
     private sealed class CancelAtFirstReport(CancellationTokenSource cancellation) : IProgress<WorkProgress>
     {

@@ -1,0 +1,102 @@
+using System.Globalization;
+using TailorKV.Planner;
+using TailorKV.Planner.Machines;
+using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
+using TailorKV.Runtime.Memory;
+
+namespace TailorKV.Profiler.Machines;
+
+/// <summary>Measures the machine at hand with the CPU backend: device and host memory are both its RAM, and all cores work.</summary>
+public static class MachineMeasurement
+{
+    private const int StepsBetweenLoads = 64;
+
+    // Each kind at bit widths and budgets from one end of what plans choose to the other: one rate stands for all of a kind. Critical channels are left
+    // out: they cost a fraction of an index of codes, and few plans choose them.
+    private static readonly LayerPolicy[] Policies =
+    [
+        new FullPolicy(),
+        Catalogue.Kivi(4, 4), Catalogue.Kivi(2, 2), Catalogue.Rotated(4, 4), Catalogue.Rotated(2, 2),
+        new RetrievedPolicy { TopK = 64, Index = new CodedKeys(new RotatedNormalFormat { Bits = 1 }) },
+        new RetrievedPolicy { TopK = 256, Index = new CodedKeys(new PerChannelFormat { Bits = 2, Group = 64 }) },
+        Catalogue.Refined(1, 1, 32), Catalogue.Refined(2, 2, 128), Catalogue.Refined(3, 3, 128),
+    ];
+
+    /// <summary>Measures.</summary>
+    /// <param name="request">At what sizes.</param>
+    /// <param name="progress">Told what is being timed and the share done.</param>
+    /// <param name="cancellation">Ends the work with nothing.</param>
+    /// <exception cref="Runtime.InsufficientMemoryException">The machine has not enough memory free.</exception>
+    public static Machine Measure(MachineRequest request, IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        FreeMemory.Require(MemoryBytes(request), "measuring the machine");
+        var time = new MedianTime(request.Repetitions, request.WarmUpSeconds);
+        progress?.Report(new WorkProgress("memory", 0));
+        double readRate = MemoryTimes.ReadBytesPerSecond(request, time, cancellation);
+        progress?.Report(new WorkProgress("memory", 0.5));
+        (double linkSeconds, double linkRate) = TimeSample.Fit(MemoryTimes.Fetches(request, time, cancellation));
+        progress?.Report(new WorkProgress("weights", 0));
+        KernelRate weights = Fit(WeightTimes.Measure(request, time, WorkProgress.Part(progress, "weights", 0, 1), cancellation));
+        ILookup<Type, TimeSample> caches = Caches(request, time, linkSeconds, linkRate, progress, cancellation);
+        long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        return new Machine
+        {
+            Name = request.Name,
+            Source = string.Create(
+                CultureInfo.InvariantCulture,
+                $"Measured by TailorKV {typeof(MachineMeasurement).Assembly.GetName().Version!.ToString(3)} on {DateTime.UtcNow:yyyy-MM-dd}: CPU backend, {Environment.ProcessorCount} cores; device and host are the same RAM."),
+            DeviceBytes = memory,
+            HostBytes = memory,
+            DeviceBytesPerSecond = Round(readRate),
+            LinkBytesPerSecond = Round(linkRate),
+            LinkSeconds = Round(linkSeconds),
+            OverlapsTransfers = false,
+            Kernels = new KernelRates(
+                weights, Fit(caches[typeof(FullPolicy)]), Fit(caches[typeof(QuantizedPolicy)]), Fit(caches[typeof(RetrievedPolicy)]), Fit(caches[typeof(RefinedPolicy)])),
+        };
+    }
+
+    private static ILookup<Type, TimeSample> Caches(
+        MachineRequest request, MedianTime time, double linkSeconds, double linkRate, IProgress<WorkProgress>? progress, CancellationToken cancellation)
+    {
+        // The just-in-time compiler improves what all kinds share while the first of them run, so a first round of the shortest context is not counted.
+        int[] rounds = [request.Contexts[0], .. request.Contexts];
+        var samples = new List<(Type Kind, TimeSample Sample)>();
+        foreach (int context in rounds)
+        {
+            using var caches = new CacheTimes(request.Layer, context, StepsBetweenLoads);
+            foreach (LayerPolicy policy in Policies)
+            {
+                progress?.Report(new WorkProgress("caches", (double)samples.Count / (Policies.Length * rounds.Length)));
+                StepWork work = policy.Work(request.Layer, context);
+                long linkBytes = work.PrefetchedBytes + work.FetchedBytes;
+                double transfer = linkBytes == 0 ? 0 : linkSeconds + (linkBytes / linkRate);
+                samples.Add((policy.GetType(), new TimeSample(work.MultiplyAdds, caches.Seconds(policy, time, cancellation), transfer)));
+            }
+        }
+
+        return samples.Skip(Policies.Length).ToLookup(sample => sample.Kind, sample => sample.Sample);
+    }
+
+    private static KernelRate Fit(IEnumerable<TimeSample> samples)
+    {
+        (double seconds, double rate) = TimeSample.Fit(samples);
+        return new KernelRate(Round(seconds), Round(rate));
+    }
+
+    private static long MemoryBytes(MachineRequest request)
+    {
+        int longest = request.Contexts[^1];
+        return Math.Max(
+            request.StreamBytes,
+            CacheTimes.MemoryBytes(request.Layer, longest, StepsBetweenLoads) + Policies.Max(policy =>
+            {
+                CacheBytes bytes = policy.Bytes(request.Layer, longest + StepsBetweenLoads);
+                return bytes.Device + bytes.Host + bytes.Staging;
+            }));
+    }
+
+    // More digits than this are noise.
+    private static double Round(double value) => double.Parse(value.ToString("G4", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+}
