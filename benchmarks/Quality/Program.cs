@@ -12,6 +12,7 @@ const string Usage = """
       findings      SmolLM2, protocol of its findings.json: quantizers, indexes, refined layers
       needles       tiny-recall at 2,048 and 4,000 tokens: the table of its README
       policies      SmolLM2 at 4,096 tokens on text of another kind: every policy, bytes, KL and perplexity
+      llama-cpp     SmolLM2, llama-perplexity's protocol: its cache types q8_0 and q4_0
       text          SmolLM2's reference tokens as text, for other programs
     """;
 
@@ -36,6 +37,7 @@ try
         case "findings": FindingsProtocol.Run(args[1], report, cancellation.Token); break;
         case "needles": NeedleProtocol.Run(args[1], report, cancellation.Token); break;
         case "policies": PolicyTable.Run(args[1], report, cancellation.Token); break;
+        case "llama-cpp": LlamaCppProtocol.Run(args[1], report, cancellation.Token); break;
         case "text": report = Report.Plain(ReferenceText.Read(args[1])); break;
         default: Console.Error.WriteLine(Usage); return 2;
     }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using TailorKV.Cli.Commands;
 using TailorKV.Planner;
 
@@ -18,8 +19,7 @@ internal static class CommandLine
         ParseResult parse = Tool(terminal).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
         if (parse.Errors.Count > 0)
         {
-            string command = parse.CommandResult.Command is ToolCommand tool ? tool.Name + " " : "";
-            terminal.Error($"{string.Join(" ", parse.Errors.Select(error => error.Message))} See 'tailorkv {command}--help'.");
+            terminal.Error($"{string.Join(" ", parse.Errors.Select(error => error.Message))} See '{FullName(parse.CommandResult)} --help'.");
             return ExitCode.Usage;
         }
 
@@ -32,6 +32,9 @@ internal static class CommandLine
             return Report(e is AggregateException { InnerExceptions: [var only] } ? only : e, terminal);
         }
     }
+
+    private static string FullName(CommandResult command) =>
+        command.Parent is CommandResult parent ? $"{FullName(parent)} {command.Command.Name}" : command.Command.Name;
 
     private static int Report(Exception exception, Terminal terminal)
     {
@@ -75,9 +78,12 @@ internal static class CommandLine
         new ProfileCommand(terminal),
         new PlanCommand(terminal),
         new ExplainCommand(terminal),
+        new CompareCommand(terminal),
+        new FrontierCommand(terminal),
         new VerifyCommand(terminal),
         new RunCommand(terminal),
         new DemoCommand(terminal),
         new DoctorCommand(terminal),
+        new HardwareCommand(terminal),
     };
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using TailorKV.Tests;
 
@@ -14,11 +15,19 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
     [InlineData("profile", "x", "--context", "many")]
     [InlineData("profile", "x", "--context", "99999999999")]
     [InlineData("profile", "x", "--unknown")]
-    [InlineData("plan", "x", "--context", "128")]
+    [InlineData("plan", "x", "--context", "128", "--goal", "fewest-bytes")]
+    [InlineData("plan", "x", "--context", "128", "--goal", "best")]
+    [InlineData("plan", "x", "--context", "128", "--step-ms", "5")]
+    [InlineData("plan", "x", "--context", "128", "--chunk", "some")]
     [InlineData("plan", "x", "--vram", "25%")]
     [InlineData("plan", "x", "--vram", "25%", "--vram", "30%", "--context", "128")]
     [InlineData("plan", "x", "--vram", "much", "--context", "128")]
     [InlineData("plan", "x", "--vram", "25%", "--context", "128", "--time-limit", "0")]
+    [InlineData("profile", "x", "--options", "some")]
+    [InlineData("compare", "x", "--context", "128")]
+    [InlineData("compare", "x", "--vram", "25%")]
+    [InlineData("frontier", "x")]
+    [InlineData("frontier", "x", "--context", "128", "--points", "1")]
     [InlineData("run", "x")]
     [InlineData("run", "x", "--prompt", "y", "--temperature", "-1")]
     [InlineData("run", "x", "--prompt", "y", "--temperature", "NaN")]
@@ -28,12 +37,22 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
     [InlineData("doctor", "--reference", "x")]
     [InlineData("doctor", "x", "--reference", "y", "--rope-frequencies", "f64")]
     [InlineData("demo", "--budget", "cheap")]
+    [InlineData("hardware")]
+    [InlineData("hardware", "show")]
+    [InlineData("hardware", "measure", "--context", "255")]
+    [InlineData("hardware", "measure", "--warm-up", "-1")]
     public void Wrong_usage_exits_with_2(params string[] args) => ToolFixture.Run(args).Failure(2);
 
     [Theory]
     [InlineData("profile", "MISSING")]
     [InlineData("plan", "MISSING", "--vram", "25%", "--context", "128")]
     [InlineData("plan", "GARBAGE", "--vram", "25%", "--context", "128")]
+    [InlineData("compare", "MISSING", "--vram", "25%", "--context", "128")]
+    [InlineData("compare", "PROFILE", "--vram", "25%", "--context", "128", "--kvtuner", "MISSING")]
+    [InlineData("compare", "PROFILE", "--vram", "25%", "--context", "128", "--kvtuner", "GARBAGE")]
+    [InlineData("frontier", "MISSING", "--context", "128")]
+    [InlineData("frontier", "GARBAGE", "--context", "128")]
+    [InlineData("frontier", "PROFILE", "--context", "128", "--html", "MISSING/MISSING")]
     [InlineData("explain", "MISSING")]
     [InlineData("explain", "GARBAGE")]
     [InlineData("verify", "MODEL", "GARBAGE")]
@@ -44,20 +63,24 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
     [InlineData("doctor", "MODEL", "--reference", "GARBAGE")]
     [InlineData("profile", "MODEL", "--out", "MISSING/MISSING")]
     [InlineData("demo", "--out", "MISSING")]
+    [InlineData("hardware", "show", "MISSING")]
+    [InlineData("hardware", "show", "GARBAGE")]
+    [InlineData("hardware", "measure", "--out", "MISSING/MISSING")]
     public void A_bad_file_is_named_and_exits_with_1(params string[] args)
     {
         File.WriteAllText(tool.PathOf("garbage.gguf"), "\0[1, 2");
         string[] named = [.. args.Select(arg => arg.Replace("MISSING", tool.PathOf("missing")).Replace("GARBAGE", tool.PathOf("garbage.gguf"))
-            .Replace("MODEL", ToolFixture.Model).Replace("PLAN", tool.Plan))];
+            .Replace("MODEL", ToolFixture.Model).Replace("PLAN", tool.Plan).Replace("PROFILE", tool.Profile))];
         string line = ToolFixture.Run(named).Failure(1);
         Assert.Contains(args.Any(arg => arg.StartsWith("MISSING", StringComparison.Ordinal)) ? "missing" : "garbage.gguf", line, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Help_and_version_exit_with_0()
+    public void Help_and_version_exit_with_0_and_errors_point_to_the_command()
     {
         Assert.Equal(0, ToolFixture.Run("--version").ExitCode);
         Assert.Contains("tailorkv profile", ToolFixture.Run("--help").Output, StringComparison.Ordinal);
+        Assert.Contains("'tailorkv hardware list --help'", ToolFixture.Run("hardware", "list", "--unknown").Failure(2), StringComparison.Ordinal);
         Assert.Contains("come on top", ToolFixture.Run("plan", "--help").Output, StringComparison.Ordinal);
     }
 
@@ -82,6 +105,32 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
         long smallest = long.Parse(remedy.Groups["bytes"].Value, CultureInfo.InvariantCulture);
         ToolFixture.Run("plan", tool.Profile, "--vram", $"{smallest}", "--context", "256", "--out", path).Succeed();
         ToolFixture.Run("plan", tool.Profile, "--vram", $"{smallest - 1}", "--context", "256", "--out", path).Failure(1);
+    }
+
+    [Fact]
+    public void Each_plan_of_the_frontier_is_what_its_command_makes()
+    {
+        JsonElement points = ToolFixture.Run("frontier", tool.Profile, "--context", "256", "--points", "5", "--json").Json().GetProperty("points");
+        Assert.InRange(points.GetArrayLength(), 2, 5);
+        foreach (JsonElement point in points.EnumerateArray())
+        {
+            string[] command = point.GetProperty("command").GetString()!.Split(' ');
+            Assert.Equal("tailorkv", command[0]);
+            JsonElement plan = ToolFixture.Run([.. command[1..], "--out", tool.PathOf("frontier.plan.json"), "--json"]).Json();
+            foreach (string member in new[] { "cache", "device", "host", "predictedLoss", "layers" })
+                Assert.Equal(plan.GetProperty(member).GetRawText(), Regex.Replace(point.GetProperty(member).GetRawText(), "^    ", "", RegexOptions.Multiline, TimeSpan.FromSeconds(1)));
+        }
+    }
+
+    [Fact]
+    public void The_frontier_writes_a_page_and_a_row_for_each_plan()
+    {
+        string page = tool.PathOf("frontier.html");
+        ToolRun run = ToolFixture.Run("frontier", tool.Profile, "--context", "256", "--points", "3", "--html", page);
+        run.Succeed();
+        Assert.Contains($"Page: {page}", run.Output, StringComparison.Ordinal);
+        Assert.StartsWith("<!DOCTYPE html>", File.ReadAllText(page), StringComparison.Ordinal);
+        Assert.Contains("100000 tokens is more than", ToolFixture.Run("frontier", tool.Profile, "--context", "100000").Failure(1), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -35,7 +35,10 @@ public class InterruptTests(ToolFixture tool) : IClassFixture<ToolFixture>
     private static async Task<(int ExitCode, string Output, string Error)> Interrupted(int? milliseconds, params string[] args)
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "this test reads /proc");
-        var start = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        // Started from a script's background the tests ignore interrupts, and so would a child: it gets the default back.
+        var start = new ProcessStartInfo("env") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        start.ArgumentList.Add("--default-signal=INT");
+        start.ArgumentList.Add("dotnet");
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "TailorKV.Cli.dll"));
         foreach (string arg in args)
             start.ArgumentList.Add(arg);

@@ -9,7 +9,7 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
     public void Profile()
     {
         JsonElement result = tool.ProfileRun.Json();
-        Assert.Equal("profile model context tail windows seed text seconds layers", Names(result));
+        Assert.Equal("profile model context tail windows seed text seconds weights layers", Names(result));
         Assert.Equal("index densePreference side cheapest options", Names(result.GetProperty("layers")[0]));
         Assert.Equal("mode choices deviceBytes hostBytes loss outputError", Names(result.GetProperty("layers")[0].GetProperty("options")[0]));
         Assert.Equal(6, result.GetProperty("layers").GetArrayLength());
@@ -20,23 +20,73 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
     public void Plan_and_explain()
     {
         JsonElement result = tool.PlanRun.Json();
-        Assert.Equal("plan model context prefillChunk target device host cache predictedLoss solver layersByMode layers", Names(result));
-        Assert.Equal("deviceBytes hostBytes", Names(result.GetProperty("target")));
+        Assert.Equal("plan model derivedFrom context batch goal prefillChunk target device host cache predictedLoss time solver layersByMode layers effects", Names(result));
+        Assert.Equal("deviceBytes hostBytes stepSeconds loss machine", Names(result.GetProperty("target")));
         Assert.Equal("totalBytes weightBytes cacheBytes stagingBytes activationBytes logitBytes", Names(result.GetProperty("device")));
         Assert.Equal("totalBytes cacheBytes prefillBytes bytesPerStep", Names(result.GetProperty("host")));
         Assert.Equal("deviceBytes fullBytes share", Names(result.GetProperty("cache")));
         Assert.Equal("status bound gap", Names(result.GetProperty("solver")));
-        Assert.Equal("index mode choices deviceBytes hostBytes stagingBytes hostBytesPerStep loss", Names(result.GetProperty("layers")[0]));
+        Assert.Equal("index mode choices deviceBytes hostBytes stagingBytes hostBytesPerStep loss lossShare", Names(result.GetProperty("layers")[0]));
         Assert.Equal("optimal", result.GetProperty("solver").GetProperty("status").GetString());
         Assert.InRange(result.GetProperty("cache").GetProperty("share").GetDouble(), 0.01, 0.5);
-        Assert.Equal(tool.PlanRun.Output, ToolFixture.Run("explain", tool.Plan, "--json").Output);
+        JsonElement effect = result.GetProperty("effects").EnumerateArray().Single();
+        Assert.Equal("limit value used binds step lossWithMore bytesWithMore lossWithLess bytesWithLess", Names(effect));
+        Assert.Equal("device", effect.GetProperty("limit").GetString());
+        Assert.True(effect.GetProperty("binds").GetBoolean());
+        Assert.True(effect.GetProperty("lossWithMore").GetDouble() <= result.GetProperty("predictedLoss").GetDouble());
+        Assert.Equal(tool.PlanRun.Output, ToolFixture.Run("explain", tool.Plan, "--profile", tool.Profile, "--json").Output);
+        Assert.Equal(JsonValueKind.Null, ToolFixture.Run("explain", tool.Plan, "--json").Json().GetProperty("effects").ValueKind);
+    }
+
+    [Fact]
+    public void Plan_with_a_machine()
+    {
+        JsonElement result = ToolFixture.Run(
+            "plan", tool.Profile, "--context", "256", "--machine", "t4", "--goal", "fewest-bytes", "--loss", "0.5", "--batch", "2", "--out", tool.PathOf("timed.json"), "--json").Json();
+        Assert.Equal("total weights attention fetches waiting", Names(result.GetProperty("time")));
+        Assert.Equal("NVIDIA T4", result.GetProperty("target").GetProperty("machine").GetString());
+        Assert.Equal("fewestBytes", result.GetProperty("goal").GetString());
+        Assert.Equal(2, result.GetProperty("batch").GetInt32());
+        Assert.InRange(result.GetProperty("predictedLoss").GetDouble(), 0, 0.5);
+    }
+
+    [Fact]
+    public void Compare()
+    {
+        JsonElement result = ToolFixture.Run("compare", tool.Profile, "--vram", "50%", "--context", "256", "--json").Json();
+        Assert.Equal("profile model context prefillChunk target fullBytes optimum baselines bestFitting", Names(result));
+        Assert.Equal("deviceBytes hostBytes stepSeconds loss machine", Names(result.GetProperty("target")));
+        Assert.Equal("deviceBytes share hostBytes loss layersByMode", Names(result.GetProperty("optimum")));
+        Assert.Equal("name source deviceBytes share hostBytes loss fits optimumLoss unmeasuredLayers", Names(result.GetProperty("baselines")[0]));
+        Assert.Equal("name loss overOptimum", Names(result.GetProperty("bestFitting")));
+        Assert.Equal(JsonValueKind.Null, ToolFixture.Run("compare", tool.Profile, "--vram", "50%", "--host", "1MiB", "--context", "256", "--json").Json()
+            .GetProperty("baselines").EnumerateArray().First(row => row.GetProperty("name").GetString() == "q4_0").GetProperty("loss").ValueKind);
+    }
+
+    [Fact]
+    public void Frontier()
+    {
+        string page = tool.PathOf("shape.html");
+        JsonElement result = ToolFixture.Run("frontier", tool.Profile, "--context", $"{ToolFixture.Context}", "--points", "4", "--html", page, "--json").Json();
+        Assert.Equal("profile model context prefillChunk fullCacheBytes measured points references page", Names(result));
+        Assert.Equal("context tail windows text derivedFrom", Names(result.GetProperty("measured")));
+        JsonElement point = result.GetProperty("points")[0];
+        Assert.Equal("cache device host predictedLoss secondsPerToken layersByMode layers command", Names(point));
+        JsonElement plan = tool.PlanRun.Json();
+        foreach (string member in new[] { "cache", "device", "host" })
+            Assert.Equal(Names(plan.GetProperty(member)), Names(point.GetProperty(member)));
+        Assert.Equal(Names(plan.GetProperty("layers")[0]), Names(point.GetProperty("layers")[0]));
+        Assert.Equal("name deviceBytes predictedLoss", Names(result.GetProperty("references")[0]));
+        Assert.Equal(page, result.GetProperty("page").GetString());
+        double[] losses = [.. result.GetProperty("points").EnumerateArray().Select(other => other.GetProperty("predictedLoss").GetDouble())];
+        Assert.Equal(losses.OrderDescending(), losses);
     }
 
     [Fact]
     public void Verify()
     {
         JsonElement result = ToolFixture.Run("verify", ToolFixture.Model, tool.Plan, "--tail", "8", "--windows", "1", "--passages", "2", "--json").Json();
-        Assert.Equal("plan text context judgedTokens device host loss topAgreement perplexity tokensPerSecond needles passed", Names(result));
+        Assert.Equal("plan text context judgedTokens device host loss secondsPerToken hostBytesPerStep topAgreement perplexity tokensPerSecond needles passed", Names(result));
         foreach (string memory in new[] { "device", "host" })
         {
             Assert.Equal("predictedBytes measuredBytes", Names(result.GetProperty(memory)));
@@ -89,6 +139,25 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Equal("model reference tolerance ropeFrequencies tensors passed passesWithRopeFrequencies", Names(result));
         Assert.Equal("name elements absolute relative passed", Names(result.GetProperty("tensors")[0]));
         Assert.Equal(1, ToolFixture.Run("doctor", ToolFixture.Model, "--reference", reference, "--tolerance", "0").ExitCode);
+    }
+
+    [Fact]
+    public void Hardware()
+    {
+        const string Machine = "machine name source deviceBytes hostBytes deviceBytesPerSecond linkBytesPerSecond linkSeconds overlapsTransfers kernels";
+        JsonElement list = ToolFixture.Run("hardware", "list", "--json").Json();
+        Assert.Equal("machines", Names(list));
+        Assert.Equal(Machine, Names(list.GetProperty("machines")[0]));
+        JsonElement shown = ToolFixture.Run("hardware", "show", "h100", "--json").Json();
+        Assert.Equal(Machine, Names(shown));
+        Assert.Equal("weights full quantized retrieved refined", Names(shown.GetProperty("kernels")));
+        Assert.Equal("seconds multiplyAddsPerSecond", Names(shown.GetProperty("kernels").GetProperty("refined")));
+
+        string path = tool.PathOf("machine.json");
+        JsonElement measured = ToolFixture.Run("hardware", "measure", "--context", "256", "--repetitions", "1", "--warm-up", "0", "--out", path, "--json").Json();
+        Assert.Equal(Machine, Names(measured));
+        Assert.Equal(path, measured.GetProperty("machine").GetString());
+        Assert.Equal(measured.GetRawText(), ToolFixture.Run("hardware", "show", path, "--json").Json().GetRawText());
     }
 
     private static string Names(JsonElement element) => string.Join(" ", element.EnumerateObject().Select(member => member.Name));

@@ -62,7 +62,7 @@ internal sealed class DemoCommand : ToolCommand
         List<(string Kind, string Name, Plan Plan)> plans = [("full", "full cache, bf16", Plan.Uniform(model.Fingerprint, context, new FullPolicy()))];
         foreach (SizeLimit budget in budgets)
         {
-            Plan plan = PlanCommand.Build(profile, context, budget, null, PlanTarget.DefaultPrefillChunk, null, Terminal.Cancellation);
+            Plan plan = PlanRequest.Of(profile, new PlanTarget { Context = context }, new PlanOptions(), budget).Build(null, Terminal.Cancellation);
             plans.Add(("planned", $"plan, {budget}", plan));
         }
 
@@ -96,7 +96,7 @@ internal sealed class DemoCommand : ToolCommand
         };
         try
         {
-            return PlanCommand.Build(plain, context, budget, null, PlanTarget.DefaultPrefillChunk, null, Terminal.Cancellation);
+            return PlanRequest.Of(plain, new PlanTarget { Context = context }, new PlanOptions(), budget).Build(null, Terminal.Cancellation);
         }
         catch (InfeasiblePlanException)
         {
@@ -117,10 +117,9 @@ internal sealed class DemoCommand : ToolCommand
     private static DemoResult.Row Row(string kind, string name, Plan plan, PlanVerification verification)
     {
         PlanResult.CacheSize size = PlanResult.Size(plan);
-        bool bytesAsPredicted = VerifyResult.From(verification, name).Passed;
         return new DemoResult.Row(
             kind, name, size.DeviceBytes, size.Share, plan.Memory.HostCache, plan.PredictedLoss, verification.MeasuredLoss, verification.Needles!.Passages,
-            verification.Needles.Right, verification.TokensPerSecond, PlanResult.ByMode(plan), bytesAsPredicted);
+            verification.Needles.Right, verification.TokensPerSecond, PlanResult.ByMode(plan), verification.BytesAsPredicted);
     }
 
     /// <summary>What the numbers say: the smallest plan that answers nearly all that the full cache answers, beside uniform quantization.</summary>

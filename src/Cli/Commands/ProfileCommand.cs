@@ -3,6 +3,7 @@ using System.Diagnostics;
 using TailorKV.Cli.Options;
 using TailorKV.Cli.Results;
 using TailorKV.Planner;
+using TailorKV.Planner.Baselines;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Measuring;
@@ -24,12 +25,32 @@ internal sealed class ProfileCommand : ToolCommand
         ("top-64, 8 channels", new RetrievedPolicy { TopK = 64, Index = new CriticalChannels(8) }), ("refined K1V1, top-32", Catalogue.Refined(1, 1, 32)),
     ];
 
+    private static readonly Dictionary<string, LayerPolicy[]> OptionSets = new(StringComparer.Ordinal)
+    {
+        ["standard"] = [.. Catalogue.Standard],
+        ["baselines"] = [.. Catalogue.Standard, .. BaselineCatalogue.Options],
+        ["all"] = [.. Catalogue.Standard, .. BaselineCatalogue.Options, .. Catalogue.All],
+    };
+
     private readonly Argument<string> _model = SharedArguments.Model();
     private readonly CountOption _context = new("--context", "Tokens of context before the tokens judged. Default: 2048, or what the model was made for less the tail.");
     private readonly Option<string?> _text = SharedArguments.Text();
     private readonly CountOption _windows = SharedArguments.Windows();
     private readonly CountOption _tail = SharedArguments.Tail();
+    private readonly Option<string[]> _weights = new("--weights")
+    {
+        Description = "Another file of the same model with its weights stored otherwise, in fewer bits say: what using it costs is measured too. May be given several times.",
+        HelpName = "MODEL",
+    };
+
     private readonly CountOption _seed = SharedArguments.Seed("the windows, and samples the text where it is sampled");
+    private readonly Option<string?> _options = new("--options")
+    {
+        Description = $"Ways of keeping a layer to measure: standard ({Count("standard")}, enough for good plans), baselines ({Count("baselines")}: besides those, all that 'tailorkv compare' "
+            + $"compares with), or all ({Count("all")}: every format, width and number of tokens; takes hours). Default: standard.",
+        HelpName = "SET",
+    };
+
     private readonly Option<string?> _out = SharedArguments.Out("<model's name>.profile.json");
 
     public ProfileCommand(Terminal terminal)
@@ -43,7 +64,8 @@ internal sealed class ProfileCommand : ToolCommand
             """,
             terminal)
     {
-        foreach (Option option in new Option[] { _context, _text, _windows, _tail, _seed, _out })
+        _options.AcceptOnlyFromAmong([.. OptionSets.Keys]);
+        foreach (Option option in new Option[] { _context, _text, _windows, _tail, _weights, _seed, _options, _out })
             Add(option);
         Add(_model);
     }
@@ -62,6 +84,8 @@ internal sealed class ProfileCommand : ToolCommand
             Tail = tail,
             Windows = parse.GetValue(_windows),
             Seed = parse.GetValue(_seed) ?? 1,
+            Options = OptionSets[parse.GetValue(_options) ?? "standard"],
+            OtherWeights = parse.GetValue(_weights) ?? [],
         };
         ModelProfile profile = Terminal.WithProgress(progress => ModelProfiler.Measure(model, text, request, progress, Terminal.Cancellation));
         AtomicFile.WriteAllText(path, Json.Write(profile));
@@ -74,6 +98,8 @@ internal sealed class ProfileCommand : ToolCommand
         return ExitCode.Success;
     }
 
+    private static int Count(string set) => OptionSets[set].Distinct().Count();
+
     private void Print(ModelProfile profile, ProfileResult result)
     {
         Terminal.Line($"{result.Model}: {result.Windows} windows of {result.Context} + {result.Tail} tokens, text {result.Text}, seed {result.Seed}, {result.Seconds:0.0} s");
@@ -85,7 +111,9 @@ internal sealed class ProfileCommand : ToolCommand
                 .. TellingOptions.Select(telling => Show.Loss(profile.Layers[layer.Index].Options.FirstOrDefault(option => option.Policy.Equals(telling.Policy))?.Loss)),
                 layer.Cheapest is { } cheapest ? $"{cheapest.Mode}, {cheapest.Choices}" : "none", layer.Cheapest is null ? "-" : ByteSize.Format(layer.Cheapest.DeviceBytes),
             ]));
-        Terminal.Line($"Losses are in nats per token. A score above {ProfileResult.Threshold} is what TailorKV calls dense, and quantizes; the rest it retrieves.");
+        foreach (ProfileResult.WeightFile weights in result.Weights)
+            Terminal.Line($"With the weights of {weights.Name}, {Show.Bytes(weights.WeightBytes)}: {Show.Loss(weights.Loss)} nats per token with the full cache.");
+        Terminal.Line($"Losses are in nats per token. A score above {TailorKVRule.Threshold} is what TailorKV calls dense, and quantizes; the rest it retrieves.");
         Terminal.Line($"Profile: {result.Profile}");
     }
 }

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using TailorKV.Planner;
+using TailorKV.Planner.Profiles;
 
 namespace TailorKV.Cli.Commands;
 
@@ -26,5 +28,12 @@ internal abstract class ToolCommand : Command
         // The name may come from a file, and must not lead to another folder.
         string name = Path.GetFileName(modelName.Replace('\\', '/'));
         return named ?? (name is "" or "." or ".." ? "model" : name) + ending;
+    }
+
+    /// <summary>Says so where losses were measured at a shorter context than the one planned for.</summary>
+    protected void NoteContext(int measured, int tail, int planned)
+    {
+        if (planned > measured + tail)
+            Terminal.Line($"Note: the losses were measured at {measured} tokens; at {planned} they may be larger.");
     }
 }

@@ -55,7 +55,7 @@ internal sealed class VerifyCommand : ToolCommand
         VerifyResult result = VerifyResult.From(
             Terminal.WithProgress(progress =>
                 new PlanVerifier(model, text, plan.Target.Context, request, progress, Terminal.Cancellation).Verify(plan, progress, Terminal.Cancellation)),
-            path);
+            plan, path);
         if (WantsJson(parse))
             Terminal.Json(result, ResultJsonContext.Default.VerifyResult);
         else
@@ -72,6 +72,9 @@ internal sealed class VerifyCommand : ToolCommand
                 ["device bytes", $"{result.Device.PredictedBytes}", $"{result.Device.MeasuredBytes}"],
                 ["host bytes", $"{result.Host.PredictedBytes}", $"{result.Host.MeasuredBytes}"],
                 ["loss (nats/token)", Show.Loss(result.Loss.Predicted), Show.Loss(result.Loss.Measured)],
+                .. result.SecondsPerToken.Predicted is { } seconds
+                    ? new string[][] { ["ms per token", $"{seconds * 1000:0.00}", $"{result.SecondsPerToken.Measured * 1000:0.00}"] }
+                    : [],
             ]);
         Terminal.Table(
             ["", ">full cache", ">plan"],

@@ -7,6 +7,8 @@ internal static class SharedArguments
 {
     public static Argument<string> Model() => new("MODEL") { Description = "A Hugging Face folder (config.json, safetensors, tokenizer.json) or a GGUF file." };
 
+    public static Argument<string> Profile() => new("PROFILE") { Description = "A profile that 'tailorkv profile' wrote." };
+
     public static Argument<string> Plan() => new("PLAN") { Description = "A plan that 'tailorkv plan' wrote." };
 
     public static Option<string?> Text() => new("--text")

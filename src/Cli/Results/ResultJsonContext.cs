@@ -7,9 +7,13 @@ namespace TailorKV.Cli.Results;
     WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
 [JsonSerializable(typeof(ProfileResult))]
 [JsonSerializable(typeof(PlanResult))]
+[JsonSerializable(typeof(CompareResult))]
+[JsonSerializable(typeof(FrontierResult))]
 [JsonSerializable(typeof(VerifyResult))]
 [JsonSerializable(typeof(RunResult))]
 [JsonSerializable(typeof(DemoResult))]
 [JsonSerializable(typeof(DoctorResult))]
 [JsonSerializable(typeof(ReferenceResult))]
+[JsonSerializable(typeof(HardwareListResult))]
+[JsonSerializable(typeof(MachineResult))]
 internal sealed partial class ResultJsonContext : JsonSerializerContext;

@@ -1,14 +1,16 @@
+using TailorKV.Planner.Plans;
 using TailorKV.Profiler.Verification;
 
 namespace TailorKV.Cli.Results;
 
 /// <summary>What 'verify --json' writes.</summary>
 internal sealed record VerifyResult(
-    string Plan, string Text, int Context, int JudgedTokens, PredictedAndMeasured Device, PredictedAndMeasured Host, VerifyResult.PredictedLoss Loss, double TopAgreement,
+    string Plan, string Text, int Context, int JudgedTokens, PredictedAndMeasured Device, PredictedAndMeasured Host, VerifyResult.Prediction Loss, VerifyResult.Prediction SecondsPerToken,
+    long HostBytesPerStep, double TopAgreement,
     VerifyResult.Pair Perplexity, VerifyResult.Pair TokensPerSecond, VerifyResult.Needle? Needles, bool Passed)
 {
-    /// <summary>Nats per token.</summary>
-    public sealed record PredictedLoss(double? Predicted, double Measured);
+    /// <summary>What the plan predicts, if anything, and what was measured.</summary>
+    public sealed record Prediction(double? Predicted, double Measured);
 
     /// <summary>A quantity under the plan and with every layer in full.</summary>
     public sealed record Pair(double Plan, double Full);
@@ -16,10 +18,12 @@ internal sealed record VerifyResult(
     /// <summary>Questions about hidden facts answered right.</summary>
     public sealed record Needle(int Passages, int Plan, int Full);
 
-    public static VerifyResult From(PlanVerification verification, string plan) => new(
-        plan, verification.Text, verification.Context, verification.JudgedTokens, verification.Device, verification.Host,
-        new PredictedLoss(verification.PredictedLoss, verification.MeasuredLoss), verification.TopAgreement,
+    public static VerifyResult From(PlanVerification verification, Plan plan, string path) => new(
+        path, verification.Text, verification.Context, verification.JudgedTokens, verification.Device, verification.Host,
+        new Prediction(verification.PredictedLoss, verification.MeasuredLoss),
+        new Prediction(plan.Target.Batch == 1 ? plan.Time?.TotalNanoseconds / 1e9 : null, 1 / verification.TokensPerSecond), plan.Memory.OfOne(plan.Target.Batch).HostPerStep,
+        verification.TopAgreement,
         new Pair(verification.Perplexity, verification.ExactPerplexity), new Pair(verification.TokensPerSecond, verification.FullTokensPerSecond),
         verification.Needles is { } needles ? new Needle(needles.Passages, needles.Right, needles.FullRight) : null,
-        verification.Device.PredictedBytes == verification.Device.MeasuredBytes && verification.Host.PredictedBytes == verification.Host.MeasuredBytes);
+        verification.BytesAsPredicted);
 }

@@ -1,0 +1,33 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace TailorKV.Cli.Pages;
+
+/// <summary>
+/// Makes an HTML file that needs no other file and no network: a policy in its head allows the one script and the one style in it, known by their
+/// hashes, and nothing else (Content Security Policy Level 3).
+/// </summary>
+internal static partial class Page
+{
+    /// <summary>Fills a template.</summary>
+    /// <param name="name">The page's name: its resources are NAME.html, NAME.css and NAME.js; chart.css comes with it.</param>
+    /// <param name="values">HTML for each <c>{{name}}</c> in the template, besides policy, style and script.</param>
+    public static string Render(string name, IReadOnlyDictionary<string, string> values)
+    {
+        string style = PageResource.Read("chart.css") + PageResource.Read(name + ".css");
+        string script = PageResource.Read(name + ".js");
+        var all = new Dictionary<string, string>(values, StringComparer.Ordinal)
+        {
+            ["policy"] = $"default-src 'none'; script-src '{Hash(script)}'; style-src '{Hash(style)}'; base-uri 'none'; form-action 'none'",
+            ["style"] = style,
+            ["script"] = script,
+        };
+        return Placeholder().Replace(PageResource.Read(name + ".html"), match => all[match.Groups["name"].Value]);
+    }
+
+    private static string Hash(string text) => "sha256-" + Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+
+    [GeneratedRegex(@"\{\{(?<name>\w+)\}\}", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Placeholder();
+}
