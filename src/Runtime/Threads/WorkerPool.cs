@@ -1,0 +1,184 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
+
+namespace TailorKV.Runtime.Threads;
+
+/// <summary>
+/// Threads that stay, for work of microseconds: a decoded token hands some hundred pieces of work out, one after another. Between pieces a thread watches for the
+/// next one for a while and then sleeps. Parts are taken as threads become free; what a part computes must not depend on which thread takes it.
+/// </summary>
+public sealed unsafe class WorkerPool : IDisposable
+{
+    // Some tens of microseconds: longer than the serial stretches of a decoded token.
+    private const int Watches = 2_000;
+    private const int Closed = -1;
+
+    private readonly Thread[] _threads;
+    private readonly object _bed = new();
+    private readonly Lock _user = new();
+    private delegate*<void*, int, void> _run;
+    private void* _work;
+    private int _parts;
+    private ExceptionDispatchInfo? _failure;
+    private int _round;
+    private int _next;
+    private int _inside = Closed;
+    private int _sleeping;
+    private volatile bool _ends;
+
+    /// <summary>Starts the threads.</summary>
+    /// <param name="threads">Threads that work at once, the caller's own among them.</param>
+    public WorkerPool(int threads)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        _threads = new Thread[threads - 1];
+        for (int i = 0; i < _threads.Length; i++)
+        {
+            _threads[i] = new Thread(Serve) { IsBackground = true, Name = $"TailorKV worker {i + 1}" };
+            _threads[i].Start();
+        }
+    }
+
+    /// <summary>The pool of the process: a thread for each core that .NET may use (the variable DOTNET_PROCESSOR_COUNT sets another number).</summary>
+    public static WorkerPool Shared { get; } = new(Environment.ProcessorCount);
+
+    /// <summary>Threads that work at once, the caller's own among them.</summary>
+    public int Threads => _threads.Length + 1;
+
+    /// <summary>
+    /// Does all parts and returns when the last is done. Where the pool is at work already, for another caller or for the part that calls, the caller's thread does all
+    /// of them. Allocates nothing.
+    /// </summary>
+    /// <param name="parts">How many parts there are.</param>
+    /// <param name="work">The work.</param>
+    /// <exception cref="ObjectDisposedException">The pool has been closed.</exception>
+    public void Run<TWork>(int parts, TWork work)
+        where TWork : struct, IWork
+    {
+        ObjectDisposedException.ThrowIf(_ends, this);
+        if (parts < 2 || _threads.Length == 0 || _inside != Closed || !_user.TryEnter())
+        {
+            for (int part = 0; part < parts; part++)
+                work.Run(part);
+            return;
+        }
+
+        try
+        {
+            // The struct stays where it is on this thread's stack until all threads have left the round.
+            Share(&RunPart<TWork>, Unsafe.AsPointer(ref work), parts);
+        }
+        finally
+        {
+            _user.Exit();
+        }
+    }
+
+    /// <summary>Ends the threads.</summary>
+    public void Dispose()
+    {
+        if (_ends)
+            return;
+        _ends = true;
+        lock (_bed)
+            Monitor.PulseAll(_bed);
+        foreach (Thread thread in _threads)
+            thread.Join();
+    }
+
+    private static void RunPart<TWork>(void* work, int part)
+        where TWork : struct, IWork => Unsafe.AsRef<TWork>(work).Run(part);
+
+    private void Share(delegate*<void*, int, void> run, void* work, int parts)
+    {
+        _run = run;
+        _work = work;
+        _parts = parts;
+        _next = 0;
+        _failure = null;
+        Volatile.Write(ref _inside, 0);
+        Interlocked.Increment(ref _round);
+        if (Volatile.Read(ref _sleeping) > 0)
+        {
+            lock (_bed)
+                Monitor.PulseAll(_bed);
+        }
+
+        TakeParts();
+
+        // A thread that has not woken by now finds the round closed: nobody waits for it.
+        SpinWait spin = default;
+        while (Interlocked.CompareExchange(ref _inside, Closed, 0) != 0)
+            spin.SpinOnce(sleep1Threshold: -1);
+        _failure?.Throw();
+    }
+
+    private void TakeParts()
+    {
+        int part;
+        while ((part = Interlocked.Increment(ref _next) - 1) < _parts)
+        {
+            try
+            {
+                _run(_work, part);
+            }
+#pragma warning disable CA1031 // Whatever a part throws is thrown to the caller of Run; the first of several, and the parts left over are not begun.
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(exception), null);
+                Volatile.Write(ref _next, _parts);
+            }
+        }
+    }
+
+    private void Serve()
+    {
+        int seen = 0;
+        while (true)
+        {
+            Await(seen);
+            if (_ends)
+                return;
+            seen = Volatile.Read(ref _round);
+            if (!TryEnterRound())
+                continue;
+            TakeParts();
+            Interlocked.Decrement(ref _inside);
+        }
+    }
+
+    /// <summary>Returns when there is another round than the one seen last, or the pool ends.</summary>
+    private void Await(int seen)
+    {
+        for (int watch = 0; watch < Watches; watch++)
+        {
+            if (Volatile.Read(ref _round) != seen || _ends)
+                return;
+            Thread.SpinWait(4);
+        }
+
+        lock (_bed)
+        {
+            // Counted first: a round that begins now either finds this thread in the count, or is found by it.
+            Interlocked.Increment(ref _sleeping);
+            while (Volatile.Read(ref _round) == seen && !_ends)
+                Monitor.Wait(_bed);
+            Interlocked.Decrement(ref _sleeping);
+        }
+    }
+
+    private bool TryEnterRound()
+    {
+        int inside = Volatile.Read(ref _inside);
+        while (inside != Closed)
+        {
+            int before = Interlocked.CompareExchange(ref _inside, inside + 1, inside);
+            if (before == inside)
+                return true;
+            inside = before;
+        }
+
+        return false;
+    }
+}

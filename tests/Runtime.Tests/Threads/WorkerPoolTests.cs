@@ -1,0 +1,101 @@
+using TailorKV.Runtime.Threads;
+
+namespace TailorKV.Runtime.Tests.Threads;
+
+public sealed class WorkerPoolTests
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(5)]
+    public void Does_every_part_once(int threads)
+    {
+        using WorkerPool pool = new(threads);
+        Random random = new(threads);
+        for (int round = 0; round < 3_000; round++)
+        {
+            int[] done = new int[random.Next(20)];
+            pool.Run(done.Length, new Count(done));
+            Assert.All(done, times => Assert.Equal(1, times));
+            // Threads that have gone to sleep must wake for the next round.
+            if (round % 500 == 0)
+                Thread.Sleep(20);
+        }
+    }
+
+    [Fact]
+    public void Work_within_a_part_is_done_by_its_thread()
+    {
+        using WorkerPool pool = new(3);
+        int[] done = new int[200];
+        pool.Run(20, new Nested(pool, done));
+        Assert.All(done, times => Assert.Equal(1, times));
+    }
+
+    [Fact]
+    public void Several_callers_get_their_own_work_done()
+    {
+        using WorkerPool pool = new(3);
+        Parallel.For(0, 500, new ParallelOptions { MaxDegreeOfParallelism = 4 }, _ =>
+        {
+            int[] done = new int[7];
+            pool.Run(done.Length, new Count(done));
+            Assert.All(done, times => Assert.Equal(1, times));
+        });
+    }
+
+    [Fact]
+    public void What_a_part_throws_reaches_the_caller_and_the_pool_goes_on()
+    {
+        using WorkerPool pool = new(3);
+        for (int round = 0; round < 50; round++)
+        {
+            Assert.Throws<InvalidOperationException>(() => pool.Run(9, new Failing()));
+            int[] done = new int[9];
+            pool.Run(done.Length, new Count(done));
+            Assert.All(done, times => Assert.Equal(1, times));
+        }
+    }
+
+    [Fact]
+    public void Allocates_nothing()
+    {
+        using WorkerPool pool = new(2);
+        Count work = new(new int[4]);
+        for (int i = 0; i < 100; i++)
+            pool.Run(4, work);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++)
+            pool.Run(4, work);
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    }
+
+    [Fact]
+    public void A_closed_pool_says_so()
+    {
+        WorkerPool pool = new(2);
+        pool.Dispose();
+        pool.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => pool.Run(1, new Failing()));
+    }
+
+    private readonly struct Count(int[] done) : IWork
+    {
+        public void Run(int part) => Interlocked.Increment(ref done[part]);
+    }
+
+    private readonly struct Nested(WorkerPool pool, int[] done) : IWork
+    {
+        public void Run(int part) => pool.Run(10, new Count10(done, part));
+    }
+
+    private readonly struct Count10(int[] done, int row) : IWork
+    {
+        public void Run(int part) => Interlocked.Increment(ref done[(row * 10) + part]);
+    }
+
+    private readonly struct Failing : IWork
+    {
+        public void Run(int part) => throw new InvalidOperationException("as meant");
+    }
+}
