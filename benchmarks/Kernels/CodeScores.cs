@@ -34,5 +34,5 @@ public class CodeScores : CodeKernels
     }
 
     [Benchmark(Description = "scores")]
-    public void Kernel() => Codes.Scores(Queries, Tokens, Scores, Tokens);
+    public void Kernel() => Codes.Scores(Queries, 0, Tokens, Scores, Tokens);
 }

@@ -36,5 +36,5 @@ public class CodeSums : CodeKernels
     }
 
     [Benchmark(Description = "weighted sums")]
-    public void Kernel() => Codes.AddWeighted(Scores, Tokens, Tokens, Queries);
+    public void Kernel() => Codes.AddWeighted(Scores, Tokens, 0, Tokens, Queries);
 }

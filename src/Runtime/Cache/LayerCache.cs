@@ -2,13 +2,18 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Cache.Heads;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Threads;
 
 namespace TailorKV.Runtime.Cache;
 
 /// <summary>One layer's KV cache, kept as its policy says.</summary>
 public sealed class LayerCache
 {
+    /// <summary>Tokens of a piece of a head's step that one thread does, unless a cache is made with another number.</summary>
+    public const int DefaultSegmentTokens = 512;
+
     private readonly HeadCache[] _heads;
+    private readonly float[] _segmentSums;
     private readonly LayerShape _layer;
     private readonly int _context;
 
@@ -19,8 +24,11 @@ public sealed class LayerCache
     /// <param name="device">Where its device buffers come from.</param>
     /// <param name="host">Where its host buffers come from.</param>
     /// <param name="staging">Where the buffers come from that it needs only while it runs, and may share with other layers.</param>
-    public LayerCache(LayerPolicy policy, LayerShape layer, int context, Arena device, Arena host, Arena staging)
+    /// <param name="segmentTokens">Tokens of a piece of a head's step that one thread does; at least the head dimension.</param>
+    public LayerCache(
+        LayerPolicy policy, LayerShape layer, int context, Arena device, Arena host, Arena staging, int segmentTokens = DefaultSegmentTokens)
     {
+        segmentTokens = Math.Max(segmentTokens, layer.HeadDim);
         _layer = layer;
         _context = context;
         _heads = new HeadCache[layer.KvHeads];
@@ -28,14 +36,15 @@ public sealed class LayerCache
         {
             _heads[head] = policy switch
             {
-                FullPolicy full => new FullHead(full, layer, context, device),
-                QuantizedPolicy quantized => new QuantizedHead(quantized, layer, context, device),
-                RetrievedPolicy retrieved => new RetrievedHead(retrieved, layer, context, device, host, staging),
-                RefinedPolicy refined => new RefinedHead(refined, layer, context, device, host, staging),
+                FullPolicy full => new FullHead(full, layer, context, segmentTokens, device),
+                QuantizedPolicy quantized => new QuantizedHead(quantized, layer, context, segmentTokens, device),
+                RetrievedPolicy retrieved => new RetrievedHead(retrieved, layer, context, segmentTokens, device, host, staging),
+                RefinedPolicy refined => new RefinedHead(refined, layer, context, segmentTokens, device, host, staging),
                 _ => throw new ArgumentException($"There is no cache for {policy.GetType().Name}.", nameof(policy)),
             };
         }
 
+        _segmentSums = new float[2 * layer.Heads * Math.Max(1, context / segmentTokens)];
         NeedsPredictedQueries = policy is RetrievedPolicy { Index: CriticalChannels };
     }
 
@@ -74,22 +83,73 @@ public sealed class LayerCache
         NativeBuffer<float> outputs, NativeBuffer<float> scores)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(Tokens + count, _context);
-        int group = _layer.Heads / _layer.KvHeads;
-        int groupLength = group * _layer.HeadDim;
-        Parallel.For(0, _heads.Length, head =>
+        bool chooses = _heads[0].Chooses;
+        for (int row = 0; row < count; row++)
         {
-            HeadCache cache = _heads[head];
-            Span<float> room = scores.Slice(head * group * _context, group * _context);
-            for (int row = 0; row < count; row++)
+            for (int head = 0; head < _heads.Length; head++)
             {
-                int keyStart = ((row * _layer.KvHeads) + head) * _layer.HeadDim;
-                int queryStart = ((row * _layer.Heads) + (head * group)) * _layer.HeadDim;
-                cache.Append(keys.Slice(keyStart, _layer.HeadDim), values.Slice(keyStart, _layer.HeadDim));
-                cache.Attend(
-                    queries.Slice(queryStart, groupLength),
-                    NeedsPredictedQueries ? predicted.Slice(queryStart, groupLength) : default,
-                    outputs.Slice(queryStart, groupLength), room);
+                int start = ((row * _heads.Length) + head) * _layer.HeadDim;
+                _heads[head].Append(keys.Slice(start, _layer.HeadDim), values.Slice(start, _layer.HeadDim));
             }
-        });
+
+            Step step = new(this, row, queries, predicted, outputs, scores, chooses ? Phase.Score : Phase.Whole);
+            WorkerPool.Shared.Run(_heads.Length * step.Segments, step);
+            if (chooses)
+            {
+                WorkerPool.Shared.Run(_heads.Length * step.Segments, step with { Phase = Phase.Weigh });
+                WorkerPool.Shared.Run(_heads.Length, step with { Phase = Phase.Choose });
+            }
+
+            if (!_heads[0].SumsSegments)
+                continue;
+            if (chooses)
+                WorkerPool.Shared.Run(_heads.Length * step.Segments, step with { Phase = Phase.Sum });
+            for (int head = 0; head < _heads.Length; head++)
+                _heads[head].Merge(step.Of(head));
+        }
+    }
+
+    private enum Phase
+    {
+        Score,
+        Weigh,
+        Choose,
+        Sum,
+        Whole,
+    }
+
+    /// <summary>One token's step through all heads.</summary>
+    private readonly record struct Step(
+        LayerCache Cache, int Row, NativeBuffer<float> Queries, NativeBuffer<float> Predicted, NativeBuffer<float> Outputs, NativeBuffer<float> Scores, Phase Phase) : IWork
+    {
+        public int Segments => Cache._heads[0].Segments;
+
+        public void Run(int part)
+        {
+            int head = part % Cache._heads.Length, segment = part / Cache._heads.Length;
+            HeadCache cache = Cache._heads[head];
+            AttentionStep step = Of(head);
+            if (Phase is Phase.Score or Phase.Whole)
+                cache.Score(step, segment);
+            if (Phase is Phase.Weigh or Phase.Whole)
+                cache.Weigh(step, segment);
+            if (Phase is Phase.Choose)
+                cache.Choose(step);
+            if (Phase is Phase.Sum or Phase.Whole)
+                cache.Sum(step, segment);
+        }
+
+        public AttentionStep Of(int head)
+        {
+            int group = Cache._layer.Heads / Cache._layer.KvHeads;
+            int start = ((Row * Cache._layer.Heads) + (head * group)) * Cache._layer.HeadDim, length = group * Cache._layer.HeadDim;
+            int segmentSums = group * Segments;
+            Span<float> sums = Cache._segmentSums.AsSpan(2 * head * segmentSums, 2 * segmentSums);
+            return new AttentionStep(
+                Queries.Slice(start, length),
+                Cache.NeedsPredictedQueries ? Predicted.Slice(start, length) : default,
+                Outputs.Slice(start, length), Scores.Slice(head * group * Cache._context, group * Cache._context),
+                sums[..segmentSums], sums[segmentSums..]);
+        }
     }
 }

@@ -7,25 +7,28 @@ public sealed unsafe class WeightFormat
 {
     private static readonly WeightFormat[] Formats =
     [
-        new(WeightType.F32, 1, 4, &F32.Decode),
-        new(WeightType.F16, 1, 2, &F16.Decode),
-        new(WeightType.BF16, 1, 2, &BF16.Decode),
-        new(WeightType.Q8_0, 32, Q8_0.BlockBytes, &Q8_0.Decode),
-        new(WeightType.Q4_0, 32, Q4_0.BlockBytes, &Q4_0.Decode),
-        new(WeightType.Q4_1, 32, Q4_1.BlockBytes, &Q4_1.Decode),
-        new(WeightType.Q5_0, 32, Q5_0.BlockBytes, &Q5_0.Decode),
-        new(WeightType.Q5_1, 32, Q5_1.BlockBytes, &Q5_1.Decode),
-        new(WeightType.Q4_K, 256, Q4_K.BlockBytes, &Q4_K.Decode),
-        new(WeightType.Q5_K, 256, Q5_K.BlockBytes, &Q5_K.Decode),
-        new(WeightType.Q6_K, 256, Q6_K.BlockBytes, &Q6_K.Decode),
+        new(WeightType.F32, 1, 4, &F32.Decode, null),
+        new(WeightType.F16, 1, 2, &F16.Decode, null),
+        new(WeightType.BF16, 1, 2, &BF16.Decode, null),
+        Of<Q8_0>(WeightType.Q8_0),
+        Of<Q4_0>(WeightType.Q4_0),
+        Of<Q4_1>(WeightType.Q4_1),
+        Of<Q5_0>(WeightType.Q5_0),
+        Of<Q5_1>(WeightType.Q5_1),
+        Of<Q4_K>(WeightType.Q4_K),
+        Of<Q5_K>(WeightType.Q5_K),
+        Of<Q6_K>(WeightType.Q6_K),
     ];
 
     private readonly delegate*<byte*, float*, int, void> _decode;
+    private readonly delegate*<byte*, int, int, float*, float*, int, void> _dots;
 
-    private WeightFormat(WeightType type, int blockElements, int blockBytes, delegate*<byte*, float*, int, void> decode)
+    private WeightFormat(
+        WeightType type, int blockElements, int blockBytes, delegate*<byte*, float*, int, void> decode, delegate*<byte*, int, int, float*, float*, int, void> dots)
     {
         (Type, BlockElements, BlockBytes) = (type, blockElements, blockBytes);
         _decode = decode;
+        _dots = dots;
     }
 
     /// <summary>The type this format lays out.</summary>
@@ -58,4 +61,16 @@ public sealed unsafe class WeightFormat
 
     /// <summary>Decodes <paramref name="count"/> elements, a whole number of blocks, with no checks.</summary>
     internal void Decode(byte* source, float* destination, int count) => _decode(source, destination, count);
+
+    /// <summary>dots[row] = row . input, for whole rows that follow each other.</summary>
+    /// <param name="rows">Where the first begins.</param>
+    /// <param name="count">Rows.</param>
+    /// <param name="columns">Numbers of a row, a whole number of blocks.</param>
+    /// <param name="input">[columns].</param>
+    /// <param name="dots">[count].</param>
+    /// <param name="lanes">Numbers multiplied at once: 16, where the machine has AVX-512, or 8.</param>
+    internal void Dots(byte* rows, int count, int columns, float* input, float* dots, int lanes) => _dots(rows, count, columns, input, dots, lanes);
+
+    private static WeightFormat Of<TBlocks>(WeightType type)
+        where TBlocks : struct, IBlocks => new(type, TBlocks.Elements, TBlocks.Bytes, &BlockKernel<TBlocks>.Decode, &BlockKernel<TBlocks>.Dots);
 }

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using TailorKV.Planner;
+using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Formats;
+using TailorKV.Runtime.Threads;
 
 namespace TailorKV.Runtime.Weights;
 
@@ -15,10 +17,14 @@ public sealed unsafe class WeightMatrix
     private const long ParallelWork = 1 << 18;
     private const long ChunkWork = 1 << 16;
 
+    // Up to as many input rows, reading the weights as they lie is sooner than decoding them for all.
+    private const int FewRows = 3;
+
     private readonly StoredTensor _tensor;
     private readonly WeightFormat _format;
     private readonly long _rowBytes;
     private readonly int _blockColumns;
+    private readonly RowKernel? _plainRows;
 
     /// <summary>Takes a matrix from a file.</summary>
     /// <exception cref="InvalidFileException">The tensor has not two dimensions between 1 and 2,147,483,647.</exception>
@@ -31,6 +37,13 @@ public sealed unsafe class WeightMatrix
         Rows = (int)tensor.Shape[0];
         Columns = (int)tensor.Shape[1];
         _rowBytes = _format.ByteLength(Columns);
+        _plainRows = tensor.Type switch
+        {
+            WeightType.F32 => RowKernel.OfSingles(Columns, RowKernel.Widest),
+            WeightType.F16 => RowKernel.OfHalfFloats(Columns, RowKernel.Widest),
+            WeightType.BF16 => RowKernel.OfBrainFloats(Columns, RowKernel.Widest),
+            _ => null,
+        };
         long blocks = (Columns + TileColumns - 1L) / TileColumns;
         _blockColumns = blocks == 1 ? Columns : (int)(((Columns + blocks - 1) / blocks + 255) / 256 * 256);
     }
@@ -67,7 +80,10 @@ public sealed unsafe class WeightMatrix
             _format.Decode(_tensor.Pointer + row * _rowBytes, start, Columns);
     }
 
-    /// <summary>output = input x W^T. The result depends neither on the number of threads nor, for a row of it, on the other rows.</summary>
+    /// <summary>
+    /// output = input x W^T. The result does not depend on the number of threads. Up to three rows of input and more go different ways, whose sums may differ by
+    /// rounding; else a row's result does not depend on the others.
+    /// </summary>
     /// <param name="input">[<paramref name="count"/>, <see cref="Columns"/>].</param>
     /// <param name="count">Rows of <paramref name="input"/>.</param>
     /// <param name="output">[<paramref name="count"/>, <see cref="Rows"/>].</param>
@@ -84,6 +100,12 @@ public sealed unsafe class WeightMatrix
         fixed (float* inputStart = input)
         fixed (float* outputStart = output)
         {
+            if (count <= FewRows)
+            {
+                MultiplyFew(new Products(this, weights, inputStart, count, outputStart), threads);
+                return;
+            }
+
             if (threads == 1 || Rows * rowWork < ParallelWork)
             {
                 MultiplyRows(weights, 0, Rows, inputStart, count, outputStart);
@@ -94,6 +116,19 @@ public sealed unsafe class WeightMatrix
             int chunk = (int)Math.Min((ChunkWork / rowWork + TileRows) / TileRows * TileRows, Rows);
             Parallel.For(0, (Rows + chunk - 1) / chunk, new ParallelOptions { MaxDegreeOfParallelism = threads }, i =>
                 MultiplyRows(weights, i * chunk, Math.Min(Rows, (i + 1) * chunk), from, count, to));
+        }
+    }
+
+    private void MultiplyFew(Products products, int threads)
+    {
+        if (threads == 1)
+        {
+            for (int part = 0; part < products.Parts; part++)
+                products.Run(part);
+        }
+        else
+        {
+            WorkerPool.Shared.Run(products.Parts, products);
         }
     }
 
@@ -120,6 +155,31 @@ public sealed unsafe class WeightMatrix
                 }
                 MatrixKernel.Multiply(input + column, count, Columns, tile, rows, stride, columns, output + row, Rows, add: column > 0);
             }
+        }
+    }
+
+    /// <summary>Products of a few rows of input, some of the weights' rows a part.</summary>
+    private readonly struct Products(WeightMatrix matrix, byte* weights, float* input, int count, float* output) : IWork
+    {
+        // Some microseconds of work.
+        private const int PartWeights = 1 << 16;
+
+        private readonly int _partRows = Math.Max(4, PartWeights / matrix.Columns / 4 * 4);
+
+        public int Parts => (matrix.Rows + _partRows - 1) / _partRows;
+
+        public void Run(int part)
+        {
+            int first = part * _partRows, rows = Math.Min(_partRows, matrix.Rows - first);
+            byte* from = weights + first * matrix._rowBytes;
+            if (matrix._plainRows is { } plain)
+            {
+                plain.Dots(from, rows, input, count, output + first, matrix.Rows);
+                return;
+            }
+
+            for (int i = 0; i < count; i++)
+                matrix._format.Dots(from, rows, matrix.Columns, input + (nint)i * matrix.Columns, output + (nint)i * matrix.Rows + first, RowKernel.Widest);
         }
     }
 }

@@ -76,6 +76,10 @@ public sealed class KernelTests
         Multiply(
             RowKernel.OfBrainFloats(length, lanes), [.. brains.SelectMany(row => row).SelectMany(x => BitConverter.GetBytes(BrainFloat.FromSingle(x)))], brains, 0, length,
             random.Next(1, 10), random);
+        float[][] halves = [.. singles.Select(row => row.Select(x => (float)(Half)x).ToArray())];
+        Multiply(
+            RowKernel.OfHalfFloats(length, lanes), [.. halves.SelectMany(row => row).SelectMany(x => BitConverter.GetBytes((Half)x))], halves, 0, length,
+            random.Next(1, 10), random);
     });
 
     [Theory]
@@ -98,11 +102,12 @@ public sealed class KernelTests
         float[][] queries = Rows(random, n, headDim);
         var scores = new float[n * stride];
         Array.Fill(scores, float.NaN);
-        codes.Scores([.. queries.SelectMany(row => row)], tokens, scores, stride);
+        int from = random.Next((tokens / block) + 1) * block, to = from + (random.Next(((tokens - from) / block) + 1) * block);
+        codes.Scores([.. queries.SelectMany(row => row)], from, to, scores, stride);
         for (int i = 0; i < scores.Length; i++)
         {
-            if (i % stride < tokens)
-                AssertNear(PlainHead.Dot(queries[i / stride], decoded[i % stride]), scores[i], headDim);
+            if (i % stride < to - from)
+                AssertNear(PlainHead.Dot(queries[i / stride], decoded[from + (i % stride)]), scores[i], headDim);
             else
                 Assert.Equal(float.NaN, scores[i]);
         }
@@ -111,9 +116,9 @@ public sealed class KernelTests
             return;
         float[][] weights = Rows(random, n, stride), outputs = Rows(random, n, headDim);
         float[] sums = [.. outputs.SelectMany(row => row)];
-        codes.AddWeighted([.. weights.SelectMany(row => row)], stride, tokens, sums);
+        codes.AddWeighted([.. weights.SelectMany(row => row)], stride, from, to, sums);
         for (int i = 0; i < sums.Length; i++)
-            AssertNear(outputs[i / headDim][i % headDim] + Enumerable.Range(0, tokens).Sum(t => (double)weights[i / headDim][t] * decoded[t][i % headDim]), sums[i], tokens);
+            AssertNear(outputs[i / headDim][i % headDim] + Enumerable.Range(0, to - from).Sum(t => (double)weights[i / headDim][t] * decoded[from + t][i % headDim]), sums[i], tokens);
     });
 
     private static void Multiply(RowKernel kernel, byte[] rows, float[][] plain, int start, int end, int n, Random random)

@@ -18,7 +18,7 @@ public sealed class LayerCacheTests
     public void Attends_as_the_plain_reference_does(string kind)
     {
         int compared = 0, undecided = 0;
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(40), Prop.ForAll(Cases(kind), one =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(300), Prop.ForAll(Cases(kind), one =>
         {
             using CacheUnderTest cache = new(one);
             Random random = new(one.Seed);

@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using TailorKV.Planner;
+using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Weights;
 
@@ -44,12 +45,15 @@ public sealed class WeightMatrixTests : IDisposable
         }));
 
     [Theory]
-    [InlineData(WeightType.F32)]
-    [InlineData(WeightType.Q4_1)]
-    public void Results_depend_neither_on_threads_nor_on_how_many_rows_come_together(WeightType type)
+    [InlineData(WeightType.F32, 3, 1)]
+    [InlineData(WeightType.BF16, 2, 1)]
+    [InlineData(WeightType.Q4_1, 3, 2)]
+    [InlineData(WeightType.F32, 7, 4)]
+    [InlineData(WeightType.Q4_1, 7, 5)]
+    public void Results_depend_neither_on_threads_nor_on_how_many_rows_come_together(WeightType type, int count, int fewer)
     {
         Random random = new(5);
-        const int rows = 1000, columns = 1536, count = 7;
+        const int rows = 1000, columns = 1536;
         using MappedFile file = RandomMatrix(random, type, rows, columns, out WeightMatrix matrix);
         float[] input = MatrixKernelTests.RandomNumbers(random, count * columns);
         float[] expected = new float[count * rows];
@@ -60,11 +64,36 @@ public sealed class WeightMatrixTests : IDisposable
             matrix.Multiply(input, count, output, threads);
             Assert.Equal(expected, output);
         }
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i <= count - fewer; i++)
         {
-            float[] output = new float[rows];
-            matrix.Multiply(input.AsSpan(i * columns, columns), 1, output);
-            Assert.Equal(expected[(i * rows)..((i + 1) * rows)], output);
+            float[] output = new float[fewer * rows];
+            matrix.Multiply(input.AsSpan(i * columns, fewer * columns), fewer, output);
+            Assert.Equal(expected[(i * rows)..((i + fewer) * rows)], output);
+        }
+    }
+
+    [SkippableTheory]
+    [InlineData(16)]
+    [InlineData(8)]
+    public unsafe void Stored_rows_multiply_as_they_decode_at_every_width(int lanes)
+    {
+        Skip.If(lanes > RowKernel.Widest && lanes > 8, "This machine has no AVX-512.");
+        Random random = new(lanes);
+        foreach (WeightType type in Enum.GetValues<WeightType>().Where(type => WeightFormat.Of(type).BlockElements > 1))
+        {
+            WeightFormat format = WeightFormat.Of(type);
+            int rows = 5, columns = 3 * format.BlockElements;
+            byte[] stored = RandomBlocks(random, type, rows * columns / format.BlockElements);
+            float[] decoded = new float[rows * columns], dots = new float[rows], input = MatrixKernelTests.RandomNumbers(random, columns);
+            format.Decode(stored, decoded);
+            fixed (byte* from = stored)
+            fixed (float* x = input, to = dots)
+                format.Dots(from, rows, columns, x, to, lanes);
+            for (int row = 0; row < rows; row++)
+            {
+                double[] products = [.. Enumerable.Range(0, columns).Select(j => (double)decoded[(row * columns) + j] * input[j])];
+                Assert.InRange(dots[row], products.Sum() - (1e-6 * products.Sum(Math.Abs)), products.Sum() + (1e-6 * products.Sum(Math.Abs)));
+            }
         }
     }
 
@@ -92,7 +121,16 @@ public sealed class WeightMatrixTests : IDisposable
     private MappedFile RandomMatrix(Random random, WeightType type, int rows, int columns, out WeightMatrix matrix)
     {
         WeightFormat format = WeightFormat.Of(type);
-        byte[] data = new byte[format.ByteLength((long)rows * columns)];
+        byte[] data = RandomBlocks(random, type, rows * columns / format.BlockElements);
+        MappedFile file = MappedFile.Open(_folder.Write("matrix", data));
+        matrix = new WeightMatrix(new StoredTensor(file, "matrix", type, [rows, columns], 0));
+        return file;
+    }
+
+    private static byte[] RandomBlocks(Random random, WeightType type, int blocks)
+    {
+        WeightFormat format = WeightFormat.Of(type);
+        byte[] data = new byte[blocks * format.BlockBytes];
         random.NextBytes(data);
         // Any codes will do, but scales and plain numbers shall be finite and of like size.
         byte[] one = type switch
@@ -116,8 +154,6 @@ public sealed class WeightMatrixTests : IDisposable
                 data[start + place + 1] = (byte)(one[1] | random.Next(2) << 7);
             }
         }
-        MappedFile file = MappedFile.Open(_folder.Write("matrix", data));
-        matrix = new WeightMatrix(new StoredTensor(file, "matrix", type, [rows, columns], 0));
-        return file;
+        return data;
     }
 }

@@ -8,12 +8,17 @@ internal interface ICodes
     /// <param name="rows">[tokens of a block, headDim].</param>
     void Encode(int firstToken, ReadOnlySpan<float> rows);
 
-    /// <summary>For each of the queries [n, headDim]: scores[query * stride + token] = query . decoded key, for the first tokens.</summary>
-    void Scores(ReadOnlySpan<float> queries, int tokens, Span<float> scores, int stride);
+    /// <summary>For each of the queries [n, headDim]: scores[query * stride + token - from] = query . decoded key, for tokens [from, to).</summary>
+    /// <param name="queries">The queries.</param>
+    /// <param name="from">The first token, a whole number of blocks.</param>
+    /// <param name="to">The token after the last.</param>
+    /// <param name="scores">[n, stride].</param>
+    /// <param name="stride">From one query's scores to the next's.</param>
+    void Scores(ReadOnlySpan<float> queries, int from, int to, Span<float> scores, int stride);
 
-    /// <summary>For each of the outputs [n, headDim]: output += weights[output * stride + token] * decoded value, for the first tokens.</summary>
+    /// <summary>For each of the outputs [n, headDim]: output += weights[output * stride + token - from] * decoded value, for tokens [from, to).</summary>
     /// <exception cref="NotSupportedException">The format is for keys alone.</exception>
-    void AddWeighted(ReadOnlySpan<float> weights, int stride, int tokens, Span<float> outputs);
+    void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, Span<float> outputs);
 
     /// <summary>Decodes one row: the plain twin of what the others multiply with.</summary>
     void Decode(int token, Span<float> row);

@@ -41,11 +41,11 @@ internal sealed class PerChannelCodes : ICodes
         }
     }
 
-    public void Scores(ReadOnlySpan<float> queries, int tokens, Span<float> scores, int stride)
+    public void Scores(ReadOnlySpan<float> queries, int from, int to, Span<float> scores, int stride)
     {
         int n = queries.Length / _headDim;
         Span<float> scales = stackalloc float[_headDim], zeros = stackalloc float[_headDim], scaled = stackalloc float[queries.Length];
-        for (int group = 0, first = 0; first < tokens; group++, first += _group)
+        for (int group = from / _group, first = 0; first < to - from; group++, first += _group)
         {
             HalfFloat.Widen(Scales(group), scales);
             HalfFloat.Widen(Zeros(group), zeros);
@@ -60,7 +60,7 @@ internal sealed class PerChannelCodes : ICodes
         }
     }
 
-    public void AddWeighted(ReadOnlySpan<float> weights, int stride, int tokens, Span<float> outputs) =>
+    public void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, Span<float> outputs) =>
         throw new NotSupportedException("Codes per channel are for keys: their scales belong to groups of tokens, over which values are summed.");
 
     public void Decode(int token, Span<float> row)

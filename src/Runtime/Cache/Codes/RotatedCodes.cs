@@ -16,19 +16,19 @@ internal sealed class RotatedCodes(ICodes inner, int headDim) : ICodes
         inner.Encode(firstToken, turned);
     }
 
-    public void Scores(ReadOnlySpan<float> queries, int tokens, Span<float> scores, int stride)
+    public void Scores(ReadOnlySpan<float> queries, int from, int to, Span<float> scores, int stride)
     {
         Span<float> turned = stackalloc float[queries.Length];
         queries.CopyTo(turned);
         Hadamard.Rotate(turned, headDim);
-        inner.Scores(turned, tokens, scores, stride);
+        inner.Scores(turned, from, to, scores, stride);
     }
 
-    public void AddWeighted(ReadOnlySpan<float> weights, int stride, int tokens, Span<float> outputs)
+    public void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, Span<float> outputs)
     {
         Span<float> sums = stackalloc float[outputs.Length];
         sums.Clear();
-        inner.AddWeighted(weights, stride, tokens, sums);
+        inner.AddWeighted(weights, stride, from, to, sums);
         Hadamard.Rotate(sums, headDim);
         TensorPrimitives.Add(outputs, sums, outputs);
     }

@@ -53,13 +53,13 @@ internal abstract class RowCodes : ICodes
         }
     }
 
-    public void Scores(ReadOnlySpan<float> queries, int tokens, Span<float> scores, int stride)
+    public void Scores(ReadOnlySpan<float> queries, int from, int to, Span<float> scores, int stride)
     {
         int n = queries.Length / _headDim;
         Span<float> scales = stackalloc float[Tile], zeros = stackalloc float[Tile], dots = stackalloc float[n * Tile];
-        for (int token = 0; token < tokens; token += Tile)
+        for (int token = from; token < to; token += Tile)
         {
-            int count = Math.Min(Tile, tokens - token);
+            int count = Math.Min(Tile, to - token);
             for (int group = 0; group < Groups; group++)
             {
                 (int first, int end) = Channels(group);
@@ -68,7 +68,7 @@ internal abstract class RowCodes : ICodes
                 bool hasZeros = ReadZeros(token, group, zeros[..count]);
                 for (int query = 0; query < n; query++)
                 {
-                    Span<float> sums = scores.Slice((query * stride) + token, count);
+                    Span<float> sums = scores.Slice((query * stride) + token - from, count);
                     if (group == 0)
                         TensorPrimitives.Multiply(dots.Slice(query * Tile, count), scales[..count], sums);
                     else
@@ -80,13 +80,13 @@ internal abstract class RowCodes : ICodes
         }
     }
 
-    public void AddWeighted(ReadOnlySpan<float> weights, int stride, int tokens, Span<float> outputs)
+    public void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, Span<float> outputs)
     {
         int n = outputs.Length / _headDim;
         Span<float> scales = stackalloc float[Tile], zeros = stackalloc float[Tile], scaled = stackalloc float[n * Tile];
-        for (int token = 0; token < tokens; token += Tile)
+        for (int token = from; token < to; token += Tile)
         {
-            int count = Math.Min(Tile, tokens - token);
+            int count = Math.Min(Tile, to - token);
             for (int group = 0; group < Groups; group++)
             {
                 (int first, int end) = Channels(group);
@@ -94,7 +94,7 @@ internal abstract class RowCodes : ICodes
                 bool hasZeros = ReadZeros(token, group, zeros[..count]);
                 for (int query = 0; query < n; query++)
                 {
-                    ReadOnlySpan<float> weighing = weights.Slice((query * stride) + token, count);
+                    ReadOnlySpan<float> weighing = weights.Slice((query * stride) + token - from, count);
                     TensorPrimitives.Multiply(weighing, scales[..count], scaled[(query * Tile)..]);
                     if (!hasZeros)
                         continue;

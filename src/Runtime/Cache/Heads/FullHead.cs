@@ -9,22 +9,27 @@ internal sealed class FullHead : HeadCache
 {
     private readonly ExactRows _keys;
     private readonly ExactRows _values;
-    private readonly int _headDim;
     private readonly int _capacity;
 
-    public FullHead(FullPolicy policy, LayerShape layer, int context, Arena device)
+    public FullHead(FullPolicy policy, LayerShape layer, int context, int segmentTokens, Arena device)
+        : base(layer.HeadDim, segmentTokens)
     {
-        _headDim = layer.HeadDim;
         _capacity = Math.Min(context, layer.SlidingWindow ?? context);
-        _keys = new ExactRows(device, _capacity, _headDim, policy.Precision);
-        _values = new ExactRows(device, _capacity, _headDim, policy.Precision);
+        _keys = new ExactRows(device, _capacity, HeadDim, policy.Precision);
+        _values = new ExactRows(device, _capacity, HeadDim, policy.Precision);
     }
+
+    protected override int DivisibleTokens => Tokens - First;
+
+    protected override int ScoreStride => Tokens - First;
+
+    private int First => Math.Max(0, Tokens - _capacity);
 
     public override void Load(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens)
     {
         int first = Math.Max(0, tokens - _capacity);
-        _keys.WriteRange(first, keys[(first * _headDim)..(tokens * _headDim)]);
-        _values.WriteRange(first, values[(first * _headDim)..(tokens * _headDim)]);
+        _keys.WriteRange(first, keys[(first * HeadDim)..(tokens * HeadDim)]);
+        _values.WriteRange(first, values[(first * HeadDim)..(tokens * HeadDim)]);
         Tokens = tokens;
     }
 
@@ -35,15 +40,9 @@ internal sealed class FullHead : HeadCache
         Tokens++;
     }
 
-    public override void Attend(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, Span<float> outputs, Span<float> scores)
-    {
-        int first = Math.Max(0, Tokens - _capacity);
-        int count = Tokens - first;
-        scores = scores[..(queries.Length / _headDim * count)];
-        _keys.Scores(queries, first, Tokens, scores, count);
-        Softmax.Exponentials(scores, count);
-        outputs.Clear();
-        _values.AddWeighted(scores, count, first, Tokens, outputs);
-        Softmax.Divide(outputs, _headDim, scores, count);
-    }
+    protected override void ScoreTokens(AttentionStep step, int first, int end, bool isFirst, bool isLast) =>
+        _keys.Scores(step.Queries, First + first, First + end, step.Scores[first..], ScoreStride);
+
+    protected override void SumTokens(AttentionStep step, int first, int end, bool isFirst, bool isLast, Span<float> outputs) =>
+        _values.AddWeighted(step.Scores[first..], ScoreStride, First + first, First + end, outputs);
 }

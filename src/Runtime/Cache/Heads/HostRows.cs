@@ -44,24 +44,22 @@ internal sealed class HostRows
     public Span<float> Room => _mass.Slice(0, _fetched);
 
     /// <summary>
-    /// Chooses the tokens of most probability, summed over the query group, among all that a query sees, so that a query that looks elsewhere has less of a
-    /// say; and fetches their rows.
+    /// Zeros to which the probability of each of the middle's tokens is added, summed over the query group and among all that a query sees, so that a query that
+    /// looks elsewhere has less of a say.
     /// </summary>
-    /// <param name="weights">[group, stride], as <see cref="Softmax.Exponentials(Span{float}, int)"/> leaves them; of each row the middle's are at [first, first + tokens).</param>
-    /// <param name="stride">Elements of a row.</param>
-    /// <param name="first">Where the middle's weights begin in a row.</param>
-    /// <param name="tokens">Tokens of the middle.</param>
-    /// <returns>The tokens chosen, counted from the middle's first, in ascending order.</returns>
-    public ReadOnlySpan<int> Choose(ReadOnlySpan<float> weights, int stride, int first, int tokens)
+    public Span<float> Mass(int tokens)
     {
-        _fetched = Math.Min(_topK, tokens);
-        if (tokens == 0)
-            return [];
         Span<float> mass = _mass.Slice(0, tokens);
         mass.Clear();
-        for (int start = 0; start < weights.Length; start += stride)
-            TensorPrimitives.MultiplyAdd(weights.Slice(start + first, tokens), 1 / TensorPrimitives.Sum(weights.Slice(start, stride)), mass, mass);
+        return mass;
+    }
 
+    /// <summary>Chooses the tokens of most probability, and fetches their rows.</summary>
+    /// <param name="mass">What <see cref="Mass"/> gave, filled.</param>
+    /// <returns>The tokens chosen, in ascending order.</returns>
+    public ReadOnlySpan<int> Choose(ReadOnlySpan<float> mass)
+    {
+        _fetched = Math.Min(_topK, mass.Length);
         Span<int> chosen = _chosen.Slice(0, _fetched);
         TopK.Select(mass, chosen);
         for (int i = 0; i < chosen.Length; i++)

@@ -16,8 +16,8 @@ internal sealed class RefinedHead : WindowedHead
     private readonly ICodes _values;
     private readonly HostRows _host;
 
-    public RefinedHead(RefinedPolicy policy, LayerShape layer, int context, Arena device, Arena host, Arena staging)
-        : base(policy, layer.HeadDim, device)
+    public RefinedHead(RefinedPolicy policy, LayerShape layer, int context, int segmentTokens, Arena device, Arena host, Arena staging)
+        : base(policy, layer.HeadDim, segmentTokens, device)
     {
         int middle = policy.MiddleTokens(context);
         _keys = CodeFactory.Create(policy.Keys, middle, HeadDim, device);
@@ -25,33 +25,21 @@ internal sealed class RefinedHead : WindowedHead
         _host = new HostRows(policy, policy.TopK, middle, HeadDim, host, staging);
     }
 
-    public override void Attend(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, Span<float> outputs, Span<float> scores)
+    public override bool Chooses => true;
+
+    public override void Choose(AttentionStep step)
     {
-        int group = queries.Length / HeadDim;
-        scores = scores[..(group * Tokens)];
-        ScoreEnds(queries, scores, Tokens);
-        _keys.Scores(queries, Middle, scores[SinkTokens..], Tokens);
-        Span<float> largest = stackalloc float[group], sums = stackalloc float[group];
+        ReadOnlySpan<int> chosen = ChooseTokens(_host, step);
+        step.Outputs.Clear();
+        int group = step.Queries.Length / HeadDim;
         for (int query = 0; query < group; query++)
-            largest[query] = Softmax.Exponentials(scores.Slice(query * Tokens, Tokens));
-        ReadOnlySpan<int> chosen = _host.Choose(scores, Tokens, SinkTokens, Middle);
-
-        outputs.Clear();
-        for (int query = 0; query < group; query++)
-        {
-            Span<float> weights = scores.Slice(query * Tokens, Tokens);
-            sums[query] = AddChosen(
-                queries.Slice(query * HeadDim, HeadDim), chosen, largest[query], weights, outputs.Slice(query * HeadDim, HeadDim)) + TensorPrimitives.Sum(weights);
-        }
-
-        AddEnds(scores, Tokens, outputs);
-        _values.AddWeighted(scores[SinkTokens..], Tokens, Middle, outputs);
-        for (int query = 0; query < group; query++)
-        {
-            Span<float> output = outputs.Slice(query * HeadDim, HeadDim);
-            TensorPrimitives.Divide(output, sums[query], output);
-        }
+            AddChosen(step, query, chosen);
     }
+
+    protected override void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores) => _keys.Scores(step.Queries, first, end, scores, Tokens);
+
+    protected override void SumMiddle(ReadOnlySpan<float> weights, int first, int end, Span<float> outputs) =>
+        _values.AddWeighted(weights, Tokens, first, end, outputs);
 
     protected override void AddToMiddle(int first, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
     {
@@ -60,15 +48,15 @@ internal sealed class RefinedHead : WindowedHead
         _host.Write(first, keys, values);
     }
 
-    /// <summary>Adds the chosen tokens' exact values, weighted by their exact scores, to one query's output, and takes their weight from the codes.</summary>
-    /// <returns>The sum of the exact weights.</returns>
-    private float AddChosen(ReadOnlySpan<float> query, ReadOnlySpan<int> chosen, float largest, Span<float> weights, Span<float> output)
+    /// <summary>Puts the chosen tokens' exact values, weighted by their exact scores, into one query's output, and takes their weight from the codes.</summary>
+    private void AddChosen(AttentionStep step, int query, ReadOnlySpan<int> chosen)
     {
+        step.Sums[query] = 0;
         if (chosen.IsEmpty)
-            return 0;
-        Span<float> exact = _host.Room;
-        _host.Scores(query, exact, chosen.Length);
-        float largestExact = TensorPrimitives.Max<float>(exact);
+            return;
+        Span<float> exact = _host.Room, weights = step.Scores.Slice(query * Tokens, Tokens);
+        _host.Scores(step.Queries.Slice(query * HeadDim, HeadDim), exact, chosen.Length);
+        float largest = Largest(step, query), largestExact = TensorPrimitives.Max<float>(exact);
         if (largestExact > largest)
         {
             // An exact score may be any amount above all that the codes gave: weights are of the largest of both.
@@ -80,7 +68,7 @@ internal sealed class RefinedHead : WindowedHead
         TensorPrimitives.Exp(exact, exact);
         foreach (int token in chosen)
             weights[SinkTokens + token] = 0;
-        _host.AddWeighted(exact, chosen.Length, output);
-        return TensorPrimitives.Sum<float>(exact);
+        _host.AddWeighted(exact, chosen.Length, step.Outputs.Slice(query * HeadDim, HeadDim));
+        step.Sums[query] = TensorPrimitives.Sum<float>(exact);
     }
 }

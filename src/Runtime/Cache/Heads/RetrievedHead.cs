@@ -12,8 +12,8 @@ internal sealed class RetrievedHead : WindowedHead
     private readonly HostRows _host;
     private readonly IKeyIndex _index;
 
-    public RetrievedHead(RetrievedPolicy policy, LayerShape layer, int context, Arena device, Arena host, Arena staging)
-        : base(policy, layer.HeadDim, device)
+    public RetrievedHead(RetrievedPolicy policy, LayerShape layer, int context, int segmentTokens, Arena device, Arena host, Arena staging)
+        : base(policy, layer.HeadDim, segmentTokens, device)
     {
         int middle = policy.MiddleTokens(context);
         _host = new HostRows(policy, policy.TopK, middle, HeadDim, host, staging);
@@ -25,25 +25,33 @@ internal sealed class RetrievedHead : WindowedHead
         };
     }
 
-    public override void Attend(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, Span<float> outputs, Span<float> scores)
+    public override bool Chooses => true;
+
+    public override bool SumsSegments => false;
+
+    public override void Choose(AttentionStep step)
     {
-        int group = queries.Length / HeadDim;
-        Span<float> all = scores[..(group * Tokens)];
-        ScoreEnds(queries, all, Tokens);
-        _index.Scores(queries, predicted, Middle, all[SinkTokens..], Tokens);
-        Softmax.Exponentials(all, Tokens);
-        ReadOnlySpan<int> chosen = _host.Choose(all, Tokens, SinkTokens, Middle);
+        ReadOnlySpan<int> chosen = ChooseTokens(_host, step);
 
         // The chosen tokens' exact scores take the place of all that the index gave.
         int stride = SinkTokens + chosen.Length + WindowTokens;
-        scores = scores[..(group * stride)];
-        ScoreEnds(queries, scores, stride);
-        _host.Scores(queries, scores[SinkTokens..], stride);
+        Span<float> scores = step.Scores[..(step.Queries.Length / HeadDim * stride)];
+        ScoreSinks(step.Queries, scores, stride);
+        _host.Scores(step.Queries, scores[SinkTokens..], stride);
+        ScoreWindow(step.Queries, scores, stride);
         Softmax.Exponentials(scores, stride);
-        outputs.Clear();
-        AddEnds(scores, stride, outputs);
-        _host.AddWeighted(scores[SinkTokens..], stride, outputs);
-        Softmax.Divide(outputs, HeadDim, scores, stride);
+        step.Outputs.Clear();
+        AddSinks(scores, stride, step.Outputs);
+        _host.AddWeighted(scores[SinkTokens..], stride, step.Outputs);
+        AddWindow(scores, stride, step.Outputs);
+        Softmax.Divide(step.Outputs, HeadDim, scores, stride);
+    }
+
+    protected override void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores) =>
+        _index.Scores(step.Queries, step.Predicted, first, end, scores, Tokens);
+
+    protected override void SumMiddle(ReadOnlySpan<float> weights, int first, int end, Span<float> outputs)
+    {
     }
 
     protected override void ClearMiddle() => _index.Clear();

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Memory;
 
@@ -15,22 +16,27 @@ internal abstract class WindowedHead : HeadCache
     private readonly ExactRows _windowKeys;
     private readonly ExactRows _windowValues;
 
-    protected WindowedHead(WindowedPolicy policy, int headDim, Arena device)
+    // Segments hold whole blocks, since some formats are read by the block.
+    protected WindowedHead(WindowedPolicy policy, int headDim, int segmentTokens, Arena device)
+        : base(headDim, (segmentTokens + policy.BlockTokens - 1) / policy.BlockTokens * policy.BlockTokens)
     {
         _policy = policy;
-        HeadDim = headDim;
         _sinkKeys = new ExactRows(device, policy.Sinks, headDim, policy.Precision);
         _sinkValues = new ExactRows(device, policy.Sinks, headDim, policy.Precision);
         _windowKeys = new ExactRows(device, policy.WindowCapacity, headDim, policy.Precision);
         _windowValues = new ExactRows(device, policy.WindowCapacity, headDim, policy.Precision);
     }
 
-    protected int HeadDim { get; }
-
     /// <summary>Tokens between sinks and window.</summary>
     protected int Middle { get; private set; }
 
     protected int SinkTokens => Math.Min(_policy.Sinks, Tokens);
+
+    protected override int DivisibleTokens => Middle;
+
+    protected override int ScoreStride => Tokens;
+
+    protected override int ScoresBefore => SinkTokens;
 
     protected int WindowTokens => Tokens - SinkTokens - Middle;
 
@@ -71,24 +77,56 @@ internal abstract class WindowedHead : HeadCache
     /// <param name="values">[block, headDim].</param>
     protected abstract void AddToMiddle(int first, ReadOnlySpan<float> keys, ReadOnlySpan<float> values);
 
-    /// <summary>Scores of sinks, at the start of each row, and of the window, at its end.</summary>
-    /// <param name="queries">[group, headDim].</param>
-    /// <param name="scores">[group, stride].</param>
-    /// <param name="stride">Elements of a row: sinks, what the middle contributes, and the window.</param>
-    protected void ScoreEnds(ReadOnlySpan<float> queries, Span<float> scores, int stride)
+    protected sealed override void ScoreTokens(AttentionStep step, int first, int end, bool isFirst, bool isLast)
     {
-        _sinkKeys.Scores(queries, 0, SinkTokens, scores, stride);
-        _windowKeys.Scores(queries, SinkTokens + Middle, Tokens, scores[(stride - WindowTokens)..], stride);
+        if (isFirst)
+            ScoreSinks(step.Queries, step.Scores, Tokens);
+        ScoreMiddle(step, first, end, step.Scores[(SinkTokens + first)..]);
+        if (isLast)
+            ScoreWindow(step.Queries, step.Scores, Tokens);
     }
 
-    /// <summary>Adds the weighted values of sinks and window to outputs.</summary>
-    /// <param name="weights">[group, stride], laid out as in <see cref="ScoreEnds"/>.</param>
-    /// <param name="stride">Elements of a row.</param>
-    /// <param name="outputs">[group, headDim].</param>
-    protected void AddEnds(ReadOnlySpan<float> weights, int stride, Span<float> outputs)
+    protected sealed override void SumTokens(AttentionStep step, int first, int end, bool isFirst, bool isLast, Span<float> outputs)
     {
-        _sinkValues.AddWeighted(weights, stride, 0, SinkTokens, outputs);
+        if (isFirst)
+            AddSinks(step.Scores, Tokens, outputs);
+        SumMiddle(step.Scores[(SinkTokens + first)..], first, end, outputs);
+        if (isLast)
+            AddWindow(step.Scores, Tokens, outputs);
+    }
+
+    /// <summary>Scores of the middle's tokens [first, end), from where their row begins, a row of <see cref="HeadCache.Tokens"/> for each query.</summary>
+    protected abstract void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores);
+
+    /// <summary>Adds the weighted values of the middle's tokens [first, end), laid out as in <see cref="ScoreMiddle"/>.</summary>
+    protected abstract void SumMiddle(ReadOnlySpan<float> weights, int first, int end, Span<float> outputs);
+
+    /// <summary>Scores of the sinks, at the start of each row of [group, stride].</summary>
+    protected void ScoreSinks(ReadOnlySpan<float> queries, Span<float> scores, int stride) => _sinkKeys.Scores(queries, 0, SinkTokens, scores, stride);
+
+    /// <summary>Scores of the window, at the end of each row of [group, stride].</summary>
+    protected void ScoreWindow(ReadOnlySpan<float> queries, Span<float> scores, int stride) =>
+        _windowKeys.Scores(queries, SinkTokens + Middle, Tokens, scores[(stride - WindowTokens)..], stride);
+
+    /// <summary>Adds the weighted values of the sinks, whose weights begin each row.</summary>
+    protected void AddSinks(ReadOnlySpan<float> weights, int stride, Span<float> outputs) => _sinkValues.AddWeighted(weights, stride, 0, SinkTokens, outputs);
+
+    /// <summary>Adds the weighted values of the window, whose weights end each row.</summary>
+    protected void AddWindow(ReadOnlySpan<float> weights, int stride, Span<float> outputs) =>
         _windowValues.AddWeighted(weights[(stride - WindowTokens)..], stride, SinkTokens + Middle, Tokens, outputs);
+
+    /// <summary>Chooses from the middle by the weights of all segments, and fetches.</summary>
+    /// <returns>The tokens chosen, counted from the middle's first, in ascending order.</returns>
+    protected ReadOnlySpan<int> ChooseTokens(HostRows host, AttentionStep step)
+    {
+        Span<float> mass = host.Mass(Middle);
+        for (int start = 0; start < step.Queries.Length / HeadDim * Tokens; start += Tokens)
+        {
+            ReadOnlySpan<float> weights = step.Scores.Slice(start, Tokens);
+            TensorPrimitives.MultiplyAdd(weights.Slice(SinkTokens, Middle), 1 / TensorPrimitives.Sum(weights), mass, mass);
+        }
+
+        return host.Choose(mass);
     }
 
     private void LeaveWindow()

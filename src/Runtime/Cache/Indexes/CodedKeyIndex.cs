@@ -11,6 +11,6 @@ internal sealed class CodedKeyIndex(ICodes codes) : IKeyIndex
 
     public void Add(int firstToken, ReadOnlySpan<float> rows) => codes.Encode(firstToken, rows);
 
-    public void Scores(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, int tokens, Span<float> scores, int stride) =>
-        codes.Scores(queries, tokens, scores, stride);
+    public void Scores(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, int from, int to, Span<float> scores, int stride) =>
+        codes.Scores(queries, from, to, scores, stride);
 }

@@ -29,27 +29,27 @@ internal sealed class CriticalChannelIndex(CriticalChannels index, int headDim, 
         }
     }
 
-    public void Scores(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, int tokens, Span<float> scores, int stride)
+    public void Scores(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, int from, int to, Span<float> scores, int stride)
     {
         Span<int> channels = stackalloc int[index.Count];
         Choose(predicted, channels);
         for (int i = 0; i < channels.Length; i++)
-            _transposed.Slice(channels[i] * capacity, tokens).CopyTo(_fetched.Slice(i * capacity, tokens));
+            _transposed.Slice((channels[i] * capacity) + from, to - from).CopyTo(_fetched.Slice((i * capacity) + from, to - from));
 
         int group = queries.Length / headDim;
         for (int query = 0; query < group; query++)
-            scores.Slice(query * stride, tokens).Clear();
+            scores.Slice(query * stride, to - from).Clear();
         const int Block = 1024;
         Span<float> block = stackalloc float[Block];
-        for (int first = 0; first < tokens; first += Block)
+        for (int first = from; first < to; first += Block)
         {
-            Span<float> keys = block[..Math.Min(Block, tokens - first)];
+            Span<float> keys = block[..Math.Min(Block, to - first)];
             for (int i = 0; i < channels.Length; i++)
             {
                 BrainFloat.Widen(_fetched.Slice((i * capacity) + first, keys.Length), keys);
                 for (int query = 0; query < group; query++)
                 {
-                    Span<float> sums = scores.Slice((query * stride) + first, keys.Length);
+                    Span<float> sums = scores.Slice((query * stride) + first - from, keys.Length);
                     TensorPrimitives.MultiplyAdd(keys, queries[(query * headDim) + channels[i]], sums, sums);
                 }
             }

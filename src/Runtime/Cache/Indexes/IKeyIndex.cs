@@ -11,11 +11,12 @@ internal interface IKeyIndex
     /// <param name="rows">[tokens, headDim].</param>
     void Add(int firstToken, ReadOnlySpan<float> rows);
 
-    /// <summary>For each of the queries [group, headDim]: scores[query * stride + token].</summary>
+    /// <summary>For each of the queries [group, headDim]: scores[query * stride + token - from], for tokens [from, to); parts of the tokens may run at the same time.</summary>
     /// <param name="queries">The queries themselves.</param>
     /// <param name="predicted">The queries as predicted from the layer before, [group, headDim]; empty unless the index needs it.</param>
-    /// <param name="tokens">Tokens on the host.</param>
+    /// <param name="from">The first token, a whole number of blocks.</param>
+    /// <param name="to">The token after the last.</param>
     /// <param name="scores">[group, stride].</param>
     /// <param name="stride">Elements from one query's scores to the next.</param>
-    void Scores(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, int tokens, Span<float> scores, int stride);
+    void Scores(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, int from, int to, Span<float> scores, int stride);
 }

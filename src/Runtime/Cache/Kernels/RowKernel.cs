@@ -58,6 +58,9 @@ internal abstract unsafe class RowKernel
     /// <summary>A kernel for rows in bfloat16.</summary>
     public static RowKernel OfBrainFloats(int length, int lanes) => Create<BrainFloats>(length, length * sizeof(ushort), [], lanes);
 
+    /// <summary>A kernel for rows in half precision.</summary>
+    public static RowKernel OfHalfFloats(int length, int lanes) => Create<HalfFloats>(length, length * sizeof(ushort), [], lanes);
+
     /// <summary>A kernel for rows in f32.</summary>
     public static RowKernel OfSingles(int length, int lanes) => Create<Singles>(length, length * sizeof(float), [], lanes);
 
@@ -79,6 +82,9 @@ internal abstract unsafe class RowKernel
         fixed (float* query = queries, dot = dots)
             Dots(Of(first, count, start, end), query, Length, n, dot, stride);
     }
+
+    /// <summary>The same over whole rows, unchecked.</summary>
+    public void Dots(byte* rows, int count, float* queries, int n, float* dots, int stride) => Dots(Of(rows, count, 0, Length), queries, Length, n, dots, stride);
 
     /// <summary>outputs[query * outputStride + i - start] += sum over rows of weights[query * stride + row] * row's element i, for i in [start, end).</summary>
     /// <param name="rows">Whole rows.</param>

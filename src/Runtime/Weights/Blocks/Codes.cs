@@ -4,39 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
-/// <summary>
-/// The last step of every quantized format: sixteen small integers to sixteen numbers. Product and sum round apart, as in the plain decoders.
-/// </summary>
+/// <summary>Steps that the quantized formats share.</summary>
 internal static unsafe class Codes
 {
-    /// <summary>destination[i] = codes[i] * scale.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Scale(Vector128<sbyte> codes, float scale, float* destination)
-    {
-        if (Avx512F.IsSupported)
-        {
-            (Widen512(codes) * scale).Store(destination);
-            return;
-        }
-        (Vector256<float> lower, Vector256<float> upper) = Widen(codes);
-        (lower * scale).Store(destination);
-        (upper * scale).Store(destination + 8);
-    }
-
-    /// <summary>destination[i] = codes[i] * scale + offset.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Scale(Vector128<sbyte> codes, float scale, float offset, float* destination)
-    {
-        if (Avx512F.IsSupported)
-        {
-            (Widen512(codes) * scale + Vector512.Create(offset)).Store(destination);
-            return;
-        }
-        (Vector256<float> lower, Vector256<float> upper) = Widen(codes);
-        (lower * scale + Vector256.Create(offset)).Store(destination);
-        (upper * scale + Vector256.Create(offset)).Store(destination + 8);
-    }
-
     /// <summary>The low four bits of each byte.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<byte> Low(Vector128<byte> packed) => packed & Vector128.Create((byte)15);
@@ -60,11 +30,13 @@ internal static unsafe class Codes
         return Vector128.Equals(spread & select, select) & Vector128.Create((byte)16);
     }
 
+    /// <summary>Sixteen small integers to sixteen numbers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Widen512(Vector128<sbyte> codes) => Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(codes));
+    public static Vector512<float> Widen512(Vector128<sbyte> codes) => Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(codes));
 
+    /// <summary>The same in two halves.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector256<float> Lower, Vector256<float> Upper) Widen(Vector128<sbyte> codes)
+    public static (Vector256<float> Lower, Vector256<float> Upper) Widen(Vector128<sbyte> codes)
     {
         Vector256<short> wide = Avx2.IsSupported
             ? Avx2.ConvertToVector256Int16(codes)

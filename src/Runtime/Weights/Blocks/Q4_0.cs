@@ -4,26 +4,26 @@ using System.Runtime.Intrinsics;
 namespace TailorKV.Runtime.Weights.Blocks;
 
 /// <summary>A half-precision scale d, then 32 codes q of 4 bits, of which byte i holds number i low and number i + 16 high: d * (q - 8).</summary>
-internal static unsafe class Q4_0
+internal readonly unsafe struct Q4_0 : IBlocks
 {
-    public const int BlockBytes = 18;
+    public static int Elements => 32;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Decode(byte* source, float* destination, int count)
+    public static int Bytes => 18;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Read<TSink>(byte* block, ref TSink sink)
+        where TSink : struct, ICodeSink
     {
-        for (float* end = destination + count; destination < end; source += BlockBytes, destination += 32)
-        {
-            float scale = F16.ToSingle(source);
-            Vector128<byte> packed = Vector128.Load(source + 2);
-            Vector128<sbyte> eight = Vector128.Create((sbyte)8);
-            Codes.Scale(Codes.Low(packed).AsSByte() - eight, scale, destination);
-            Codes.Scale(Codes.High(packed).AsSByte() - eight, scale, destination + 16);
-        }
+        float scale = F16.ToSingle(block);
+        Vector128<byte> packed = Vector128.Load(block + 2);
+        Vector128<sbyte> eight = Vector128.Create((sbyte)8);
+        sink.Take(0, Codes.Low(packed).AsSByte() - eight, scale);
+        sink.Take(16, Codes.High(packed).AsSByte() - eight, scale);
     }
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
     {
-        for (; destination.Length > 0; source = source[BlockBytes..], destination = destination[32..])
+        for (; destination.Length > 0; source = source[Bytes..], destination = destination[32..])
         {
             float scale = (float)BitConverter.ToHalf(source);
             for (int i = 0; i < 16; i++)

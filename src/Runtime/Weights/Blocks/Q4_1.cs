@@ -4,25 +4,25 @@ using System.Runtime.Intrinsics;
 namespace TailorKV.Runtime.Weights.Blocks;
 
 /// <summary>Half-precision scale d and offset m, then 32 codes q of 4 bits, of which byte i holds number i low and number i + 16 high: d * q + m.</summary>
-internal static unsafe class Q4_1
+internal readonly unsafe struct Q4_1 : IBlocks
 {
-    public const int BlockBytes = 20;
+    public static int Elements => 32;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Decode(byte* source, float* destination, int count)
+    public static int Bytes => 20;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Read<TSink>(byte* block, ref TSink sink)
+        where TSink : struct, ICodeSink
     {
-        for (float* end = destination + count; destination < end; source += BlockBytes, destination += 32)
-        {
-            (float scale, float offset) = F16.ToSinglePair(source);
-            Vector128<byte> packed = Vector128.Load(source + 4);
-            Codes.Scale(Codes.Low(packed).AsSByte(), scale, offset, destination);
-            Codes.Scale(Codes.High(packed).AsSByte(), scale, offset, destination + 16);
-        }
+        (float scale, float offset) = F16.ToSinglePair(block);
+        Vector128<byte> packed = Vector128.Load(block + 4);
+        sink.TakeFourBits(0, Codes.Low(packed), scale, offset);
+        sink.TakeFourBits(16, Codes.High(packed), scale, offset);
     }
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
     {
-        for (; destination.Length > 0; source = source[BlockBytes..], destination = destination[32..])
+        for (; destination.Length > 0; source = source[Bytes..], destination = destination[32..])
         {
             float scale = (float)BitConverter.ToHalf(source);
             float offset = (float)BitConverter.ToHalf(source[2..]);

@@ -7,34 +7,34 @@ namespace TailorKV.Runtime.Weights.Blocks;
 /// Half-precision d and m, twelve bytes of 6-bit factors (<see cref="GroupFactors"/>), then 4-bit codes q: bytes 32j to 32j + 31 hold group 2j
 /// low and group 2j + 1 high: d * scale * q - m * offset.
 /// </summary>
-internal static unsafe class Q4_K
+internal readonly unsafe struct Q4_K : IBlocks
 {
-    public const int BlockBytes = 144;
+    public static int Elements => 256;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Decode(byte* source, float* destination, int count)
+    public static int Bytes => 144;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Read<TSink>(byte* block, ref TSink sink)
+        where TSink : struct, ICodeSink
     {
-        for (float* end = destination + count; destination < end; source += BlockBytes, destination += 256)
+        (float scale, float offset) = F16.ToSinglePair(block);
+        GroupFactors factors = new(block + 4);
+        for (int group = 0; group < 8; group += 2)
         {
-            (float scale, float offset) = F16.ToSinglePair(source);
-            GroupFactors factors = new(source + 4);
-            for (int group = 0; group < 8; group += 2)
+            float scale0 = scale * factors.Scale(group), offset0 = -(offset * factors.Offset(group));
+            float scale1 = scale * factors.Scale(group + 1), offset1 = -(offset * factors.Offset(group + 1));
+            for (int half = 0; half < 32; half += 16)
             {
-                float scale0 = scale * factors.Scale(group), offset0 = -(offset * factors.Offset(group));
-                float scale1 = scale * factors.Scale(group + 1), offset1 = -(offset * factors.Offset(group + 1));
-                for (int half = 0; half < 32; half += 16)
-                {
-                    Vector128<byte> packed = Vector128.Load(source + 16 + 16 * group + half);
-                    Codes.Scale(Codes.Low(packed).AsSByte(), scale0, offset0, destination + 32 * group + half);
-                    Codes.Scale(Codes.High(packed).AsSByte(), scale1, offset1, destination + 32 * group + 32 + half);
-                }
+                Vector128<byte> packed = Vector128.Load(block + 16 + 16 * group + half);
+                sink.TakeFourBits(32 * group + half, Codes.Low(packed), scale0, offset0);
+                sink.TakeFourBits(32 * group + 32 + half, Codes.High(packed), scale1, offset1);
             }
         }
     }
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
     {
-        for (; destination.Length > 0; source = source[BlockBytes..], destination = destination[256..])
+        for (; destination.Length > 0; source = source[Bytes..], destination = destination[256..])
         {
             float scale = (float)BitConverter.ToHalf(source);
             float offset = (float)BitConverter.ToHalf(source[2..]);

@@ -7,27 +7,27 @@ namespace TailorKV.Runtime.Weights.Blocks;
 /// A half-precision scale d, 32 fifth bits, then the low 4 bits of 32 codes q, of which byte i holds number i low and number i + 16 high:
 /// d * (q - 16).
 /// </summary>
-internal static unsafe class Q5_0
+internal readonly unsafe struct Q5_0 : IBlocks
 {
-    public const int BlockBytes = 22;
+    public static int Elements => 32;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Decode(byte* source, float* destination, int count)
+    public static int Bytes => 22;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Read<TSink>(byte* block, ref TSink sink)
+        where TSink : struct, ICodeSink
     {
-        for (float* end = destination + count; destination < end; source += BlockBytes, destination += 32)
-        {
-            float scale = F16.ToSingle(source);
-            uint fifth = *(uint*)(source + 2);
-            Vector128<byte> packed = Vector128.Load(source + 6);
-            Vector128<sbyte> sixteen = Vector128.Create((sbyte)16);
-            Codes.Scale((Codes.Low(packed) | Codes.FifthBits(fifth)).AsSByte() - sixteen, scale, destination);
-            Codes.Scale((Codes.High(packed) | Codes.FifthBits(fifth >> 16)).AsSByte() - sixteen, scale, destination + 16);
-        }
+        float scale = F16.ToSingle(block);
+        uint fifth = *(uint*)(block + 2);
+        Vector128<byte> packed = Vector128.Load(block + 6);
+        Vector128<sbyte> sixteen = Vector128.Create((sbyte)16);
+        sink.Take(0, (Codes.Low(packed) | Codes.FifthBits(fifth)).AsSByte() - sixteen, scale);
+        sink.Take(16, (Codes.High(packed) | Codes.FifthBits(fifth >> 16)).AsSByte() - sixteen, scale);
     }
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
     {
-        for (; destination.Length > 0; source = source[BlockBytes..], destination = destination[32..])
+        for (; destination.Length > 0; source = source[Bytes..], destination = destination[32..])
         {
             float scale = (float)BitConverter.ToHalf(source);
             uint fifth = BitConverter.ToUInt32(source[2..]);

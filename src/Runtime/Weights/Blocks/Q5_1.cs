@@ -7,26 +7,26 @@ namespace TailorKV.Runtime.Weights.Blocks;
 /// Half-precision scale d and offset m, 32 fifth bits, then the low 4 bits of 32 codes q, of which byte i holds number i low and number i + 16
 /// high: d * q + m.
 /// </summary>
-internal static unsafe class Q5_1
+internal readonly unsafe struct Q5_1 : IBlocks
 {
-    public const int BlockBytes = 24;
+    public static int Elements => 32;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Decode(byte* source, float* destination, int count)
+    public static int Bytes => 24;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Read<TSink>(byte* block, ref TSink sink)
+        where TSink : struct, ICodeSink
     {
-        for (float* end = destination + count; destination < end; source += BlockBytes, destination += 32)
-        {
-            (float scale, float offset) = F16.ToSinglePair(source);
-            uint fifth = *(uint*)(source + 4);
-            Vector128<byte> packed = Vector128.Load(source + 8);
-            Codes.Scale((Codes.Low(packed) | Codes.FifthBits(fifth)).AsSByte(), scale, offset, destination);
-            Codes.Scale((Codes.High(packed) | Codes.FifthBits(fifth >> 16)).AsSByte(), scale, offset, destination + 16);
-        }
+        (float scale, float offset) = F16.ToSinglePair(block);
+        uint fifth = *(uint*)(block + 4);
+        Vector128<byte> packed = Vector128.Load(block + 8);
+        sink.Take(0, (Codes.Low(packed) | Codes.FifthBits(fifth)).AsSByte(), scale, offset);
+        sink.Take(16, (Codes.High(packed) | Codes.FifthBits(fifth >> 16)).AsSByte(), scale, offset);
     }
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
     {
-        for (; destination.Length > 0; source = source[BlockBytes..], destination = destination[32..])
+        for (; destination.Length > 0; source = source[Bytes..], destination = destination[32..])
         {
             float scale = (float)BitConverter.ToHalf(source);
             float offset = (float)BitConverter.ToHalf(source[2..]);

@@ -7,36 +7,36 @@ namespace TailorKV.Runtime.Weights.Blocks;
 /// Two halves of 128 numbers: 64 bytes each of low 4 bits, then 32 bytes each of high 2 bits; then sixteen signed 8-bit factors, one for 16
 /// numbers, and a half-precision scale d: d * factor * (q - 32).
 /// </summary>
-internal static unsafe class Q6_K
+internal readonly unsafe struct Q6_K : IBlocks
 {
-    public const int BlockBytes = 210;
+    public static int Elements => 256;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Decode(byte* source, float* destination, int count)
+    public static int Bytes => 210;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Read<TSink>(byte* block, ref TSink sink)
+        where TSink : struct, ICodeSink
     {
-        for (float* end = destination + count; destination < end; source += BlockBytes, destination += 256)
+        float scale = F16.ToSingle(block + 208);
+        sbyte* factors = (sbyte*)block + 192;
+        Vector128<sbyte> bias = Vector128.Create((sbyte)32);
+        for (int i = 0; i < 128; i += 16)
         {
-            float scale = F16.ToSingle(source + 208);
-            sbyte* factors = (sbyte*)source + 192;
-            Vector128<sbyte> bias = Vector128.Create((sbyte)32);
-            for (int i = 0; i < 128; i += 16)
-            {
-                // The 16 bytes at i hold the low bits of the 16 numbers at first and, 64 further, of 16 more.
-                int first = i / 64 * 128 + i % 64;
-                Vector128<byte> low = Vector128.Load(source + i);
-                Vector128<byte> high = Vector128.Load(source + 128 + i / 64 * 32 + i % 32) >>> (i % 64 / 32 * 2);
-                Vector128<byte> two = Vector128.Create((byte)3);
-                Vector128<sbyte> codes0 = (Codes.Low(low) | (high & two) << 4).AsSByte();
-                Vector128<sbyte> codes1 = (Codes.High(low) | (high >>> 4 & two) << 4).AsSByte();
-                Codes.Scale(codes0 - bias, scale * factors[first / 16], destination + first);
-                Codes.Scale(codes1 - bias, scale * factors[first / 16 + 4], destination + first + 64);
-            }
+            // The 16 bytes at i hold the low bits of the 16 numbers at first and, 64 further, of 16 more.
+            int first = i / 64 * 128 + i % 64;
+            Vector128<byte> low = Vector128.Load(block + i);
+            Vector128<byte> high = Vector128.Load(block + 128 + i / 64 * 32 + i % 32) >>> (i % 64 / 32 * 2);
+            Vector128<byte> two = Vector128.Create((byte)3);
+            Vector128<sbyte> codes0 = (Codes.Low(low) | (high & two) << 4).AsSByte();
+            Vector128<sbyte> codes1 = (Codes.High(low) | (high >>> 4 & two) << 4).AsSByte();
+            sink.Take(first, codes0 - bias, scale * factors[first / 16]);
+            sink.Take(first + 64, codes1 - bias, scale * factors[first / 16 + 4]);
         }
     }
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
     {
-        for (; destination.Length > 0; source = source[BlockBytes..], destination = destination[256..])
+        for (; destination.Length > 0; source = source[Bytes..], destination = destination[256..])
         {
             float scale = (float)BitConverter.ToHalf(source[208..]);
             for (int i = 0; i < 256; i++)

@@ -4,24 +4,24 @@ using System.Runtime.Intrinsics;
 namespace TailorKV.Runtime.Weights.Blocks;
 
 /// <summary>A half-precision scale d, then 32 signed bytes q: d * q.</summary>
-internal static unsafe class Q8_0
+internal readonly unsafe struct Q8_0 : IBlocks
 {
-    public const int BlockBytes = 34;
+    public static int Elements => 32;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Decode(byte* source, float* destination, int count)
+    public static int Bytes => 34;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Read<TSink>(byte* block, ref TSink sink)
+        where TSink : struct, ICodeSink
     {
-        for (float* end = destination + count; destination < end; source += BlockBytes, destination += 32)
-        {
-            float scale = F16.ToSingle(source);
-            Codes.Scale(Vector128.Load((sbyte*)source + 2), scale, destination);
-            Codes.Scale(Vector128.Load((sbyte*)source + 18), scale, destination + 16);
-        }
+        float scale = F16.ToSingle(block);
+        sink.Take(0, Vector128.Load((sbyte*)block + 2), scale);
+        sink.Take(16, Vector128.Load((sbyte*)block + 18), scale);
     }
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
     {
-        for (; destination.Length > 0; source = source[BlockBytes..], destination = destination[32..])
+        for (; destination.Length > 0; source = source[Bytes..], destination = destination[32..])
         {
             float scale = (float)BitConverter.ToHalf(source);
             for (int i = 0; i < 32; i++)
