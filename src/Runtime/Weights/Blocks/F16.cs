@@ -22,12 +22,10 @@ internal static unsafe class F16
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float ToSingle(byte* source)
     {
-        uint bits = *(ushort*)source;
-        uint magnitude = (bits & 0x7FFF) << 13;
-        float value = (bits & 0x7C00) == 0x7C00
-            ? BitConverter.UInt32BitsToSingle(magnitude | 0x7F800000)
-            : BitConverter.UInt32BitsToSingle(magnitude) * BitConverter.UInt32BitsToSingle((112 + 127) << 23);
-        return BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(value) | ((bits & 0x8000) << 16));
+        int bits = *(short*)source << 13, kept = bits & unchecked((int)0x8FFFE000);
+        return (bits & 0x0F800000) == 0x0F800000
+            ? BitConverter.Int32BitsToSingle(kept | 0x7F800000)
+            : BitConverter.Int32BitsToSingle(kept) * BitConverter.UInt32BitsToSingle((112 + 127) << 23);
     }
 
     /// <summary>Two half-precision numbers that follow each other.</summary>
