@@ -39,10 +39,10 @@ internal static class PlainRotation
     /// <summary>A row after coding and decoding by normal levels: its norm in fp16, and the nearest level of each element over norm / sqrt(length).</summary>
     public static float[] NormalCoded(float[] row, int bits)
     {
-        // The product's own levels, which have a test of their own: of an element near a threshold the sixth digit decides its code.
+        // The product's own levels, which have a test of their own, and its very roundings: of an element near a threshold the sixth digit decides its code.
         float[] levels = NormalLevels.Of(bits);
-        float deviation = (float)(Half)Math.Sqrt(row.Sum(x => (double)x * x)) * (1 / MathF.Sqrt(row.Length));
-        return [.. row.Select(x => deviation * levels.MinBy(level => Math.Abs((deviation > 0 ? (double)x / deviation : 0) - level)))];
+        float deviation = (float)(Half)Math.Sqrt(row.Sum(x => (double)x * x)) * (1 / MathF.Sqrt(row.Length)), inverse = deviation > 0 ? 1 / deviation : 0;
+        return [.. row.Select(x => deviation * levels[levels.Skip(1).Zip(levels, (above, below) => (below + above) / 2).Count(threshold => x * inverse > threshold)])];
     }
 
     // Lloyd's two steps in turn: thresholds half way between levels, and each level the mean of the density between its thresholds.

@@ -22,7 +22,11 @@ internal sealed class NormalCodes : RowCodes
 
     protected override void EncodeGroup(int token, int group, ReadOnlySpan<float> values, Span<byte> codes)
     {
-        var norm = (Half)Math.Min(TensorPrimitives.Norm(values), (float)Half.MaxValue);
+        // In double precision, so that no machine's order of summing decides which of two halves it rounds to.
+        double squares = 0;
+        foreach (float value in values)
+            squares += (double)value * value;
+        var norm = (Half)Math.Min(Math.Sqrt(squares), (double)Half.MaxValue);
         float deviation = (float)norm * _perNorm;
         float inverse = deviation > 0 ? 1 / deviation : 0;
         for (int d = 0; d < values.Length; d++)
