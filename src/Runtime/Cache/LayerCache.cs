@@ -7,7 +7,7 @@ using TailorKV.Runtime.Threads;
 namespace TailorKV.Runtime.Cache;
 
 /// <summary>One layer's KV cache, kept as its policy says.</summary>
-public sealed class LayerCache
+public sealed unsafe class LayerCache
 {
     /// <summary>Tokens of a piece of a head's step that one thread does, unless a cache is made with another number.</summary>
     public const int DefaultSegmentTokens = 512;
@@ -62,12 +62,9 @@ public sealed class LayerCache
     public void Load(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, int stride)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, _context);
-        for (int head = 0; head < _heads.Length; head++)
-        {
-            int start = head * stride * _layer.HeadDim;
-            int length = tokens * _layer.HeadDim;
-            _heads[head].Load(keys.Slice(start, length), values.Slice(start, length), tokens);
-        }
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((_heads.Length - 1) * (long)stride * _layer.HeadDim + ((long)tokens * _layer.HeadDim), Math.Min(keys.Length, values.Length), nameof(stride));
+        fixed (float* key = keys, value = values)
+            WorkerPool.Shared.Run(_heads.Length, new Loading(this, key, value, tokens, stride));
     }
 
     /// <summary>Adds tokens one by one, each attending to all before it and itself.</summary>
@@ -116,6 +113,17 @@ public sealed class LayerCache
         Choose,
         Sum,
         Whole,
+    }
+
+    /// <summary>A prompt on its way into the heads, one a part.</summary>
+    private readonly struct Loading(LayerCache cache, float* keys, float* values, int tokens, int stride) : IWork
+    {
+        public void Run(int part)
+        {
+            nint start = (nint)part * stride * cache._layer.HeadDim;
+            int length = tokens * cache._layer.HeadDim;
+            cache._heads[part].Load(new ReadOnlySpan<float>(keys + start, length), new ReadOnlySpan<float>(values + start, length), tokens);
+        }
     }
 
     /// <summary>One token's step through all heads.</summary>

@@ -6,6 +6,7 @@ using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Cache;
 using TailorKV.Runtime.Cache.Codes;
 using TailorKV.Runtime.Cache.Indexes;
+using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Memory;
 using TailorKV.Testing;
 
@@ -148,16 +149,31 @@ public sealed class ComponentTests
         double size = Math.Pow(10, random.Next(-3, 38)), offset = random.Next(-1, 2) * size;
         float[] scores = [.. Enumerable.Range(0, rows * stride).Select(_ => (float)(offset + (size * (random.NextDouble() - 0.5))))];
         double[] expected = [.. scores.Chunk(stride).SelectMany(row => PlainHead.Softmax([.. row.Select(x => (double)x)]))];
-        float[] weights = [.. scores], sums = Enumerable.Repeat(1f, rows).ToArray();
+        float[] weights = [.. scores], quotients = Enumerable.Repeat(1f, rows).ToArray(), sums = new float[rows];
         for (int row = 0; row < rows; row++)
             Softmax.Probabilities(scores.AsSpan(row * stride, stride));
-        Softmax.Exponentials(weights, stride);
-        Softmax.Divide(sums, 1, weights, stride);
+        Softmax.Exponentials(weights, stride, sums);
+        Softmax.Divide(quotients, 1, sums);
         for (int i = 0; i < scores.Length; i++)
         {
             Assert.InRange(scores[i], expected[i] - 1e-6, expected[i] + 1e-6);
-            Assert.InRange(weights[i] * sums[i / stride], expected[i] - 1e-6, expected[i] + 1e-6);
+            Assert.InRange(weights[i] * quotients[i / stride], expected[i] - 1e-6, expected[i] + 1e-6);
         }
+    });
+
+    [Theory]
+    [InlineData(16)]
+    [InlineData(8)]
+    [InlineData(1)]
+    public void Weights_and_their_sum_at_every_width(int lanes) => ForAll(lanes > RowKernel.Widest ? 0 : 300, random =>
+    {
+        float largest = random.Next(-100, 100);
+        float[] scores = [.. Enumerable.Range(0, random.Next(100)).Select(_ => largest - (float)(random.NextDouble() * Math.Pow(10, random.Next(-3, 4))))];
+        float[] weights = [.. scores];
+        float sum = Softmax.Weigh(weights, largest, lanes);
+        double[] expected = [.. scores.Select(score => Math.Exp(score - (double)largest))];
+        Assert.All(weights.Zip(expected), pair => Assert.Equal(pair.Second, pair.First, 3e-7));
+        Assert.Equal(expected.Sum(), sum, 1e-6 * (1 + expected.Sum()));
     });
 
     [Fact]

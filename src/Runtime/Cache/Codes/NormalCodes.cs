@@ -29,8 +29,7 @@ internal sealed class NormalCodes : RowCodes
         var norm = (Half)Math.Min(Math.Sqrt(squares), (double)Half.MaxValue);
         float deviation = (float)norm * _perNorm;
         float inverse = deviation > 0 ? 1 / deviation : 0;
-        for (int d = 0; d < values.Length; d++)
-            codes[d] = NormalLevels.Nearest(_levels, values[d] * inverse);
+        NormalLevels.Nearest(_levels, values, inverse, codes);
         _norms.Span[token] = norm;
     }
 

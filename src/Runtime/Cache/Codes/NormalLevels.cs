@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace TailorKV.Runtime.Cache.Codes;
 
 /// <summary>
@@ -12,8 +14,32 @@ internal static class NormalLevels
     /// <param name="bits">1 to 4.</param>
     public static float[] Of(int bits) => Tables[bits - 1];
 
-    /// <summary>The code of the nearest level.</summary>
-    public static byte Nearest(float[] levels, float value)
+    /// <summary>The codes of the levels nearest to values * factor: of each, how many of the thresholds half way between levels it lies above.</summary>
+    /// <param name="levels">The levels.</param>
+    /// <param name="values">The values.</param>
+    /// <param name="factor">What each is multiplied with.</param>
+    /// <param name="codes">As many codes.</param>
+    public static void Nearest(ReadOnlySpan<float> levels, ReadOnlySpan<float> values, float factor, Span<byte> codes)
+    {
+        int i = 0;
+        Span<int> counts = stackalloc int[Vector256<int>.Count];
+        for (; i <= values.Length - Vector256<float>.Count; i += Vector256<float>.Count)
+        {
+            Vector256<float> scaled = Vector256.Create(values[i..]) * factor;
+            Vector256<int> above = default;
+            for (int level = 1; level < levels.Length; level++)
+                above -= Vector256.GreaterThan(scaled, Vector256.Create((levels[level - 1] + levels[level]) / 2)).AsInt32();
+            above.CopyTo(counts);
+            for (int j = 0; j < counts.Length; j++)
+                codes[i + j] = (byte)counts[j];
+        }
+
+        for (; i < values.Length; i++)
+            codes[i] = Nearest(levels, values[i] * factor);
+    }
+
+    /// <summary>The plain twin for one value.</summary>
+    public static byte Nearest(ReadOnlySpan<float> levels, float value)
     {
         int code = 0;
         while (code < levels.Length - 1 && value > (levels[code] + levels[code + 1]) / 2)

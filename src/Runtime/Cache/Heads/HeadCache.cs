@@ -62,9 +62,8 @@ internal abstract class HeadCache(int headDim, int segmentTokens)
         int group = step.Queries.Length / headDim;
         for (int query = 0; query < group; query++)
         {
-            Span<float> row = Row(step, segment, query);
-            TensorPrimitives.Subtract(row, Chooses ? Largest(step, query) : step.Largest[(segment * group) + query], row);
-            TensorPrimitives.Exp(row, row);
+            int place = (segment * group) + query;
+            step.Sums[place] = Softmax.Weigh(Row(step, segment, query), Chooses ? Largest(step, query) : step.Largest[place]);
         }
     }
 
@@ -73,16 +72,18 @@ internal abstract class HeadCache(int headDim, int segmentTokens)
     {
     }
 
-    /// <summary>Sums a segment's weights and weighted values.</summary>
+    /// <summary>Sums a segment's weighted values, and, where some were chosen, the weights that are left.</summary>
     public void Sum(AttentionStep step, int segment)
     {
         (int first, int end) = Divisible(segment);
         int group = step.Queries.Length / headDim;
-        Span<float> weightSums = step.Sums.Slice(segment * group, group);
-        if (segment > 0 || !Chooses)
-            weightSums.Clear();
-        for (int query = 0; query < group; query++)
-            weightSums[query] += TensorPrimitives.Sum<float>(Row(step, segment, query));
+        for (int query = 0; query < group && Chooses; query++)
+        {
+            // What was chosen has lost its weight; the first segment begins with what choosing left.
+            float sum = TensorPrimitives.Sum<float>(Row(step, segment, query));
+            step.Sums[(segment * group) + query] = segment == 0 ? step.Sums[query] + sum : sum;
+        }
+
         if (segment == 0)
         {
             if (!Chooses)

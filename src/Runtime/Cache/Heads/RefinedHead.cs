@@ -64,11 +64,9 @@ internal sealed class RefinedHead : WindowedHead
             largest = largestExact;
         }
 
-        TensorPrimitives.Subtract(exact, largest, exact);
-        TensorPrimitives.Exp(exact, exact);
+        step.Sums[query] = Softmax.Weigh(exact, largest);
         foreach (int token in chosen)
             weights[SinkTokens + token] = 0;
         _host.AddWeighted(exact, chosen.Length, step.Outputs.Slice(query * HeadDim, HeadDim));
-        step.Sums[query] = TensorPrimitives.Sum<float>(exact);
     }
 }

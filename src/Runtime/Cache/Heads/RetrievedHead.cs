@@ -39,12 +39,13 @@ internal sealed class RetrievedHead : WindowedHead
         ScoreSinks(step.Queries, scores, stride);
         _host.Scores(step.Queries, scores[SinkTokens..], stride);
         ScoreWindow(step.Queries, scores, stride);
-        Softmax.Exponentials(scores, stride);
+        Span<float> sums = step.Sums[..(step.Queries.Length / HeadDim)];
+        Softmax.Exponentials(scores, stride, sums);
         step.Outputs.Clear();
         AddSinks(scores, stride, step.Outputs);
         _host.AddWeighted(scores[SinkTokens..], stride, step.Outputs);
         AddWindow(scores, stride, step.Outputs);
-        Softmax.Divide(step.Outputs, HeadDim, scores, stride);
+        Softmax.Divide(step.Outputs, HeadDim, sums);
     }
 
     protected override void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores) =>

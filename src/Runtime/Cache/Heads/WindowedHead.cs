@@ -120,10 +120,13 @@ internal abstract class WindowedHead : HeadCache
     protected ReadOnlySpan<int> ChooseTokens(HostRows host, AttentionStep step)
     {
         Span<float> mass = host.Mass(Middle);
-        for (int start = 0; start < step.Queries.Length / HeadDim * Tokens; start += Tokens)
+        int group = step.Queries.Length / HeadDim;
+        for (int query = 0; query < group; query++)
         {
-            ReadOnlySpan<float> weights = step.Scores.Slice(start, Tokens);
-            TensorPrimitives.MultiplyAdd(weights.Slice(SinkTokens, Middle), 1 / TensorPrimitives.Sum(weights), mass, mass);
+            float sum = 0;
+            for (int place = query; place < Segments * group; place += group)
+                sum += step.Sums[place];
+            TensorPrimitives.MultiplyAdd(step.Scores.Slice((query * Tokens) + SinkTokens, Middle), 1 / sum, mass, mass);
         }
 
         return host.Choose(mass);
