@@ -76,7 +76,7 @@ public sealed unsafe class WeightMatrix
     /// <param name="input">[<paramref name="count"/>, <see cref="Columns"/>].</param>
     /// <param name="count">Rows of <paramref name="input"/>.</param>
     /// <param name="output">[<paramref name="count"/>, <see cref="Rows"/>].</param>
-    /// <param name="threads">Threads at most; -1 means as many as the machine has.</param>
+    /// <param name="threads">1 keeps to the calling thread; any other number goes to the threads of the process.</param>
     /// <exception cref="ArgumentException">A span is shorter than its shape.</exception>
     /// <exception cref="ObjectDisposedException">The file has been closed.</exception>
     public void Multiply(ReadOnlySpan<float> input, int count, Span<float> output, int threads = -1)
