@@ -1,11 +1,12 @@
 using System.Numerics.Tensors;
 using TailorKV.Runtime.Models;
+using TailorKV.Runtime.Threads;
 using TailorKV.Runtime.Weights;
 
 namespace TailorKV.Runtime.Sessions;
 
 /// <summary>A decoder layer's arithmetic on a chunk of tokens, apart from attention. It keeps no state: buffers come from a <see cref="Workspace"/>.</summary>
-internal sealed class Transformer(ModelConfig config, ModelWeights weights, RopeFrequencyPrecision ropePrecision)
+internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weights, RopeFrequencyPrecision ropePrecision)
 {
     private readonly RotaryEmbedding _rotary = new(config, weights.RopeFrequencyFactors, weights.InterleavedRope, ropePrecision);
     private readonly float _scale = 1 / MathF.Sqrt(config.HeadDim);
@@ -26,11 +27,11 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Rope
     {
         LayerWeights parts = weights.Layers[layer];
         Span<float> normed = workspace.Normed.Span;
-        Norm(workspace.Hidden.Span, parts.AttentionNorm, count, normed);
+        Norm(workspace.Hidden.Span, [], parts.AttentionNorm, count, normed);
         ProjectQueries(layer, first, count, normed, workspace.Queries.Span);
         Linear(parts.Key, parts.KeyBias, normed, count, workspace.Keys.Span);
         Linear(parts.Value, parts.ValueBias, normed, count, workspace.Values.Span);
-        Rotate(workspace.Keys.Span, parts.KeyNorm, config.KvHeadCount, first, count);
+        Rotate(workspace.Keys.Span, parts.KeyNorm, config.KvHeadCount, first, count, scale: 1);
     }
 
     /// <summary>
@@ -47,19 +48,18 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Rope
         Span<float> hidden = workspace.Hidden.Slice(0, count * config.HiddenSize);
         Span<float> projected = workspace.Projected.Slice(0, count * config.HiddenSize);
         Linear(parts.AttentionOutput, parts.OutputBias, workspace.Attended.Span, count, projected);
-        TensorPrimitives.Add(hidden, projected, hidden);
-
-        Norm(hidden, parts.MlpNorm, count, workspace.Normed.Span);
+        Norm(hidden, projected, parts.MlpNorm, count, workspace.Normed.Span);
         Span<float> gate = workspace.Gate.Slice(0, count * config.IntermediateSize);
         Span<float> up = workspace.Up.Slice(0, count * config.IntermediateSize);
         parts.Gate.Multiply(workspace.Normed.Span, count, gate);
         parts.Up.Multiply(workspace.Normed.Span, count, up);
-        // silu(gate) * up; up is done with, so that it needs no third buffer: up *= gate, then up *= sigmoid(gate).
-        TensorPrimitives.Multiply(up, gate, up);
-        TensorPrimitives.Sigmoid(gate, gate);
-        TensorPrimitives.Multiply(up, gate, up);
+        Gated(gate, up, count);
         parts.Down.Multiply(up, count, projected);
-        TensorPrimitives.Add(hidden, projected, hidden);
+        fixed (float* rows = hidden, addend = projected)
+        {
+            RowSum sum = new(rows, addend, count, config.HiddenSize);
+            WorkerPool.Shared.Run(sum.Parts, sum);
+        }
     }
 
     /// <summary>Logits of hidden states.</summary>
@@ -74,44 +74,41 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Rope
     }
 
     /// <summary>The norm after the last layer.</summary>
-    public void FinalNorm(ReadOnlySpan<float> hidden, int count, Span<float> normed) => Norm(hidden, weights.FinalNorm, count, normed);
+    public void FinalNorm(ReadOnlySpan<float> hidden, int count, Span<float> normed) => Norm(hidden, [], weights.FinalNorm, count, normed);
 
     private void ProjectQueries(int layer, int first, int count, ReadOnlySpan<float> normed, Span<float> queries)
     {
         LayerWeights parts = weights.Layers[layer];
         Linear(parts.Query, parts.QueryBias, normed, count, queries);
-        Rotate(queries, parts.QueryNorm, config.HeadCount, first, count);
-        Span<float> used = queries[..(count * config.HeadCount * config.HeadDim)];
-        TensorPrimitives.Multiply(used, _scale, used);
+        Rotate(queries, parts.QueryNorm, config.HeadCount, first, count, _scale);
     }
 
-    private void Rotate(Span<float> rows, float[]? norm, int heads, int first, int count)
+    private void Rotate(Span<float> rows, float[]? norm, int heads, int first, int count, float scale)
     {
-        int headDim = config.HeadDim;
-        Span<float> cosines = stackalloc float[headDim / 2];
-        Span<float> sines = stackalloc float[headDim / 2];
-        for (int row = 0, start = 0; row < count; row++)
+        fixed (float* start = rows[..(count * heads * config.HeadDim)])
         {
-            _rotary.Angles(first + row, cosines, sines);
-            for (int head = 0; head < heads; head++, start += headDim)
-            {
-                Span<float> values = rows.Slice(start, headDim);
-                if (norm is not null)
-                    Norm(values, norm, 1, values);
-                _rotary.Apply(values, cosines, sines);
-            }
+            HeadRotation rotation = new(_rotary, start, heads, config.HeadDim, first, count, norm, (float)config.RmsNormEpsilon, scale);
+            WorkerPool.Shared.Run(rotation.Parts, rotation);
         }
     }
 
-    private void Norm(ReadOnlySpan<float> rows, float[] weight, int count, Span<float> normed)
+    /// <summary>The norm of rows, after the addend is added to them if it is not empty.</summary>
+    private void Norm(ReadOnlySpan<float> rows, ReadOnlySpan<float> addend, float[] weight, int count, Span<float> normed)
     {
-        for (int row = 0; row < count; row++)
+        int length = count * weight.Length;
+        fixed (float* from = rows[..length], added = addend, to = normed[..length])
         {
-            ReadOnlySpan<float> from = rows.Slice(row * weight.Length, weight.Length);
-            Span<float> to = normed.Slice(row * weight.Length, weight.Length);
-            float scale = 1 / MathF.Sqrt((TensorPrimitives.SumOfSquares(from) / weight.Length) + (float)config.RmsNormEpsilon);
-            TensorPrimitives.Multiply(from, scale, to);
-            TensorPrimitives.Multiply(to, weight, to);
+            RowNorm norm = new(from, added, count, weight, (float)config.RmsNormEpsilon, to);
+            WorkerPool.Shared.Run(norm.Parts, norm);
+        }
+    }
+
+    private void Gated(Span<float> gate, Span<float> up, int count)
+    {
+        fixed (float* gateStart = gate, upStart = up)
+        {
+            GatedUnit unit = new(gateStart, upStart, count, config.IntermediateSize);
+            WorkerPool.Shared.Run(unit.Parts, unit);
         }
     }
 

@@ -1,29 +1,20 @@
-using System.Runtime.CompilerServices;
 using TailorKV.Planner;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Threads;
+using TailorKV.Runtime.Weights.Panels;
 
 namespace TailorKV.Runtime.Weights;
 
 /// <summary>A weight matrix in its stored type, mapped from its file. It is decoded a few rows at a time and never expanded as a whole.</summary>
 public sealed unsafe class WeightMatrix
 {
-    // 12 rows (a multiple of the kernel's 3 and 6) of at most 1,024 columns: 48 KiB of stack.
-    private const int TileRows = 12;
-    private const int TileColumns = 1024;
-
-    // Parallel.For costs some microseconds; below this many multiply-adds the calling thread is done sooner.
-    private const long ParallelWork = 1 << 18;
-    private const long ChunkWork = 1 << 16;
-
     // Up to as many input rows, reading the weights as they lie is sooner than decoding them for all.
     private const int FewRows = 3;
 
     private readonly StoredTensor _tensor;
     private readonly WeightFormat _format;
     private readonly long _rowBytes;
-    private readonly int _blockColumns;
     private readonly RowKernel? _plainRows;
 
     /// <summary>Takes a matrix from a file.</summary>
@@ -44,8 +35,6 @@ public sealed unsafe class WeightMatrix
             WeightType.BF16 => RowKernel.OfBrainFloats(Columns, RowKernel.Widest),
             _ => null,
         };
-        long blocks = (Columns + TileColumns - 1L) / TileColumns;
-        _blockColumns = blocks == 1 ? Columns : (int)(((Columns + blocks - 1) / blocks + 255) / 256 * 256);
     }
 
     /// <summary>The tensor's name in its file.</summary>
@@ -87,7 +76,7 @@ public sealed unsafe class WeightMatrix
     /// <param name="input">[<paramref name="count"/>, <see cref="Columns"/>].</param>
     /// <param name="count">Rows of <paramref name="input"/>.</param>
     /// <param name="output">[<paramref name="count"/>, <see cref="Rows"/>].</param>
-    /// <param name="threads">Threads at most; -1 means as many as the machine has.</param>
+    /// <param name="threads">1 keeps to the calling thread; any other number goes to the threads of the process.</param>
     /// <exception cref="ArgumentException">A span is shorter than its shape.</exception>
     /// <exception cref="ObjectDisposedException">The file has been closed.</exception>
     public void Multiply(ReadOnlySpan<float> input, int count, Span<float> output, int threads = -1)
@@ -96,65 +85,34 @@ public sealed unsafe class WeightMatrix
         if (input.Length < (long)count * Columns || output.Length < (long)count * Rows)
             throw new ArgumentException($"\"{Name}\" [{Rows}, {Columns}] takes {count} rows from {input.Length} elements to {output.Length}", nameof(count));
         byte* weights = _tensor.Pointer;
-        long rowWork = (long)Columns * Math.Max(count, 1);
         fixed (float* inputStart = input)
         fixed (float* outputStart = output)
         {
             if (count <= FewRows)
             {
-                MultiplyFew(new Products(this, weights, inputStart, count, outputStart), threads);
-                return;
+                Products few = new(this, weights, inputStart, count, outputStart);
+                Share(few.Parts, few, threads);
             }
-
-            if (threads == 1 || Rows * rowWork < ParallelWork)
+            else
             {
-                MultiplyRows(weights, 0, Rows, inputStart, count, outputStart);
-                return;
+                PanelProduct many = new(
+                    _format, weights, Rows, Columns, inputStart, count, outputStart, threads == 1 ? 1 : WorkerPool.Shared.Threads, PanelKernel.Widest);
+                Share(many.Parts, many, threads);
             }
-            float* from = inputStart;
-            float* to = outputStart;
-            int chunk = (int)Math.Min((ChunkWork / rowWork + TileRows) / TileRows * TileRows, Rows);
-            Parallel.For(0, (Rows + chunk - 1) / chunk, new ParallelOptions { MaxDegreeOfParallelism = threads }, i =>
-                MultiplyRows(weights, i * chunk, Math.Min(Rows, (i + 1) * chunk), from, count, to));
         }
     }
 
-    private void MultiplyFew(Products products, int threads)
+    private static void Share<TWork>(int parts, TWork work, int threads)
+        where TWork : struct, IWork
     {
         if (threads == 1)
         {
-            for (int part = 0; part < products.Parts; part++)
-                products.Run(part);
+            for (int part = 0; part < parts; part++)
+                work.Run(part);
         }
         else
         {
-            WorkerPool.Shared.Run(products.Parts, products);
-        }
-    }
-
-    [SkipLocalsInit]
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void MultiplyRows(byte* weights, int firstRow, int endRow, float* input, int count, float* output)
-    {
-        float* decoded = stackalloc float[TileRows * TileColumns];
-        for (int row = firstRow; row < endRow; row += TileRows)
-        {
-            int rows = Math.Min(TileRows, endRow - row);
-            for (int column = 0; column < Columns; column += _blockColumns)
-            {
-                int columns = Math.Min(_blockColumns, Columns - column);
-                byte* source = weights + row * _rowBytes + _format.ByteLength(column);
-                float* tile = (float*)source;
-                int stride = Columns;
-                if (Type != WeightType.F32)
-                {
-                    tile = decoded;
-                    stride = columns;
-                    for (int i = 0; i < rows; i++)
-                        _format.Decode(source + i * _rowBytes, decoded + i * columns, columns);
-                }
-                MatrixKernel.Multiply(input + column, count, Columns, tile, rows, stride, columns, output + row, Rows, add: column > 0);
-            }
+            WorkerPool.Shared.Run(parts, work);
         }
     }
 

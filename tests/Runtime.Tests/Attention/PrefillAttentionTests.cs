@@ -4,6 +4,7 @@ using TailorKV.Planner.Models;
 using TailorKV.Runtime.Attention;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Tests.Cache;
+using TailorKV.Runtime.Weights.Panels;
 using TailorKV.Testing;
 
 namespace TailorKV.Runtime.Tests.Attention;
@@ -18,7 +19,7 @@ public sealed class PrefillAttentionTests
         int tokens = first + count, stride = tokens + random.Next(3);
         LayerShape layer = new(kvHeads * random.Next(1, 4), kvHeads, headDim, random.Next(2) == 0 ? null : random.Next(1, tokens + 10));
         using Arena arena = new("buffers", 1L << 24);
-        NativeBuffer<float> queries = Fill(count * layer.Heads * headDim), keys = Fill(kvHeads * stride * headDim), values = Fill(kvHeads * stride * headDim);
+        NativeBuffer<float> queries = Fill(arena, random, count * layer.Heads * headDim), keys = Fill(arena, random, kvHeads * stride * headDim), values = Fill(arena, random, kvHeads * stride * headDim);
         NativeBuffer<float> outputs = arena.Take<float>(queries.Length);
         outputs.Span.Fill(float.NaN);
         PrefillAttention.Run(layer, first, count, queries, keys, values, stride, outputs);
@@ -40,32 +41,39 @@ public sealed class PrefillAttentionTests
                 }
             }
         }
-
-        NativeBuffer<float> Fill(int length)
-        {
-            NativeBuffer<float> buffer = arena.Take<float>(length);
-            for (int i = 0; i < length; i++)
-                buffer.Span[i] = (float)((4 * random.NextDouble()) - 2);
-            return buffer;
-        }
     });
 
     [Fact]
-    public unsafe void Weighted_sums_of_any_shape_agree_with_the_plain_twin() => ForAll(300, random =>
+    public void A_row_does_not_depend_on_its_chunk_nor_on_the_width_of_vectors() => ForAll(30, random =>
     {
-        int rows = random.Next(1, 10), tokens = random.Next(1, 40), columns = random.Next(1, 70);
-        int weightStride = tokens + random.Next(4), outputStride = columns + random.Next(4);
-        float[] weights = Numbers(rows * weightStride), values = Numbers(tokens * columns), outputs = Numbers(rows * outputStride);
-        float[] plain = [.. outputs];
-        ValueKernel.AddProduct(weights, rows, weightStride, values, tokens, columns, outputs, outputStride);
-        fixed (float* w = weights, v = values, o = plain)
-            ValueKernel.Plain(w, 0, rows, weightStride, v, tokens, 0, columns, o, outputStride);
-        // What lies between the rows stays as it was.
-        for (int i = 0; i < plain.Length; i++)
-            Assert.InRange(outputs[i], plain[i] - (i % outputStride < columns ? 1e-6f * tokens : 0), plain[i] + (i % outputStride < columns ? 1e-6f * tokens : 0));
+        int kvHeads = random.Next(1, 3), headDim = Gen.Elements(6, 16, 64).Draw(random), count = random.Next(2, 200), cut = random.Next(1, count);
+        LayerShape layer = new(kvHeads * random.Next(1, 5), kvHeads, headDim, random.Next(2) == 0 ? null : random.Next(1, count));
+        using Arena arena = new("buffers", 1L << 24);
+        NativeBuffer<float> queries = Fill(arena, random, count * layer.Heads * headDim), outputs = arena.Take<float>(queries.Length);
+        NativeBuffer<float> keys = Fill(arena, random, kvHeads * count * headDim), values = Fill(arena, random, kvHeads * count * headDim);
+        PrefillAttention.Run(layer, 0, count, queries, keys, values, count, outputs);
+        float[] whole = outputs.Span.ToArray();
+        foreach (int lanes in new[] { 1, 8 }.Where(lanes => lanes <= PanelKernel.Widest))
+        {
+            outputs.Span.Fill(float.NaN);
+            PrefillAttention.Run(layer, 0, count, queries, keys, values, count, outputs, lanes);
+            Assert.Equal(whole, outputs.Span.ToArray());
+        }
 
-        float[] Numbers(int count) => [.. Enumerable.Range(0, count).Select(_ => (float)((2 * random.NextDouble()) - 1))];
+        int start = cut * layer.Heads * headDim;
+        NativeBuffer<float> later = arena.Take<float>(queries.Length - start);
+        queries.Span[start..].CopyTo(later.Span);
+        PrefillAttention.Run(layer, cut, count - cut, later, keys, values, count, outputs);
+        Assert.Equal(whole[start..], outputs.Slice(0, later.Length).ToArray());
     });
+
+    private static NativeBuffer<float> Fill(Arena arena, Random random, int length)
+    {
+        NativeBuffer<float> buffer = arena.Take<float>(length);
+        for (int i = 0; i < length; i++)
+            buffer.Span[i] = (float)((4 * random.NextDouble()) - 2);
+        return buffer;
+    }
 
     private static void ForAll(int cases, Action<Random> body) => Check.One(
         Config.QuickThrowOnFailure.WithMaxTest(cases), Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ToArbitrary(), seed => body(new Random(seed))));

@@ -3,6 +3,7 @@ using FsCheck.Fluent;
 using TailorKV.Planner;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Formats;
+using TailorKV.Runtime.Tests.Weights.Panels;
 using TailorKV.Runtime.Weights;
 
 namespace TailorKV.Runtime.Tests.Weights;
@@ -23,7 +24,7 @@ public sealed class WeightMatrixTests : IDisposable
             int columns = block * random.Next(1, random.Next(4) == 0 ? 2600 / block : Math.Max(2, 300 / block));
             int rows = random.Next(1, 40), count = random.Next(1, 11);
             using MappedFile file = RandomMatrix(random, type, rows, columns, out WeightMatrix matrix);
-            float[] input = MatrixKernelTests.RandomNumbers(random, count * columns);
+            float[] input = PanelKernelTests.RandomNumbers(random, count * columns);
             float[] output = new float[count * rows];
             matrix.Multiply(input, count, output);
             float[] row = new float[columns];
@@ -55,7 +56,7 @@ public sealed class WeightMatrixTests : IDisposable
         Random random = new(5);
         const int rows = 1000, columns = 1536;
         using MappedFile file = RandomMatrix(random, type, rows, columns, out WeightMatrix matrix);
-        float[] input = MatrixKernelTests.RandomNumbers(random, count * columns);
+        float[] input = PanelKernelTests.RandomNumbers(random, count * columns);
         float[] expected = new float[count * rows];
         matrix.Multiply(input, count, expected, threads: 1);
         foreach (int threads in (int[])[2, 3, -1])
@@ -84,7 +85,7 @@ public sealed class WeightMatrixTests : IDisposable
             WeightFormat format = WeightFormat.Of(type);
             int rows = 5, columns = 3 * format.BlockElements;
             byte[] stored = RandomBlocks(random, type, rows * columns / format.BlockElements);
-            float[] decoded = new float[rows * columns], dots = new float[rows], input = MatrixKernelTests.RandomNumbers(random, columns);
+            float[] decoded = new float[rows * columns], dots = new float[rows], input = PanelKernelTests.RandomNumbers(random, columns);
             format.Decode(stored, decoded);
             fixed (byte* from = stored)
             fixed (float* x = input, to = dots)
