@@ -28,9 +28,11 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
         LayerWeights parts = weights.Layers[layer];
         Span<float> normed = workspace.Normed.Span;
         Norm(workspace.Hidden.Span, [], parts.AttentionNorm, count, normed);
-        ProjectQueries(layer, first, count, normed, workspace.Queries.Span);
-        Linear(parts.Key, parts.KeyBias, normed, count, workspace.Keys.Span);
-        Linear(parts.Value, parts.ValueBias, normed, count, workspace.Values.Span);
+        WeightMatrix.Multiply(normed, count, parts.Query, workspace.Queries.Span, parts.Key, workspace.Keys.Span, parts.Value, workspace.Values.Span);
+        AddBias(parts.QueryBias, count, workspace.Queries.Span);
+        AddBias(parts.KeyBias, count, workspace.Keys.Span);
+        AddBias(parts.ValueBias, count, workspace.Values.Span);
+        Rotate(workspace.Queries.Span, parts.QueryNorm, config.HeadCount, first, count, _scale);
         Rotate(workspace.Keys.Span, parts.KeyNorm, config.KvHeadCount, first, count, scale: 1);
     }
 
@@ -38,8 +40,12 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
     /// Normed, as the layer before left it, to Predicted: the queries this layer would have if the layer before changed nothing (TailorKV, section 3 of
     /// the background facts).
     /// </summary>
-    public void PredictQueries(int layer, int first, int count, Workspace workspace) =>
-        ProjectQueries(layer, first, count, workspace.Normed.Span, workspace.Predicted.Span);
+    public void PredictQueries(int layer, int first, int count, Workspace workspace)
+    {
+        LayerWeights parts = weights.Layers[layer];
+        Linear(parts.Query, parts.QueryBias, workspace.Normed.Span, count, workspace.Predicted.Span);
+        Rotate(workspace.Predicted.Span, parts.QueryNorm, config.HeadCount, first, count, _scale);
+    }
 
     /// <summary>Adds the attention output (in Attended) and the feed-forward to Hidden.</summary>
     public void Finish(int layer, int count, Workspace workspace)
@@ -51,8 +57,7 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
         Norm(hidden, projected, parts.MlpNorm, count, workspace.Normed.Span);
         Span<float> gate = workspace.Gate.Slice(0, count * config.IntermediateSize);
         Span<float> up = workspace.Up.Slice(0, count * config.IntermediateSize);
-        parts.Gate.Multiply(workspace.Normed.Span, count, gate);
-        parts.Up.Multiply(workspace.Normed.Span, count, up);
+        WeightMatrix.Multiply(workspace.Normed.Span, count, parts.Gate, gate, parts.Up, up);
         Gated(gate, up, count);
         parts.Down.Multiply(up, count, projected);
         fixed (float* rows = hidden, addend = projected)
@@ -75,13 +80,6 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
 
     /// <summary>The norm after the last layer.</summary>
     public void FinalNorm(ReadOnlySpan<float> hidden, int count, Span<float> normed) => Norm(hidden, [], weights.FinalNorm, count, normed);
-
-    private void ProjectQueries(int layer, int first, int count, ReadOnlySpan<float> normed, Span<float> queries)
-    {
-        LayerWeights parts = weights.Layers[layer];
-        Linear(parts.Query, parts.QueryBias, normed, count, queries);
-        Rotate(queries, parts.QueryNorm, config.HeadCount, first, count, _scale);
-    }
 
     private void Rotate(Span<float> rows, float[]? norm, int heads, int first, int count, float scale)
     {
@@ -115,11 +113,16 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
     private static void Linear(WeightMatrix matrix, float[]? bias, ReadOnlySpan<float> rows, int count, Span<float> output)
     {
         matrix.Multiply(rows, count, output);
+        AddBias(bias, count, output);
+    }
+
+    private static void AddBias(float[]? bias, int count, Span<float> output)
+    {
         if (bias is null)
             return;
         for (int row = 0; row < count; row++)
         {
-            Span<float> sums = output.Slice(row * matrix.Rows, matrix.Rows);
+            Span<float> sums = output.Slice(row * bias.Length, bias.Length);
             TensorPrimitives.Add(sums, bias, sums);
         }
     }

@@ -81,9 +81,7 @@ public sealed unsafe class WeightMatrix
     /// <exception cref="ObjectDisposedException">The file has been closed.</exception>
     public void Multiply(ReadOnlySpan<float> input, int count, Span<float> output, int threads = -1)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(count);
-        if (input.Length < (long)count * Columns || output.Length < (long)count * Rows)
-            throw new ArgumentException($"\"{Name}\" [{Rows}, {Columns}] takes {count} rows from {input.Length} elements to {output.Length}", nameof(count));
+        CheckLengths(input, count, output);
         byte* weights = _tensor.Pointer;
         fixed (float* inputStart = input)
         fixed (float* outputStart = output)
@@ -100,6 +98,48 @@ public sealed unsafe class WeightMatrix
                 Share(many.Parts, many, threads);
             }
         }
+    }
+
+    /// <summary>The products of one input with two or three matrices: of few rows, which are done in no time, the threads take the parts of all together.</summary>
+    /// <param name="input">[<paramref name="count"/>, columns].</param>
+    /// <param name="count">Rows of <paramref name="input"/>.</param>
+    /// <param name="first">A matrix.</param>
+    /// <param name="firstOutput">[<paramref name="count"/>, its rows].</param>
+    /// <param name="second">Another.</param>
+    /// <param name="secondOutput">[<paramref name="count"/>, its rows].</param>
+    /// <param name="third">A third, or null.</param>
+    /// <param name="thirdOutput">[<paramref name="count"/>, its rows], or empty.</param>
+    /// <exception cref="ArgumentException">A span is shorter than its shape.</exception>
+    /// <exception cref="ObjectDisposedException">The file has been closed.</exception>
+    public static void Multiply(
+        ReadOnlySpan<float> input, int count, WeightMatrix first, Span<float> firstOutput, WeightMatrix second, Span<float> secondOutput, WeightMatrix? third = null,
+        Span<float> thirdOutput = default)
+    {
+        if (count > FewRows)
+        {
+            first.Multiply(input, count, firstOutput);
+            second.Multiply(input, count, secondOutput);
+            third?.Multiply(input, count, thirdOutput);
+            return;
+        }
+
+        first.CheckLengths(input, count, firstOutput);
+        second.CheckLengths(input, count, secondOutput);
+        third?.CheckLengths(input, count, thirdOutput);
+        fixed (float* from = input, to1 = firstOutput, to2 = secondOutput, to3 = thirdOutput)
+        {
+            ProductsTogether work = new(
+                new Products(first, first._tensor.Pointer, from, count, to1), new Products(second, second._tensor.Pointer, from, count, to2),
+                third is null ? default : new Products(third, third._tensor.Pointer, from, count, to3));
+            WorkerPool.Shared.Run(work.Parts, work);
+        }
+    }
+
+    private void CheckLengths(ReadOnlySpan<float> input, int count, ReadOnlySpan<float> output)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        if (input.Length < (long)count * Columns || output.Length < (long)count * Rows)
+            throw new ArgumentException($"\"{Name}\" [{Rows}, {Columns}] takes {count} rows from {input.Length} elements to {output.Length}", nameof(count));
     }
 
     private static void Share<TWork>(int parts, TWork work, int threads)
@@ -120,11 +160,11 @@ public sealed unsafe class WeightMatrix
     private readonly struct Products(WeightMatrix matrix, byte* weights, float* input, int count, float* output) : IWork
     {
         // Some microseconds of work.
-        private const int PartWeights = 1 << 16;
+        private const int PartWeights = 1 << 15;
 
         private readonly int _partRows = Math.Max(4, PartWeights / matrix.Columns / 4 * 4);
 
-        public int Parts => (matrix.Rows + _partRows - 1) / _partRows;
+        public int Parts => _partRows == 0 ? 0 : (matrix.Rows + _partRows - 1) / _partRows;
 
         public void Run(int part)
         {
@@ -138,6 +178,21 @@ public sealed unsafe class WeightMatrix
 
             for (int i = 0; i < count; i++)
                 matrix._format.Dots(from, rows, matrix.Columns, input + (nint)i * matrix.Columns, output + (nint)i * matrix.Rows + first, RowKernel.Widest);
+        }
+    }
+
+    private readonly struct ProductsTogether(Products first, Products second, Products third) : IWork
+    {
+        public int Parts => first.Parts + second.Parts + third.Parts;
+
+        public void Run(int part)
+        {
+            if (part < first.Parts)
+                first.Run(part);
+            else if ((part -= first.Parts) < second.Parts)
+                second.Run(part);
+            else
+                third.Run(part - second.Parts);
         }
     }
 }
