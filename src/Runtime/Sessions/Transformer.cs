@@ -43,12 +43,26 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Rope
     /// <summary>Adds the attention output (in Attended) and the feed-forward to Hidden.</summary>
     public void Finish(int layer, int count, Workspace workspace)
     {
+        ProjectOutput(layer, count, workspace);
+        FeedForward(layer, count, workspace);
+    }
+
+    /// <summary>Adds the attention output (in Attended) to Hidden: the first half of <see cref="Finish"/>.</summary>
+    public void ProjectOutput(int layer, int count, Workspace workspace)
+    {
         LayerWeights parts = weights.Layers[layer];
         Span<float> hidden = workspace.Hidden.Slice(0, count * config.HiddenSize);
         Span<float> projected = workspace.Projected.Slice(0, count * config.HiddenSize);
         Linear(parts.AttentionOutput, parts.OutputBias, workspace.Attended.Span, count, projected);
         TensorPrimitives.Add(hidden, projected, hidden);
+    }
 
+    /// <summary>Adds the feed-forward to Hidden: the second half of <see cref="Finish"/>.</summary>
+    public void FeedForward(int layer, int count, Workspace workspace)
+    {
+        LayerWeights parts = weights.Layers[layer];
+        Span<float> hidden = workspace.Hidden.Slice(0, count * config.HiddenSize);
+        Span<float> projected = workspace.Projected.Slice(0, count * config.HiddenSize);
         Norm(hidden, parts.MlpNorm, count, workspace.Normed.Span);
         Span<float> gate = workspace.Gate.Slice(0, count * config.IntermediateSize);
         Span<float> up = workspace.Up.Slice(0, count * config.IntermediateSize);
