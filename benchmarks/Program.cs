@@ -1,12 +1,18 @@
 using BenchmarkDotNet.Running;
 using TailorKV.Benchmarks.Planner;
+using TailorKV.Benchmarks.Speed;
 
-// Everything but this one command is BenchmarkDotNet's, as in: --filter *Planner*
+// Everything but these two commands is BenchmarkDotNet's, as in: --filter *Planner*
 if (args is ["growth", .. var rest])
 {
     PlannerGrowth.Run(rest is [var folder] ? folder : Path.Combine("benchmarks", "results"));
-    return;
+    return 0;
 }
+
+if (args is ["contexts", .. var options])
+    return new ContextsCommand().Parse(options).Invoke();
 
 foreach (var summary in BenchmarkSwitcher.FromAssembly(typeof(PlannerBenchmarks).Assembly).Run(args))
     SeedSummary.Write(summary, Console.Out);
+
+return 0;

@@ -82,6 +82,7 @@ internal static class CommandLine
         new FrontierCommand(terminal),
         new VerifyCommand(terminal),
         new RunCommand(terminal),
+        new BenchCommand(terminal),
         new DemoCommand(terminal),
         new DoctorCommand(terminal),
         new HardwareCommand(terminal),

@@ -33,6 +33,10 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
     [InlineData("run", "x", "--prompt", "y", "--temperature", "NaN")]
     [InlineData("run", "x", "--prompt", "y", "--plan", "p", "--context", "128")]
     [InlineData("run", "x", "--prompt", "y", "--raw", "--system", "z")]
+    [InlineData("bench")]
+    [InlineData("bench", "x", "--gen", "0", "--prompt", "0")]
+    [InlineData("bench", "x", "--depth", "-1")]
+    [InlineData("bench", "x", "--repetitions", "0")]
     [InlineData("doctor", "x")]
     [InlineData("doctor", "--reference", "x")]
     [InlineData("doctor", "x", "--reference", "y", "--rope-frequencies", "f64")]
@@ -60,6 +64,8 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
     [InlineData("run", "MISSING", "--prompt", "x")]
     [InlineData("run", "GARBAGE", "--prompt", "x")]
     [InlineData("run", "MODEL", "--plan", "MISSING", "--prompt", "x")]
+    [InlineData("bench", "MISSING")]
+    [InlineData("bench", "MODEL", "--plan", "GARBAGE")]
     [InlineData("doctor", "MODEL", "--reference", "GARBAGE")]
     [InlineData("profile", "MODEL", "--out", "MISSING/MISSING")]
     [InlineData("demo", "--out", "MISSING")]
@@ -159,6 +165,24 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
         string line = ToolFixture.Run("run", ToolFixture.Model, "--plan", tool.Plan, "--prompt", string.Concat(Enumerable.Repeat("0", 300))).Failure(1);
         Assert.Contains("301 tokens", line, StringComparison.Ordinal);
         Assert.Contains("256", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Timing_more_tokens_than_the_plan_allows_is_refused_with_what_is_needed()
+    {
+        string line = ToolFixture.Run("bench", ToolFixture.Model, "--plan", tool.Plan, "--depth", "200", "--prompt", "10", "--gen", "20").Failure(1);
+        Assert.Contains("--context 280", line, StringComparison.Ordinal);
+        Assert.Contains("256", line, StringComparison.Ordinal);
+        Assert.Contains("300", ToolFixture.Run("bench", ToolFixture.Model, "--plan", tool.Plan, "--prompt", "300", "--gen", "0").Failure(1), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Timing_shows_a_row_for_each_phase()
+    {
+        ToolRun run = ToolFixture.Run("bench", ToolFixture.Model, "--warm-up", "0", "--repetitions", "1", "--prompt", "8", "--gen", "2");
+        run.Succeed();
+        Assert.Contains("decode at 1 ", run.Output, StringComparison.Ordinal);
+        Assert.Contains("prefill ", run.Output, StringComparison.Ordinal);
     }
 
     [Fact]

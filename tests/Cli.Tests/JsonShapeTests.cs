@@ -111,6 +111,43 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
     }
 
     [Fact]
+    public void Bench()
+    {
+        const string Phase = "tokensPerSecond secondsPerToken";
+        string[] bench = ["bench", ToolFixture.Model, "--warm-up", "0", "--repetitions", "2", "--json"];
+        JsonElement result = ToolFixture.Run([.. bench, "--plan", tool.Plan, "--depth", "100", "--prompt", "20", "--gen", "4"]).Json();
+        Assert.Equal(
+            "model plan context depth promptTokens generatedTokens repetitions seed threads prefillTokensPerSecond decodeTokensPerSecond secondsPerToken prefill decode bytesPerToken readBytesPerSecond bandwidthShare",
+            Names(result));
+        foreach (string phase in new[] { "prefill", "decode" })
+        {
+            Assert.Equal(Phase, Names(result.GetProperty(phase)));
+            JsonElement speeds = result.GetProperty(phase).GetProperty("tokensPerSecond");
+            Assert.Equal("median least most", Names(speeds));
+            Assert.Equal(result.GetProperty($"{phase}TokensPerSecond").GetDouble(), speeds.GetProperty("median").GetDouble());
+            Assert.True(speeds.GetProperty("least").GetDouble() <= speeds.GetProperty("most").GetDouble());
+            JsonElement parts = result.GetProperty(phase).GetProperty("secondsPerToken");
+            Assert.Equal("total projections attention feedForward outputHead rest", Names(parts));
+            double[] seconds = [.. parts.EnumerateObject().Select(part => part.Value.GetDouble())];
+            Assert.All(seconds, part => Assert.True(part >= 0));
+            Assert.Equal(seconds[0], seconds[1..].Sum(), seconds[0] * 1e-9);
+        }
+
+        JsonElement reads = result.GetProperty("bytesPerToken");
+        Assert.Equal("total weights cache host", Names(reads));
+        Assert.Equal(reads.GetProperty("total").GetInt64(), reads.EnumerateObject().Skip(1).Sum(part => part.Value.GetInt64()));
+        Assert.Equal((ToolFixture.Context, 100), (result.GetProperty("context").GetInt32(), result.GetProperty("depth").GetInt32()));
+
+        JsonElement decode = ToolFixture.Run([.. bench, "--prompt", "0", "--gen", "4"]).Json();
+        Assert.Equal((1, 13), (decode.GetProperty("depth").GetInt32(), decode.GetProperty("context").GetInt32()));
+        foreach (string member in new[] { "plan", "prefill", "prefillTokensPerSecond" })
+            Assert.Equal(JsonValueKind.Null, decode.GetProperty(member).ValueKind);
+        JsonElement prefill = ToolFixture.Run([.. bench, "--prompt", "20", "--gen", "0"]).Json();
+        foreach (string member in new[] { "decode", "decodeTokensPerSecond", "secondsPerToken", "bandwidthShare" })
+            Assert.Equal(JsonValueKind.Null, prefill.GetProperty(member).ValueKind);
+    }
+
+    [Fact]
     public void Demo()
     {
         JsonElement result = ToolFixture.Run("demo", "--context", "256", "--passages", "2", "--budget", "70%", "--budget", "60%", "--out", tool.Folder, "--json").Json();

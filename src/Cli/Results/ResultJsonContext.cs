@@ -11,6 +11,7 @@ namespace TailorKV.Cli.Results;
 [JsonSerializable(typeof(FrontierResult))]
 [JsonSerializable(typeof(VerifyResult))]
 [JsonSerializable(typeof(RunResult))]
+[JsonSerializable(typeof(BenchResult))]
 [JsonSerializable(typeof(DemoResult))]
 [JsonSerializable(typeof(DoctorResult))]
 [JsonSerializable(typeof(ReferenceResult))]

@@ -57,6 +57,14 @@ public static class MachineMeasurement
         };
     }
 
+    /// <summary>Measures only the bytes per second that all cores together read in order.</summary>
+    /// <inheritdoc cref="Measure"/>
+    public static double ReadBytesPerSecond(MachineRequest request, CancellationToken cancellation = default)
+    {
+        FreeMemory.Require(request.StreamBytes, "measuring the machine");
+        return MemoryTimes.ReadBytesPerSecond(request, new MedianTime(request.Repetitions, request.WarmUpSeconds), cancellation);
+    }
+
     private static ILookup<Type, TimeSample> Caches(
         MachineRequest request, MedianTime time, double linkSeconds, double linkRate, IProgress<WorkProgress>? progress, CancellationToken cancellation)
     {

@@ -28,6 +28,7 @@ public sealed class Session : IDisposable
     private readonly NativeBuffer<float> _promptHidden;
     private readonly NativeBuffer<float> _promptKeys;
     private readonly NativeBuffer<float> _promptValues;
+    private readonly StepClock _clock = new();
     private int _promptTokens;
 
     internal Session(CausalLanguageModel model, Plan plan)
@@ -72,6 +73,9 @@ public sealed class Session : IDisposable
     /// <summary>Bytes held on the host, as given out by the arena.</summary>
     public long MeasuredHostBytes => _host.Used;
 
+    /// <summary>Time spent in the parts of the model since the session was made; what two readings differ by is the time of what lies between.</summary>
+    public StepTimes Times => _clock.Times;
+
     /// <summary>Starts over with a prompt.</summary>
     /// <param name="tokens">The prompt, at least one token.</param>
     /// <param name="observer">Sees what goes on inside, or null.</param>
@@ -105,8 +109,31 @@ public sealed class Session : IDisposable
         }
 
         Tokens = _promptTokens = tokens.Length;
+        _clock.Start();
         _transformer.Logits(_promptHidden.Slice((tokens.Length - 1) * _shape.HiddenSize, _shape.HiddenSize), 1, _workspace.Normed.Span, _logits.Span);
+        _clock.Lap(StepPart.OutputHead);
         return Finite(_logits.Span);
+    }
+
+    /// <summary>
+    /// Starts over with keys and values from elsewhere, in place of those a prompt would have. There are no <see cref="PromptLogits"/> after it.
+    /// </summary>
+    /// <param name="tokens">Tokens that they are of.</param>
+    /// <param name="source">Writes those of each layer in turn.</param>
+    /// <exception cref="InsufficientMemoryException">They are more than the context has room for.</exception>
+    internal void Load(int tokens, KeyValueSource source)
+    {
+        CheckRoom(tokens, 0);
+        Tokens = 0;
+        _promptTokens = 0;
+        int stride = Plan.Target.Context;
+        for (int layer = 0; layer < _caches.Length; layer++)
+        {
+            source(layer, _promptKeys.Span, _promptValues.Span, stride);
+            _caches[layer].Load(_promptKeys.Span, _promptValues.Span, tokens, stride);
+        }
+
+        Tokens = tokens;
     }
 
     /// <summary>Logits of positions of the prompt that <see cref="Prefill"/> has just read.</summary>
@@ -129,6 +156,7 @@ public sealed class Session : IDisposable
         Check([token], Tokens);
         ExtendChunk([token]);
         _transformer.Logits(_workspace.Hidden.Span, 1, _workspace.Normed.Span, _logits.Span);
+        _clock.Lap(StepPart.OutputHead);
         return Finite(_logits.Span);
     }
 
@@ -164,7 +192,9 @@ public sealed class Session : IDisposable
         Span<float> hidden = _workspace.Hidden.Slice(0, prompt.Length);
         prompt.CopyTo(hidden);
         observer?.OnLayerInput(layer, first, count, hidden);
+        _clock.Start();
         _transformer.Project(layer, first, count, _workspace);
+        _clock.Lap(StepPart.Projections);
         int headDim = _shape.HeadDim;
         for (int row = 0; row < count; row++)
         {
@@ -177,12 +207,23 @@ public sealed class Session : IDisposable
             }
         }
 
+        _clock.Start();
         PrefillAttention.Run(_shape.Layer(layer), first, count, _workspace.Queries, _promptKeys, _promptValues, stride, _workspace.Attended);
+        _clock.Lap(StepPart.Attention);
         int attended = count * _shape.Heads * headDim;
         observer?.OnAttended(
             layer, first, count, _workspace.Normed.Slice(0, hidden.Length), _workspace.Queries.Slice(0, attended), _workspace.Attended.Slice(0, attended));
-        _transformer.Finish(layer, count, _workspace);
+        _clock.Start();
+        FinishLayer(layer, count);
         hidden.CopyTo(prompt);
+    }
+
+    private void FinishLayer(int layer, int count)
+    {
+        _transformer.ProjectOutput(layer, count, _workspace);
+        _clock.Lap(StepPart.Projections);
+        _transformer.FeedForward(layer, count, _workspace);
+        _clock.Lap(StepPart.FeedForward);
     }
 
     private void ExtendChunk(ReadOnlySpan<int> tokens)
@@ -195,14 +236,17 @@ public sealed class Session : IDisposable
         }
 
         _transformer.Embed(tokens, _workspace.Hidden.Span);
+        _clock.Start();
         for (int layer = 0; layer < _caches.Length; layer++)
         {
             _transformer.Project(layer, Tokens, tokens.Length, _workspace);
+            _clock.Lap(StepPart.Projections);
             _caches[layer].Extend(
                 tokens.Length, _workspace.Queries, _workspace.Predicted, _workspace.Keys, _workspace.Values, _workspace.Attended, _workspace.Scores);
+            _clock.Lap(StepPart.Attention);
             if (layer + 1 < _caches.Length && _caches[layer + 1].NeedsPredictedQueries)
                 _transformer.PredictQueries(layer + 1, Tokens, tokens.Length, _workspace);
-            _transformer.Finish(layer, tokens.Length, _workspace);
+            FinishLayer(layer, tokens.Length);
         }
 
         Tokens += tokens.Length;
@@ -226,18 +270,22 @@ public sealed class Session : IDisposable
 
     private void Check(ReadOnlySpan<int> tokens, int held)
     {
-        ObjectDisposedException.ThrowIf(_device.IsClosed, this);
-        if (tokens.Length > Plan.Target.Context - held)
-        {
-            throw new InsufficientMemoryException(
-                $"{tokens.Length} tokens do not fit into a context of {Plan.Target.Context} that holds {held}",
-                "Shorten the text, or make the plan for a longer context with 'tailorkv plan --context'");
-        }
-
+        CheckRoom(tokens.Length, held);
         foreach (int token in tokens)
         {
             ArgumentOutOfRangeException.ThrowIfNegative(token, nameof(tokens));
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(token, _shape.VocabularySize, nameof(tokens));
+        }
+    }
+
+    private void CheckRoom(int tokens, int held)
+    {
+        ObjectDisposedException.ThrowIf(_device.IsClosed, this);
+        if (tokens > Plan.Target.Context - held)
+        {
+            throw new InsufficientMemoryException(
+                $"{tokens} tokens do not fit into a context of {Plan.Target.Context} that holds {held}",
+                "Shorten the text, or make the plan for a longer context with 'tailorkv plan --context'");
         }
     }
 

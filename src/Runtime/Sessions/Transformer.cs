@@ -50,11 +50,26 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
     /// <summary>Adds the attention output (in Attended) and the feed-forward to Hidden.</summary>
     public void Finish(int layer, int count, Workspace workspace)
     {
+        ProjectOutput(layer, count, workspace);
+        FeedForward(layer, count, workspace);
+    }
+
+    /// <summary>Adds the attention output (in Attended) to Hidden, whose norm it leaves in Normed: the first half of <see cref="Finish"/>.</summary>
+    public void ProjectOutput(int layer, int count, Workspace workspace)
+    {
         LayerWeights parts = weights.Layers[layer];
         Span<float> hidden = workspace.Hidden.Slice(0, count * config.HiddenSize);
         Span<float> projected = workspace.Projected.Slice(0, count * config.HiddenSize);
         Linear(parts.AttentionOutput, parts.OutputBias, workspace.Attended.Span, count, projected);
         Norm(hidden, projected, parts.MlpNorm, count, workspace.Normed.Span);
+    }
+
+    /// <summary>Adds the feed-forward of Normed to Hidden: the second half of <see cref="Finish"/>.</summary>
+    public void FeedForward(int layer, int count, Workspace workspace)
+    {
+        LayerWeights parts = weights.Layers[layer];
+        Span<float> hidden = workspace.Hidden.Slice(0, count * config.HiddenSize);
+        Span<float> projected = workspace.Projected.Slice(0, count * config.HiddenSize);
         Span<float> gate = workspace.Gate.Slice(0, count * config.IntermediateSize);
         Span<float> up = workspace.Up.Slice(0, count * config.IntermediateSize);
         WeightMatrix.Multiply(workspace.Normed.Span, count, parts.Gate, gate, parts.Up, up);

@@ -46,6 +46,16 @@ public class ScaleTests
     }
 
     [Fact]
+    public void A_logarithmic_axis_ends_where_it_is_told_to()
+    {
+        var scale = new Scale(Logarithmic with { Unit = 1024, Suffix = "k", From = 1024, To = 32 * 1024 }, [1024, 8192], 8);
+        Assert.Equal("1k 2k 5k 10k 20k", Labels(scale));
+        Assert.Equal(0, scale.Position(1024), 1e-12);
+        Assert.Equal(0.6, scale.Position(8192), 1e-12);
+        Assert.Equal(1, scale.Position(32768), 1e-12);
+    }
+
+    [Fact]
     public void Bytes_have_ticks_in_their_unit_from_0()
     {
         var scale = new Scale(Axis.Bytes("memory", 5L << 20), [3 << 20, 5L << 20], 5);

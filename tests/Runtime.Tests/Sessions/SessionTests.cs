@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using FsCheck;
 using FsCheck.Fluent;
 using TailorKV.Planner;
@@ -92,6 +93,42 @@ public sealed class SessionTests : IDisposable
     });
 
     [Fact]
+    public void A_session_goes_on_from_keys_and_values_as_from_the_prompt_they_are_of()
+    {
+        const int Prompt = 100;
+        Plan plan = Plan.From(_model.Fingerprint, Context, [new FullPolicy(), Catalogue.Refined(2, 2, 8)], 30);
+        using Session read = _model.CreateSession(plan), loaded = _model.CreateSession(plan);
+        var kept = new KeptRows();
+        read.Prefill(Text.AsSpan(0, Prompt), kept);
+        loaded.Load(Prompt, (layer, keys, values, stride) =>
+        {
+            Assert.Equal(Context, stride);
+            kept.Rows[layer].Keys.CopyTo(keys);
+            kept.Rows[layer].Values.CopyTo(values);
+        });
+        Assert.Equal(Prompt, loaded.Tokens);
+        foreach (int token in Text[Prompt..])
+            Assert.Equal(read.Decode(token).ToArray(), loaded.Decode(token).ToArray());
+        Assert.Throws<InsufficientMemoryException>(() => loaded.Load(Context + 1, (_, _, _, _) => Assert.Fail("nothing fits")));
+    }
+
+    [Fact]
+    public void Each_part_of_the_model_takes_some_of_the_time()
+    {
+        using Session session = _model.CreateFullSession(Context);
+        var clock = Stopwatch.StartNew();
+        foreach (Action work in new Action[] { () => session.Prefill(Text.AsSpan(0, 20)), () => session.Decode(1) })
+        {
+            StepTimes before = session.Times;
+            work();
+            StepTimes spent = session.Times - before;
+            Assert.All([spent.Projections, spent.Attention, spent.FeedForward, spent.OutputHead], part => Assert.True(part > TimeSpan.Zero));
+        }
+
+        Assert.True(session.Times.Total <= clock.Elapsed);
+    }
+
+    [Fact]
     public void What_a_session_takes_is_what_its_plan_predicts() => ForAll(200, random =>
     {
         Plan plan = Plan.From(
@@ -155,5 +192,13 @@ public sealed class SessionTests : IDisposable
             if (value >= share)
                 source.Cancel();
         }
+    }
+
+    private sealed class KeptRows : PromptObserver
+    {
+        public List<(float[] Keys, float[] Values)> Rows { get; } = [];
+
+        public override void OnLayerDone(int layer, ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, int stride, ReadOnlySpan<float> hidden) =>
+            Rows.Add((keys.ToArray(), values.ToArray()));
     }
 }

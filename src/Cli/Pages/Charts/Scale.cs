@@ -22,7 +22,7 @@ internal sealed class Scale
         double most = shown.Length == 0 ? 1 : shown.Max();
         if (axis.Logarithmic)
         {
-            (_from, _to) = (Decade(least, Math.Floor), Decade(most, Math.Ceiling));
+            (_from, _to) = (axis.From / axis.Unit ?? Decade(least, Math.Floor), axis.To / axis.Unit ?? Decade(most, Math.Ceiling));
             if (_from == _to)
                 _to *= 10;
             Ticks = LogarithmicTicks(ticks);
@@ -84,15 +84,15 @@ internal sealed class Scale
 
     private List<(double Value, string Label)> LogarithmicTicks(int most)
     {
-        int first = (int)Math.Round(Math.Log10(_from));
-        int decades = (int)Math.Round(Math.Log10(_to)) - first;
+        int first = (int)Math.Floor(Math.Log10(_from) + 1e-9);
+        int decades = (int)Math.Ceiling(Math.Log10(_to) - 1e-9) - first;
         int stride = Math.Max(1, (int)Math.Ceiling((double)decades / most));
         double[] steps = decades <= MostDecadesWithSteps ? [1, 2, 5] : [1];
         return [.. from decade in Enumerable.Range(0, decades + 1)
                    where decade % stride == 0
                    from step in steps
                    let value = step * Math.Pow(10, first + decade)
-                   where value <= _to * (1 + 1e-9)
+                   where value >= _from * (1 - 1e-9) && value <= _to * (1 + 1e-9)
                    select (value * _axis.Unit, Number(value) + _axis.Suffix)];
     }
 }
