@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using TailorKV.Planner;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Formats;
@@ -11,6 +12,7 @@ public sealed unsafe class WeightMatrix
 {
     // Up to as many input rows, reading the weights as they lie is sooner than decoding them for all.
     private const int FewRows = 3;
+    private const int SumLength = 32;
 
     private readonly StoredTensor _tensor;
     private readonly WeightFormat _format;
@@ -83,12 +85,13 @@ public sealed unsafe class WeightMatrix
     {
         CheckLengths(input, count, output);
         byte* weights = _tensor.Pointer;
-        fixed (float* inputStart = input)
-        fixed (float* outputStart = output)
+        Span<float> inputSums = stackalloc float[count <= FewRows ? InputSums(count) : 0];
+        fixed (float* inputStart = input, outputStart = output, sums = inputSums)
         {
             if (count <= FewRows)
             {
-                Products few = new(this, weights, inputStart, count, outputStart);
+                SumInput(input, inputSums);
+                Products few = new(this, weights, inputStart, sums, count, outputStart);
                 Share(few.Parts, few, threads);
             }
             else
@@ -126,11 +129,13 @@ public sealed unsafe class WeightMatrix
         first.CheckLengths(input, count, firstOutput);
         second.CheckLengths(input, count, secondOutput);
         third?.CheckLengths(input, count, thirdOutput);
-        fixed (float* from = input, to1 = firstOutput, to2 = secondOutput, to3 = thirdOutput)
+        Span<float> inputSums = stackalloc float[first.InputSums(count)];
+        SumInput(input, inputSums);
+        fixed (float* from = input, sums = inputSums, to1 = firstOutput, to2 = secondOutput, to3 = thirdOutput)
         {
             ProductsTogether work = new(
-                new Products(first, first._tensor.Pointer, from, count, to1), new Products(second, second._tensor.Pointer, from, count, to2),
-                third is null ? default : new Products(third, third._tensor.Pointer, from, count, to3));
+                new Products(first, first._tensor.Pointer, from, sums, count, to1), new Products(second, second._tensor.Pointer, from, sums, count, to2),
+                third is null ? default : new Products(third, third._tensor.Pointer, from, sums, count, to3));
             WorkerPool.Shared.Run(work.Parts, work);
         }
     }
@@ -140,6 +145,18 @@ public sealed unsafe class WeightMatrix
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         if (input.Length < (long)count * Columns || output.Length < (long)count * Rows)
             throw new ArgumentException($"\"{Name}\" [{Rows}, {Columns}] takes {count} rows from {input.Length} elements to {output.Length}", nameof(count));
+    }
+
+    private int InputSums(int count) => count * Columns / SumLength;
+
+    /// <summary>Sums of each 32 numbers of an input, which offsets of blocks are multiplied with.</summary>
+    private static void SumInput(ReadOnlySpan<float> input, Span<float> sums)
+    {
+        for (int i = 0; i < sums.Length; i++)
+        {
+            ReadOnlySpan<float> part = input.Slice(i * SumLength, SumLength);
+            sums[i] = Vector256.Sum(Vector256.Create(part) + Vector256.Create(part[8..]) + Vector256.Create(part[16..]) + Vector256.Create(part[24..]));
+        }
     }
 
     private static void Share<TWork>(int parts, TWork work, int threads)
@@ -157,7 +174,7 @@ public sealed unsafe class WeightMatrix
     }
 
     /// <summary>Products of a few rows of input, some of the weights' rows a part.</summary>
-    private readonly struct Products(WeightMatrix matrix, byte* weights, float* input, int count, float* output) : IWork
+    private readonly struct Products(WeightMatrix matrix, byte* weights, float* input, float* inputSums, int count, float* output) : IWork
     {
         // Some microseconds of work.
         private const int PartWeights = 1 << 15;
@@ -177,7 +194,11 @@ public sealed unsafe class WeightMatrix
             }
 
             for (int i = 0; i < count; i++)
-                matrix._format.Dots(from, rows, matrix.Columns, input + (nint)i * matrix.Columns, output + (nint)i * matrix.Rows + first, RowKernel.Widest);
+            {
+                matrix._format.Dots(
+                    from, rows, matrix.Columns, input + (nint)i * matrix.Columns, inputSums + (nint)i * matrix.Columns / SumLength,
+                    output + (nint)i * matrix.Rows + first, RowKernel.Widest);
+            }
         }
     }
 

@@ -88,8 +88,8 @@ public sealed class WeightMatrixTests : IDisposable
             float[] decoded = new float[rows * columns], dots = new float[rows], input = PanelKernelTests.RandomNumbers(random, columns);
             format.Decode(stored, decoded);
             fixed (byte* from = stored)
-            fixed (float* x = input, to = dots)
-                format.Dots(from, rows, columns, x, to, lanes);
+            fixed (float* x = input, sums = inputSums, to = dots)
+                format.Dots(from, rows, columns, x, sums, to, lanes);
             for (int row = 0; row < rows; row++)
             {
                 double[] products = [.. Enumerable.Range(0, columns).Select(j => (double)decoded[(row * columns) + j] * input[j])];

@@ -23,7 +23,28 @@ internal unsafe struct Decoded(float* destination) : ICodeSink
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void Take(int at, Vector128<sbyte> codes, float scale, float offset)
+    public readonly void Take(int at, Vector128<sbyte> first, Vector128<sbyte> second, float scale)
+    {
+        Take(at, first, scale);
+        Take(at + 16, second, scale);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Take(int at, Vector128<sbyte> first, Vector128<sbyte> second, float scale, float offset)
+    {
+        Write(at, first, scale, offset);
+        Write(at + 16, second, scale, offset);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void TakeHalves(int at, Vector128<byte> packed, float scale, float offset) =>
+        Take(at, Codes.Low(packed).AsSByte(), Codes.High(packed).AsSByte(), scale, offset);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Advance(int elements) => _destination += elements;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly void Write(int at, Vector128<sbyte> codes, float scale, float offset)
     {
         if (Vector512.IsHardwareAccelerated)
         {
@@ -35,10 +56,4 @@ internal unsafe struct Decoded(float* destination) : ICodeSink
         (lower * scale + Vector256.Create(offset)).Store(_destination + at);
         (upper * scale + Vector256.Create(offset)).Store(_destination + at + 8);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void TakeFourBits(int at, Vector128<byte> codes, float scale, float offset) => Take(at, codes.AsSByte(), scale, offset);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Advance(int elements) => _destination += elements;
 }

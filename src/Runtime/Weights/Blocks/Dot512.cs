@@ -4,43 +4,56 @@ using System.Runtime.Intrinsics.X86;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
-/// <summary>Multiplies the numbers with an input and adds the products up, by AVX-512.</summary>
-internal unsafe struct Dot512(float* input) : ICodeSink
+/// <summary>
+/// Multiplies the numbers with an input and adds the products up, by AVX-512. Scales meet the sums of products of their codes, and offsets the sums of the input, which
+/// are the same for all rows.
+/// </summary>
+/// <param name="input">The input.</param>
+/// <param name="inputSums">Of the input, the sum of each 32 numbers.</param>
+internal unsafe struct Dot512(float* input, float* inputSums) : ICodeSink
 {
     private float* _input = input;
-    private Vector512<float> _even;
-    private Vector512<float> _odd;
+    private float* _inputSums = inputSums;
+    private Vector512<float> _sums;
+    private float _offsets;
 
     public static bool IsSupported => Avx512F.IsSupported && Vector512.IsHardwareAccelerated;
 
-    public readonly float Sum => Vector512.Sum(_even + _odd);
+    public readonly float Sum => Vector512.Sum(_sums) + _offsets;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Take(int at, Vector128<sbyte> codes, float scale) =>
-        Add(at, Codes.Widen512(codes) * Vector512.Load(_input + at), Vector512.Create(scale));
+        _sums = Vector512.FusedMultiplyAdd(Codes.Widen512(codes) * Vector512.Load(_input + at), Vector512.Create(scale), _sums);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Take(int at, Vector128<sbyte> codes, float scale, float offset) =>
-        Add(at, Vector512.FusedMultiplyAdd(Codes.Widen512(codes), Vector512.Create(scale), Vector512.Create(offset)), Vector512.Load(_input + at));
+    public void Take(int at, Vector128<sbyte> first, Vector128<sbyte> second, float scale) => Add(at, Codes.Widen512(first), Codes.Widen512(second), scale);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void TakeFourBits(int at, Vector128<byte> codes, float scale, float offset)
+    public void Take(int at, Vector128<sbyte> first, Vector128<sbyte> second, float scale, float offset)
     {
-        // All sixteen numbers that a code may stand for lie in one register: looking up takes the place of converting, multiplying and adding.
-        Vector512<float> levels = Vector512.FusedMultiplyAdd(Vector512<float>.Indices, Vector512.Create(scale), Vector512.Create(offset));
-        Add(at, Avx512F.PermuteVar16x32(levels, Avx512F.ConvertToVector512Int32(codes)), Vector512.Load(_input + at));
+        Add(at, Codes.Widen512(first), Codes.Widen512(second), scale);
+        _offsets += offset * _inputSums[at / 32];
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Advance(int elements) => _input += elements;
-
-    // Two sums, so that one addition need not wait for the last.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Add(int at, Vector512<float> a, Vector512<float> b)
+    public void TakeHalves(int at, Vector128<byte> packed, float scale, float offset)
     {
-        if (at % 32 < 16)
-            _even = Vector512.FusedMultiplyAdd(a, b, _even);
-        else
-            _odd = Vector512.FusedMultiplyAdd(a, b, _odd);
+        Vector512<int> wide = Avx512F.ConvertToVector512Int32(packed);
+        Add(at, Vector512.ConvertToSingle(wide & Vector512.Create(15)), Vector512.ConvertToSingle(wide >>> 4), scale);
+        _offsets += offset * _inputSums[at / 32];
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Advance(int elements)
+    {
+        _input += elements;
+        _inputSums += elements / 32;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Add(int at, Vector512<float> first, Vector512<float> second, float scale)
+    {
+        Vector512<float> products = Vector512.FusedMultiplyAdd(second, Vector512.Load(_input + at + 16), first * Vector512.Load(_input + at));
+        _sums = Vector512.FusedMultiplyAdd(products, Vector512.Create(scale), _sums);
     }
 }

@@ -17,8 +17,7 @@ internal readonly unsafe struct Q4_0 : IBlocks
         float scale = F16.ToSingle(block);
         Vector128<byte> packed = Vector128.Load(block + 2);
         Vector128<sbyte> eight = Vector128.Create((sbyte)8);
-        sink.Take(0, Codes.Low(packed).AsSByte() - eight, scale);
-        sink.Take(16, Codes.High(packed).AsSByte() - eight, scale);
+        sink.Take(0, Codes.Low(packed).AsSByte() - eight, Codes.High(packed).AsSByte() - eight, scale);
     }
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)

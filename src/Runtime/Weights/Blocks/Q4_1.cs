@@ -15,9 +15,7 @@ internal readonly unsafe struct Q4_1 : IBlocks
         where TSink : struct, ICodeSink
     {
         (float scale, float offset) = F16.ToSinglePair(block);
-        Vector128<byte> packed = Vector128.Load(block + 4);
-        sink.TakeFourBits(0, Codes.Low(packed), scale, offset);
-        sink.TakeFourBits(16, Codes.High(packed), scale, offset);
+        sink.TakeHalves(0, Vector128.Load(block + 4), scale, offset);
     }
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)

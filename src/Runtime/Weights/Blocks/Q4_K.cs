@@ -23,12 +23,9 @@ internal readonly unsafe struct Q4_K : IBlocks
         {
             float scale0 = scale * factors.Scale(group), offset0 = -(offset * factors.Offset(group));
             float scale1 = scale * factors.Scale(group + 1), offset1 = -(offset * factors.Offset(group + 1));
-            for (int half = 0; half < 32; half += 16)
-            {
-                Vector128<byte> packed = Vector128.Load(block + 16 + 16 * group + half);
-                sink.TakeFourBits(32 * group + half, Codes.Low(packed), scale0, offset0);
-                sink.TakeFourBits(32 * group + 32 + half, Codes.High(packed), scale1, offset1);
-            }
+            Vector128<byte> first = Vector128.Load(block + 16 + 16 * group), second = Vector128.Load(block + 32 + 16 * group);
+            sink.Take(32 * group, Codes.Low(first).AsSByte(), Codes.Low(second).AsSByte(), scale0, offset0);
+            sink.Take(32 * group + 32, Codes.High(first).AsSByte(), Codes.High(second).AsSByte(), scale1, offset1);
         }
     }
 

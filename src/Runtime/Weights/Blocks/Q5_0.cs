@@ -21,8 +21,8 @@ internal readonly unsafe struct Q5_0 : IBlocks
         uint fifth = *(uint*)(block + 2);
         Vector128<byte> packed = Vector128.Load(block + 6);
         Vector128<sbyte> sixteen = Vector128.Create((sbyte)16);
-        sink.Take(0, (Codes.Low(packed) | Codes.FifthBits(fifth)).AsSByte() - sixteen, scale);
-        sink.Take(16, (Codes.High(packed) | Codes.FifthBits(fifth >> 16)).AsSByte() - sixteen, scale);
+        Vector128<sbyte> first = (Codes.Low(packed) | Codes.FifthBits(fifth)).AsSByte(), second = (Codes.High(packed) | Codes.FifthBits(fifth >> 16)).AsSByte();
+        sink.Take(0, first - sixteen, second - sixteen, scale);
     }
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)

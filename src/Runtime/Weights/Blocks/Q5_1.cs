@@ -20,8 +20,8 @@ internal readonly unsafe struct Q5_1 : IBlocks
         (float scale, float offset) = F16.ToSinglePair(block);
         uint fifth = *(uint*)(block + 4);
         Vector128<byte> packed = Vector128.Load(block + 8);
-        sink.Take(0, (Codes.Low(packed) | Codes.FifthBits(fifth)).AsSByte(), scale, offset);
-        sink.Take(16, (Codes.High(packed) | Codes.FifthBits(fifth >> 16)).AsSByte(), scale, offset);
+        Vector128<sbyte> first = (Codes.Low(packed) | Codes.FifthBits(fifth)).AsSByte(), second = (Codes.High(packed) | Codes.FifthBits(fifth >> 16)).AsSByte();
+        sink.Take(0, first, second, scale, offset);
     }
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)

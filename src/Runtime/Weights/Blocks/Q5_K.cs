@@ -23,15 +23,9 @@ internal readonly unsafe struct Q5_K : IBlocks
         {
             float scale0 = scale * factors.Scale(group), offset0 = -(offset * factors.Offset(group));
             float scale1 = scale * factors.Scale(group + 1), offset1 = -(offset * factors.Offset(group + 1));
-            for (int half = 0; half < 32; half += 16)
-            {
-                Vector128<byte> packed = Vector128.Load(block + 48 + 16 * group + half);
-                Vector128<byte> fifth = Codes.Field(Vector128.Load(block + 16 + half), group, 3);
-                Vector128<byte> fifth0 = (fifth & Vector128.Create((byte)1)) << 4;
-                Vector128<byte> fifth1 = (fifth & Vector128.Create((byte)2)) << 3;
-                sink.Take(32 * group + half, (Codes.Low(packed) | fifth0).AsSByte(), scale0, offset0);
-                sink.Take(32 * group + 32 + half, (Codes.High(packed) | fifth1).AsSByte(), scale1, offset1);
-            }
+            (Vector128<sbyte> Low, Vector128<sbyte> High) first = Halves(block, group, 0), second = Halves(block, group, 16);
+            sink.Take(32 * group, first.Low, second.Low, scale0, offset0);
+            sink.Take(32 * group + 32, first.High, second.High, scale1, offset1);
         }
     }
 
@@ -49,5 +43,16 @@ internal readonly unsafe struct Q5_K : IBlocks
                 destination[i] = code * (scale * factor) - offset * offsetFactor;
             }
         }
+    }
+
+    /// <summary>Sixteen codes of a group and the same of the group after it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector128<sbyte> Low, Vector128<sbyte> High) Halves(byte* block, int group, int first)
+    {
+        Vector128<byte> packed = Vector128.Load(block + 48 + 16 * group + first);
+        Vector128<byte> fifth = Codes.Field(Vector128.Load(block + 16 + first), group, 3);
+        Vector128<byte> low = Codes.Low(packed) | (fifth & Vector128.Create((byte)1)) << 4;
+        Vector128<byte> high = Codes.High(packed) | (fifth & Vector128.Create((byte)2)) << 3;
+        return (low.AsSByte(), high.AsSByte());
     }
 }

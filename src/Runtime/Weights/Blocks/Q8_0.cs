@@ -15,8 +15,7 @@ internal readonly unsafe struct Q8_0 : IBlocks
         where TSink : struct, ICodeSink
     {
         float scale = F16.ToSingle(block);
-        sink.Take(0, Vector128.Load((sbyte*)block + 2), scale);
-        sink.Take(16, Vector128.Load((sbyte*)block + 18), scale);
+        sink.Take(0, Vector128.Load((sbyte*)block + 2), Vector128.Load((sbyte*)block + 18), scale);
     }
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
