@@ -86,6 +86,7 @@ public sealed class WeightMatrixTests : IDisposable
             int rows = 5, columns = 3 * format.BlockElements;
             byte[] stored = RandomBlocks(random, type, rows * columns / format.BlockElements);
             float[] decoded = new float[rows * columns], dots = new float[rows], input = PanelKernelTests.RandomNumbers(random, columns);
+            float[] inputSums = [.. input.Chunk(32).Select(part => part.Sum())];
             format.Decode(stored, decoded);
             fixed (byte* from = stored)
             fixed (float* x = input, sums = inputSums, to = dots)
