@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 using TailorKV.Planner.Models;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Memory;
@@ -53,6 +54,20 @@ internal sealed class ExactRows
             _single.Slice(start, _headDim).CopyTo(row);
         else
             BrainFloat.Widen(_brain.Slice(start, _headDim), row);
+    }
+
+    /// <summary>Asks for a row that will be read soon, where the machine can be asked.</summary>
+    public unsafe void Prefetch(int position)
+    {
+        if (!Sse.IsSupported)
+            return;
+        ReadOnlySpan<byte> bytes = Bytes(position, 1);
+        const int CacheLine = 64;
+        fixed (byte* row = bytes)
+        {
+            for (int i = 0; i < bytes.Length; i += CacheLine)
+                Sse.Prefetch0(row + i);
+        }
     }
 
     /// <summary>Reads rows of consecutive positions to [count, headDim].</summary>

@@ -10,6 +10,9 @@ namespace TailorKV.Runtime.Cache.Heads;
 /// <summary>Exact keys and values of one KV head's middle in host memory, and the few of them that a step has chosen and fetched.</summary>
 internal sealed class HostRows
 {
+    // Rows asked for before they are read.
+    private const int Ahead = 8;
+
     private readonly int _headDim;
     private readonly int _topK;
     private readonly ExactRows _keys;
@@ -64,6 +67,13 @@ internal sealed class HostRows
         TopK.Select(mass, chosen);
         for (int i = 0; i < chosen.Length; i++)
         {
+            // Rows lie scattered: the wait for one passes while others are read.
+            if (i + Ahead < chosen.Length)
+            {
+                _keys.Prefetch(chosen[i + Ahead]);
+                _values.Prefetch(chosen[i + Ahead]);
+            }
+
             _keys.Read(chosen[i], _fetchedKeys.Slice(i * _headDim, _headDim));
             _values.Read(chosen[i], _fetchedValues.Slice(i * _headDim, _headDim));
         }
