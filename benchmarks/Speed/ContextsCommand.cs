@@ -27,6 +27,7 @@ internal sealed class ContextsCommand : RootCommand
         },
         DefaultValueFactory = _ => Contexts,
     };
+    private readonly Option<int> _longestOfLlama = new("--llama-contexts") { Description = "The longest context that llama.cpp is measured at.", HelpName = "N", DefaultValueFactory = _ => int.MaxValue };
     private readonly Option<int> _rounds = new("--rounds") { Description = "Times that all caches are measured at a context, one after another.", DefaultValueFactory = _ => 2 };
     private readonly Option<string> _out = new("--out") { Description = "The folder to write to.", HelpName = "FOLDER", DefaultValueFactory = _ => Path.Combine("benchmarks", "results") };
 
@@ -34,14 +35,14 @@ internal sealed class ContextsCommand : RootCommand
         : base("Times decoding at several contexts, with the layers kept in each way: a table and a plot, decode-by-context.md and .svg.")
     {
         Add(_model);
-        foreach (Option option in new Option[] { _llamaBench, _contexts, _rounds, _out })
+        foreach (Option option in new Option[] { _llamaBench, _longestOfLlama, _contexts, _rounds, _out })
             Add(option);
         SetAction((parse, cancellation) =>
         {
             string command = "dotnet run -c Release --project benchmarks -- contexts " + string.Join(' ', parse.Tokens.Select(token => Cli.Show.Quoted(token.Value)));
             using CausalLanguageModel model = CausalLanguageModel.Load(parse.GetValue(_model)!);
             LlamaBench? llama = parse.GetValue(_llamaBench) is { } words ? new LlamaBench(words) : null;
-            new DecodeByContext(model, llama, parse.GetValue(_contexts)!, Math.Max(1, parse.GetValue(_rounds)), cancellation).Run(command, parse.GetValue(_out)!);
+            new DecodeByContext(model, llama, parse.GetValue(_contexts)!, parse.GetValue(_longestOfLlama), Math.Max(1, parse.GetValue(_rounds)), cancellation).Run(command, parse.GetValue(_out)!);
             return Task.CompletedTask;
         });
     }

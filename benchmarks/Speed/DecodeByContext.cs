@@ -37,17 +37,18 @@ internal sealed class DecodeByContext
     private readonly CausalLanguageModel _model;
     private readonly LlamaBench? _llama;
     private readonly IReadOnlyList<int> _contexts;
+    private readonly int _longestOfLlama;
     private readonly int _rounds;
     private readonly CancellationToken _cancellation;
     private readonly Curve[] _curves;
 
-    public DecodeByContext(CausalLanguageModel model, LlamaBench? llama, IReadOnlyList<int> contexts, int rounds, CancellationToken cancellation)
+    public DecodeByContext(CausalLanguageModel model, LlamaBench? llama, IReadOnlyList<int> contexts, int longestOfLlama, int rounds, CancellationToken cancellation)
     {
-        (_model, _llama, _contexts, _rounds, _cancellation) = (model, llama, contexts, rounds, cancellation);
+        (_model, _llama, _contexts, _longestOfLlama, _rounds, _cancellation) = (model, llama, contexts, longestOfLlama, rounds, cancellation);
         _curves =
         [
             .. Caches.Select((cache, i) => new Curve(cache.Name, Marks.Line | Marks.Circles, $"series-{i + 1}", context => Decode(cache.Policy, context))),
-            .. llama is null ? [] : LlamaTypes.Select(one => new Curve($"llama.cpp {one.Type}", Marks.Dashes | Marks.Diamonds, one.Style, context => DecodeByLlama(one.Type, context))),
+            .. llama is null ? [] : LlamaTypes.Select(one => new Curve($"llama.cpp {one.Type}", Marks.Dashes | Marks.Diamonds, one.Style, context => context <= _longestOfLlama ? DecodeByLlama(one.Type, context) : [])),
         ];
     }
 
@@ -65,9 +66,10 @@ internal sealed class DecodeByContext
         report.Paragraph(
             $"Every layer kept alike; the median of {_rounds * Repetitions} runs of {Generated} tokens, all caches measured one after another in each of {_rounds} rounds at a context."
             + " Ours start from drawn keys and values in place of a prompt: what a step costs depends on how many they are, not on what they are. Our runs go on after one another, around the"
-            + " context that is named; llama.cpp's each start from a prompt of that length."
+            + " context that is named; llama.cpp's each start from a prompt of that length, which takes it minutes at the long ones"
+            + (_contexts[^1] > _longestOfLlama ? $": it is measured to {_longestOfLlama}." : ".")
             + $" The model was made for {_model.Shape.ContextLength} tokens; beyond them speeds hold, texts would not.");
-        report.Table(["context", .. _curves.Select(curve => curve.Name)], _contexts.Select((context, i) => new[] { $"{context}" }.Concat(speeds[i].Select(speed => $"{speed:0.0}")).ToArray()));
+        report.Table(["context", .. _curves.Select(curve => curve.Name)], _contexts.Select((context, i) => new[] { $"{context}" }.Concat(speeds[i].Select(speed => double.IsNaN(speed) ? "-" : $"{speed:0.0}")).ToArray()));
         report.Paragraph("![Decoded tokens per second against context](decode-by-context.svg)");
 
         Directory.CreateDirectory(folder);
@@ -75,7 +77,7 @@ internal sealed class DecodeByContext
         var x = new Axis("tokens of context") { Logarithmic = true, Unit = 1024, Suffix = "k", From = _contexts[0], To = _contexts.Count > 1 ? _contexts[^1] : null };
         var chart = new Chart(
             $"Decoded tokens per second, {_model.Fingerprint.Name}, {Threads} threads", x, new Axis("tokens per second") { Logarithmic = true },
-            [.. _curves.Select((curve, i) => new Series(curve.Name, curve.Marks, [.. _contexts.Select((context, at) => new ChartPoint(context, speeds[at][i], $"{curve.Name}, {context}: {speeds[at][i]:0.0}"))])
+            [.. _curves.Select((curve, i) => new Series(curve.Name, curve.Marks, [.. Points(curve.Name, [.. speeds.Select(ofContext => ofContext[i])])])
             {
                 Style = curve.Style,
             })])
@@ -85,6 +87,10 @@ internal sealed class DecodeByContext
         File.WriteAllText(Path.Combine(folder, "decode-by-context.svg"), chart.ToFile());
     }
 
+    private IEnumerable<ChartPoint> Points(string name, double[] speeds) => _contexts.Zip(speeds)
+        .Where(point => !double.IsNaN(point.Second))
+        .Select(point => new ChartPoint(point.First, point.Second, $"{name}, {point.First}: {point.Second:0.0}"));
+
     private double[] Measure(int context)
     {
         List<double>[] samples = [.. _curves.Select(_ => new List<double>())];
@@ -93,11 +99,12 @@ internal sealed class DecodeByContext
             for (int i = 0; i < _curves.Length; i++)
             {
                 samples[i].AddRange(_curves[i].Measure(context));
-                Console.Error.WriteLine($"{context}  {_curves[i].Name}  {samples[i][^1]:0.0}");
+                if (samples[i].Count > 0)
+                    Console.Error.WriteLine($"{context}  {_curves[i].Name}  {samples[i][^1]:0.0}");
             }
         }
 
-        return [.. samples.Select(all => all.Order().ElementAt(all.Count / 2))];
+        return [.. samples.Select(all => all.Count > 0 ? all.Order().ElementAt(all.Count / 2) : double.NaN)];
     }
 
     private IReadOnlyList<double> Decode(LayerPolicy policy, int context)
