@@ -42,8 +42,12 @@ public abstract class CodeKernels : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>What all scores, or all sums, ask of the machine.</summary>
+    internal static KernelWork Work(CodeFormat format, int headDim) => new(format.Bytes(Tokens, headDim), (double)QueryHeads * Tokens * headDim, 1);
+
     private protected void Encode(CodeFormat format)
     {
+        Work(format, HeadDim).MeasureCeilings();
         var random = new Random(1);
         _arena = new Arena("codes", format.Bytes(Tokens, HeadDim));
         Codes = CodeFactory.Create(format, Tokens, HeadDim, _arena, Lanes);

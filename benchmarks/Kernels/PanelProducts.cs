@@ -31,6 +31,7 @@ public unsafe class PanelProducts : IDisposable
     [GlobalSetup]
     public void Fill()
     {
+        Ceilings.Measure(0, threads: 1);
         _weights = (byte*)NativeMemory.AllocZeroed((nuint)WeightFormat.Of(WeightType.Q4_1).ByteLength(Rows * Columns));
         _input = (float*)NativeMemory.AllocZeroed((nuint)(Count * Columns), sizeof(float));
         _output = (float*)NativeMemory.AllocZeroed((nuint)(Count * Rows), sizeof(float));
