@@ -51,10 +51,6 @@ internal sealed class RetrievedHead : WindowedHead
     protected override void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores) =>
         _index.Scores(step.Queries, step.Predicted, first, end, scores, Tokens);
 
-    protected override void SumMiddle(ReadOnlySpan<float> weights, int first, int end, Span<float> outputs)
-    {
-    }
-
     protected override void ClearMiddle() => _index.Clear();
 
     protected override void AddToMiddle(int first, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)

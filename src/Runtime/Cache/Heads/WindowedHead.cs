@@ -99,7 +99,9 @@ internal abstract class WindowedHead : HeadCache
     protected abstract void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores);
 
     /// <summary>Adds the weighted values of the middle's tokens [first, end), laid out as in <see cref="ScoreMiddle"/>.</summary>
-    protected abstract void SumMiddle(ReadOnlySpan<float> weights, int first, int end, Span<float> outputs);
+    protected virtual void SumMiddle(ReadOnlySpan<float> weights, int first, int end, Span<float> outputs)
+    {
+    }
 
     /// <summary>Scores of the sinks, at the start of each row of [group, stride].</summary>
     protected void ScoreSinks(ReadOnlySpan<float> queries, Span<float> scores, int stride) => _sinkKeys.Scores(queries, 0, SinkTokens, scores, stride);

@@ -17,8 +17,6 @@ internal unsafe struct Dot512(float* input, float* inputSums) : ICodeSink
     private Vector512<float> _sums;
     private float _offsets;
 
-    public static bool IsSupported => Avx512F.IsSupported && Vector512.IsHardwareAccelerated;
-
     public readonly float Sum => Vector512.Sum(_sums) + _offsets;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
