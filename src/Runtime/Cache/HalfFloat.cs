@@ -4,27 +4,48 @@ using System.Runtime.Intrinsics;
 
 namespace TailorKV.Runtime.Cache;
 
-/// <summary>Finite fp16 numbers, widened in vectors: there is no intrinsic for it, and one by one they cost more than what is done with them.</summary>
+/// <summary>
+/// fp16 numbers, widened in vectors: there is no intrinsic for it, and one by one they cost more than what is done with them. With the bits moved to their place a
+/// factor of 2^112 corrects the exponent's bias exactly, for subnormal numbers too; infinities and NaN get their exponent set.
+/// </summary>
 internal static class HalfFloat
 {
     // 2^112.
     private const float Rebias = 5192296858534827628530496329220096f;
 
+    // Of a half whose bits have moved to their place in a single: all but the sign, and the exponent, which infinities and NaN have full.
+    private const int Magnitude = 0x0FFFE000;
+    private const int FullExponent = 0x0F800000;
+    private const int FullSingleExponent = 0x7F800000;
+
     /// <summary>Widens; the plain twin is the conversion of <see cref="Half"/>.</summary>
     public static void Widen(ReadOnlySpan<Half> source, Span<float> destination)
     {
-        ref ushort from = ref Unsafe.As<Half, ushort>(ref MemoryMarshal.GetReference(source));
+        ref short from = ref Unsafe.As<Half, short>(ref MemoryMarshal.GetReference(source));
         ref float to = ref MemoryMarshal.GetReference(destination[..source.Length]);
         int i = 0;
         for (; i <= source.Length - Vector256<float>.Count; i += Vector256<float>.Count)
-        {
-            Vector256<uint> half = Vector256.WidenLower(Vector128.LoadUnsafe(ref from, (nuint)i).ToVector256Unsafe());
-            // The exponent is off by 127 - 15, which a product puts right, and small numbers with it.
-            Vector256<float> size = ((half & Vector256.Create(0x7FFFu)) << 13).AsSingle() * Rebias;
-            (size.AsUInt32() | ((half & Vector256.Create(0x8000u)) << 16)).AsSingle().StoreUnsafe(ref to, (nuint)i);
-        }
+            Widen(Vector256.WidenLower(Vector128.LoadUnsafe(ref from, (nuint)i).ToVector256Unsafe())).StoreUnsafe(ref to, (nuint)i);
 
         for (; i < source.Length; i++)
             Unsafe.Add(ref to, i) = (float)source[i];
+    }
+
+    /// <summary>Halves whose bits stand, sign extended, in the lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Widen(Vector512<int> halves)
+    {
+        Vector512<int> bits = halves << 13, magnitude = bits & Vector512.Create(Magnitude);
+        Vector512<int> special = Vector512.GreaterThanOrEqual(magnitude, Vector512.Create(FullExponent)) & Vector512.Create(FullSingleExponent);
+        return ((magnitude.AsSingle() * Rebias).AsInt32() | special | (bits & Vector512.Create(int.MinValue))).AsSingle();
+    }
+
+    /// <summary>The same for eight.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Widen(Vector256<int> halves)
+    {
+        Vector256<int> bits = halves << 13, magnitude = bits & Vector256.Create(Magnitude);
+        Vector256<int> special = Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(FullExponent)) & Vector256.Create(FullSingleExponent);
+        return ((magnitude.AsSingle() * Rebias).AsInt32() | special | (bits & Vector256.Create(int.MinValue))).AsSingle();
     }
 }
