@@ -72,7 +72,9 @@ public sealed class SessionTests : IDisposable
     public void Tokens_given_at_once_are_seen_as_tokens_decoded(string kind) => ForAll(8, random =>
     {
         LayerPolicy[] policies = [new FullPolicy(), PolicyGenerators.OfKind(kind, _model.Shape.Layer(1), 1).Draw(random)];
-        Plan plan = Plan.From(_model.Fingerprint, Context, policies, random.Next(1, 40));
+        // Up to three rows are multiplied as one is, to the bit; with more the last bits differ, and a code or a choice near its threshold with them.
+        bool exact = policies[1] is not FullPolicy;
+        Plan plan = Plan.From(_model.Fingerprint, Context, policies, exact ? random.Next(1, 4) : random.Next(1, 40));
         int prompt = random.Next(1, Context - 20);
         using Session one = _model.CreateSession(plan), other = _model.CreateSession(plan);
         Assert.Equal(one.Prefill(Text.AsSpan(0, prompt)).ToArray(), other.Prefill(Text.AsSpan(0, prompt)).ToArray());
@@ -88,7 +90,10 @@ public sealed class SessionTests : IDisposable
             });
         }
 
-        AssertClose(decoded, [.. extended]);
+        if (exact)
+            Assert.Equal(decoded, [.. extended]);
+        else
+            AssertClose(decoded, [.. extended]);
         Assert.Equal((Context, Context), (one.Tokens, other.Tokens));
     });
 
