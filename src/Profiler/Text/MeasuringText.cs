@@ -4,6 +4,8 @@ using System.Security.Cryptography;
 using System.Text;
 using TailorKV.Planner;
 using TailorKV.Planner.Models;
+using TailorKV.Planner.Profiles;
+using TailorKV.Runtime.Cache;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Tokenizers;
@@ -65,24 +67,30 @@ public sealed class MeasuringText
     /// <param name="cancellation">Ends the sampling.</param>
     /// <exception cref="TailorKVException">The text is too short.</exception>
     public IReadOnlyList<int[]> Windows(
-        TextPurpose purpose, int count, int length, int seed, IProgress<double>? progress = null, CancellationToken cancellation = default)
-    {
-        var windows = new List<int[]>();
-        for (int i = 0; i < count; i++)
-        {
-            var random = new Random(HashSeed(seed, purpose, i));
-            int[] window;
-            if (_tokens is null)
-                window = Sample(length, random, progress, (double)i / count, 1.0 / count, cancellation);
-            else if (_needles is not null)
-                window = NeedleWindow(purpose, length, random);
-            else
-                window = Stratum(Half(purpose), i, count, length, random);
-            windows.Add(window);
-        }
+        TextPurpose purpose, int count, int length, int seed, IProgress<double>? progress = null, CancellationToken cancellation = default) =>
+        [.. Enumerable.Range(0, count).Select(i => Window(purpose, i, count, length, seed, progress, cancellation))];
 
-        return windows;
+    /// <summary>Draws one of the windows that <see cref="Windows"/> draws.</summary>
+    /// <param name="purpose">Which half to draw from.</param>
+    /// <param name="index">Which of the windows, from 0.</param>
+    /// <param name="count">Windows.</param>
+    /// <param name="length">Tokens of each.</param>
+    /// <param name="seed">Draws them.</param>
+    /// <param name="progress">Told the share of all windows done, 0 to 1, where text is sampled.</param>
+    /// <param name="cancellation">Ends the sampling.</param>
+    /// <exception cref="TailorKVException">The text is too short.</exception>
+    public int[] Window(
+        TextPurpose purpose, int index, int count, int length, int seed, IProgress<double>? progress = null, CancellationToken cancellation = default)
+    {
+        var random = new Random(HashSeed(seed, purpose, index));
+        return _tokens is null ? Sample(length, random, progress, (double)index / count, 1.0 / count, cancellation)
+            : _needles is not null ? NeedleWindow(purpose, length, random)
+            : Stratum(Half(purpose), index, count, length, random);
     }
+
+    /// <summary>The part of the text that serves a purpose; null where text is sampled.</summary>
+    public TextPart? Part(TextPurpose purpose) =>
+        _tokens is null ? null : new TextPart(purpose == TextPurpose.Calibration ? 0 : _tokens.Length / 2, Half(purpose).Length, Hash([Half(purpose).ToArray()]));
 
     /// <summary>Draws passages with questions from the judgement half; empty where the model has no needle task.</summary>
     /// <param name="count">Passages.</param>
@@ -145,9 +153,8 @@ public sealed class MeasuringText
         while (tokens.Count < length)
         {
             cancellation.ThrowIfCancellationRequested();
-            TensorPrimitives.Subtract(logits, TensorPrimitives.Max(logits), probabilities);
-            TensorPrimitives.Exp<float>(probabilities, probabilities);
-            double left = random.NextDouble() * TensorPrimitives.Sum<float>(probabilities);
+            logits.CopyTo(probabilities);
+            double left = random.NextDouble() * Softmax.Weigh(probabilities, TensorPrimitives.Max(logits));
             int token = 0;
             while (token < probabilities.Length - 1 && (left -= probabilities[token]) > 0)
                 token++;

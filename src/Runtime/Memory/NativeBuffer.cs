@@ -23,4 +23,8 @@ public readonly unsafe struct NativeBuffer<T>
     /// <param name="start">The first.</param>
     /// <param name="length">How many.</param>
     public Span<T> Slice(int start, int length) => Span.Slice(start, length);
+
+    /// <summary>The elements from one on, as a buffer; an empty buffer stays empty.</summary>
+    /// <param name="start">The first.</param>
+    public NativeBuffer<T> From(int start) => Length == 0 ? this : new(_start + start, Span[start..].Length);
 }

@@ -1,4 +1,7 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using TailorKV.Runtime.Attention;
 using TailorKV.Runtime.Threads;
 
 namespace TailorKV.Runtime.Sessions;
@@ -26,8 +29,27 @@ internal readonly unsafe struct GatedUnit(float* gate, float* up, int count, int
         {
             Span<float> gates = new(_gate + (row * _width), _width), ups = new(_up + (row * _width), _width);
             TensorPrimitives.Multiply(ups, gates, ups);
-            TensorPrimitives.Sigmoid<float>(gates, gates);
+            Sigmoid(gates);
             TensorPrimitives.Multiply(ups, gates, ups);
+        }
+    }
+
+    /// <summary>1 / (1 + exp(-x)) in place: of e = exp(-|x|), which is never too large, 1 / (1 + e) or e / (1 + e).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Sigmoid(Span<float> numbers)
+    {
+        int i = 0;
+        for (; i <= numbers.Length - Vector256<float>.Count; i += Vector256<float>.Count)
+        {
+            Vector256<float> x = Vector256.Create<float>(numbers[i..]), exponential = Exponential.Of(-Vector256.Abs(x));
+            Vector256<float> above = Vector256.ConditionalSelect(Vector256.LessThan(x, Vector256<float>.Zero), exponential, Vector256<float>.One);
+            (above / (Vector256<float>.One + exponential)).CopyTo(numbers[i..]);
+        }
+
+        for (; i < numbers.Length; i++)
+        {
+            float exponential = Exponential.Of(-MathF.Abs(numbers[i]));
+            numbers[i] = (numbers[i] < 0 ? exponential : 1) / (1 + exponential);
         }
     }
 }

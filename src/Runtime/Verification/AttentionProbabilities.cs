@@ -1,5 +1,5 @@
-using System.Numerics.Tensors;
 using TailorKV.Planner.Models;
+using TailorKV.Runtime.Cache.Kernels;
 
 namespace TailorKV.Runtime.Verification;
 
@@ -21,7 +21,7 @@ public static class AttentionProbabilities
         probabilities[..first].Clear();
         Span<float> seen = probabilities[first..(position + 1)];
         for (int i = 0; i < seen.Length; i++)
-            seen[i] = TensorPrimitives.Dot(query, keys.Slice((start + first + i) * layer.HeadDim, layer.HeadDim));
+            seen[i] = DotProduct.Of(query, keys.Slice((start + first + i) * layer.HeadDim, layer.HeadDim));
         Cache.Softmax.Probabilities(seen);
     }
 }

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using TailorKV.Runtime.Cache;
 
 namespace TailorKV.Runtime.Verification;
 
@@ -27,7 +28,8 @@ public static class LogProbabilities
         {
             ReadOnlySpan<float> p = logP.Slice(start, Math.Min(Block, logP.Length - start));
             ReadOnlySpan<float> q = logitsQ.Slice(start, p.Length);
-            TensorPrimitives.Exp(p, probabilities);
+            p.CopyTo(probabilities);
+            Softmax.Weigh(probabilities[..p.Length], 0);
             for (int i = 0; i < p.Length; i++)
                 sum += probabilities[i] * (p[i] - (q[i] - normalizer));
         }
@@ -44,9 +46,8 @@ public static class LogProbabilities
         for (int start = 0; start < logits.Length; start += Block)
         {
             Span<float> part = block[..Math.Min(Block, logits.Length - start)];
-            TensorPrimitives.Subtract(logits.Slice(start, part.Length), largest, part);
-            TensorPrimitives.Exp(part, part);
-            sum += TensorPrimitives.Sum<float>(part);
+            logits.Slice(start, part.Length).CopyTo(part);
+            sum += Softmax.Weigh(part, largest);
         }
 
         return largest + Math.Log(sum);

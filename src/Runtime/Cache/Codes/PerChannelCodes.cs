@@ -53,7 +53,7 @@ internal sealed class PerChannelCodes : ICodes
             {
                 ReadOnlySpan<float> elements = queries.Slice(query * _headDim, _headDim);
                 TensorPrimitives.Multiply(elements, scales, scaled[(query * _headDim)..]);
-                scores.Slice((query * stride) + first, _group).Fill(TensorPrimitives.Dot(elements, zeros));
+                scores.Slice((query * stride) + first, _group).Fill(DotProduct.Of(elements, zeros));
             }
 
             _kernel.AddWeighted(Runs(group), 0, _group, scaled, _headDim, n, scores[first..], stride);

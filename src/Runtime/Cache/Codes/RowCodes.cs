@@ -99,7 +99,7 @@ internal abstract class RowCodes : ICodes
                     if (!hasZeros)
                         continue;
                     Span<float> output = outputs[((query * _headDim) + first)..((query * _headDim) + end)];
-                    TensorPrimitives.Add(output, TensorPrimitives.Dot(weighing, zeros[..count]), output);
+                    TensorPrimitives.Add(output, DotProduct.Of(weighing, zeros[..count]), output);
                 }
 
                 _kernel.AddWeighted(Rows(token, count), first, end, scaled, Tile, n, outputs[first..], _headDim);

@@ -57,6 +57,9 @@ internal sealed class HostRows
         return mass;
     }
 
+    /// <summary>What the last step's tokens were chosen by, as long as <see cref="Room"/> has not been used.</summary>
+    public ReadOnlySpan<float> LastMass(int tokens) => _mass.Slice(0, tokens);
+
     /// <summary>Chooses the tokens of most probability, and fetches their rows.</summary>
     /// <param name="mass">What <see cref="Mass"/> gave, filled.</param>
     /// <returns>The tokens chosen, in ascending order.</returns>

@@ -25,6 +25,9 @@ internal sealed class RetrievedHead : WindowedHead
         };
     }
 
+    /// <summary>What the last step chose by: the probability, summed over the query group, that the index gave each of the middle's tokens.</summary>
+    public ReadOnlySpan<float> ChoosingMass => _host.LastMass(Middle);
+
     public override bool Chooses => true;
 
     public override bool SumsSegments => false;

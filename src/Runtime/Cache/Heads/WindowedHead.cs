@@ -27,10 +27,11 @@ internal abstract class WindowedHead : HeadCache
         _windowValues = new ExactRows(device, policy.WindowCapacity, headDim, policy.Precision);
     }
 
+    /// <summary>Tokens before the middle.</summary>
+    public int SinkTokens => Math.Min(_policy.Sinks, Tokens);
+
     /// <summary>Tokens between sinks and window.</summary>
     protected int Middle { get; private set; }
-
-    protected int SinkTokens => Math.Min(_policy.Sinks, Tokens);
 
     protected override int DivisibleTokens => Middle;
 
