@@ -11,15 +11,15 @@ public class InterruptTests(ToolFixture tool) : IClassFixture<ToolFixture>
     [SkippableTheory]
     [InlineData(100)]
     [InlineData(1500)]
-    public async Task An_interrupted_profile_leaves_no_file(int milliseconds)
+    public async Task An_interrupted_profile_leaves_no_profile(int milliseconds)
     {
         string folder = Directory.CreateDirectory(tool.PathOf($"interrupted{milliseconds}")).FullName;
         (int exitCode, string output, string error) = await Interrupted(
             milliseconds, "profile", ToolFixture.Model, "--context", "2048", "--out", Path.Combine(folder, "profile.json"));
         Assert.Equal(130, exitCode);
         Assert.Equal("", output);
-        Assert.Equal("error: stopped.", error.Trim());
-        Assert.Empty(Directory.GetFileSystemEntries(folder));
+        Assert.Equal("error: stopped.", error.Trim().Split('\n')[^1]);
+        Assert.Subset(new HashSet<string?> { "profile.json.partial" }, Directory.GetFileSystemEntries(folder).Select(Path.GetFileName).ToHashSet());
     }
 
     [SkippableFact]

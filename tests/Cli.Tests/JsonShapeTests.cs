@@ -9,7 +9,7 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
     public void Profile()
     {
         JsonElement result = tool.ProfileRun.Json();
-        Assert.Equal("profile model context tail windows seed text seconds weights layers", Names(result));
+        Assert.Equal("profile model context tail windows seed text seconds secondsByPhase weights layers", Names(result));
         Assert.Equal("index densePreference side cheapest options", Names(result.GetProperty("layers")[0]));
         Assert.Equal("mode choices deviceBytes hostBytes loss outputError", Names(result.GetProperty("layers")[0].GetProperty("options")[0]));
         Assert.Equal(6, result.GetProperty("layers").GetArrayLength());
@@ -20,7 +20,7 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
     public void Plan_and_explain()
     {
         JsonElement result = tool.PlanRun.Json();
-        Assert.Equal("plan model derivedFrom context batch goal prefillChunk target device host cache predictedLoss time solver layersByMode layers effects", Names(result));
+        Assert.Equal("plan model derivedFrom context batch goal prefillChunk target device host cache predictedLoss time solver layersByMode layers effects remeasured", Names(result));
         Assert.Equal("deviceBytes hostBytes stepSeconds loss machine", Names(result.GetProperty("target")));
         Assert.Equal("totalBytes weightBytes cacheBytes stagingBytes activationBytes logitBytes", Names(result.GetProperty("device")));
         Assert.Equal("totalBytes cacheBytes prefillBytes bytesPerStep", Names(result.GetProperty("host")));

@@ -58,7 +58,7 @@ internal sealed class DemoCommand : ToolCommand
         var judged = new VerificationRequest { Passages = parse.GetValue(_passages) ?? DefaultPassages };
 
         var request = new ProfileRequest { Context = context, Windows = Windows };
-        ModelProfile profile = Terminal.WithProgress(progress => ModelProfiler.Measure(model, text, request, progress, Terminal.Cancellation));
+        ModelProfile profile = Terminal.WithProgress(progress => ModelProfiler.Measure(model, text, request, null, null, progress, Terminal.Cancellation));
         List<(string Kind, string Name, Plan Plan)> plans = [("full", "full cache, bf16", Plan.Uniform(model.Fingerprint, context, new FullPolicy()))];
         foreach (SizeLimit budget in budgets)
         {

@@ -5,6 +5,10 @@ using TailorKV.Planner;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Profiles;
 using TailorKV.Planner.Solver;
+using TailorKV.Profiler;
+using TailorKV.Profiler.Measuring;
+using TailorKV.Profiler.Text;
+using TailorKV.Runtime.Models;
 
 namespace TailorKV.Cli.Commands;
 
@@ -20,6 +24,14 @@ internal sealed class PlanCommand : ToolCommand
         HelpName = "FILE",
     };
 
+    private readonly Option<string?> _remeasure = new("--remeasure")
+    {
+        Description = "The profiled model: the plan is measured whole on the profile's text, its layers' options are measured again with the other layers as the plan keeps them, and the choice is "
+            + "made once more; the better of both plans is kept.",
+        HelpName = "MODEL",
+    };
+
+    private readonly Option<string?> _text = SharedArguments.Text();
     private readonly Option<string?> _out = SharedArguments.Out("<model's name>.plan.json");
 
     public PlanCommand(Terminal terminal)
@@ -33,7 +45,7 @@ internal sealed class PlanCommand : ToolCommand
     {
         Add(_profile);
         _limits = new LimitOptions(this, goal: true);
-        foreach (Option option in new Option[] { _timeLimit, _mps, _out })
+        foreach (Option option in new Option[] { _timeLimit, _mps, _remeasure, _text, _out })
             Add(option);
     }
 
@@ -47,10 +59,13 @@ internal sealed class PlanCommand : ToolCommand
             AtomicFile.WriteAllText(mps, MpsFile.Text(new PlanBuilder(profile, request.Target, request.Options).Program(), profile.Model.Name));
         TimeSpan? timeLimit = parse.GetValue(_timeLimit) is { } seconds ? TimeSpan.FromSeconds(Math.Min(seconds, 1e6)) : null;
         Plan plan = request.Build(timeLimit, Terminal.Cancellation);
-        IReadOnlyList<LimitEffect> effects = LimitEffect.Of(profile, plan, request.Options, cancellation: Terminal.Cancellation);
+        RemeasuredResult? remeasured = null;
+        if (parse.GetValue(_remeasure) is { } modelPath)
+            (plan, request, remeasured) = Terminal.WithProgress(progress => Remeasured(modelPath, parse.GetValue(_text), request, plan, timeLimit, progress));
+        IReadOnlyList<LimitEffect> effects = LimitEffect.Of(request.Profile, plan, request.Options, cancellation: Terminal.Cancellation);
         AtomicFile.WriteAllText(path, Json.Write(plan));
 
-        PlanResult result = PlanResult.From(plan, path, effects);
+        PlanResult result = PlanResult.From(plan, path, effects) with { Remeasured = remeasured };
         if (WantsJson(parse))
         {
             Terminal.Json(result, ResultJsonContext.Default.PlanResult);
@@ -58,6 +73,13 @@ internal sealed class PlanCommand : ToolCommand
         }
 
         PlanReport.Write(Terminal, result);
+        if (remeasured is not null)
+        {
+            Terminal.Line(
+                $"Measured on the profile's text: {Show.Loss(remeasured.First.Measured)} nats per token, predicted {Show.Loss(remeasured.First.Predicted)}. Second round: "
+                + $"{Show.Loss(remeasured.Second.Measured)}, predicted {Show.Loss(remeasured.Second.Predicted)}. Kept: the {remeasured.Kept}.");
+        }
+
         if (request.Vram is { Share: not null } vram)
         {
             Terminal.Line(
@@ -68,5 +90,19 @@ internal sealed class PlanCommand : ToolCommand
         NoteContext(profile.Context, profile.Tail, plan.Target.Context);
         Terminal.Line($"Plan: {path}");
         return ExitCode.Success;
+    }
+
+    private (Plan Plan, PlanRequest Request, RemeasuredResult Result) Remeasured(
+        string modelPath, string? textPath, PlanRequest request, Plan plan, TimeSpan? timeLimit, IProgress<WorkProgress>? progress)
+    {
+        using CausalLanguageModel model = CausalLanguageModel.Load(modelPath);
+        using var measuring = new PlanRemeasurement(model, MeasuringText.Open(model, textPath), request.Profile, progress, Terminal.Cancellation);
+        double loss = measuring.Loss(plan);
+        PlanRequest around = request with { Profile = measuring.Around(plan, progress, Terminal.Cancellation) };
+        Plan second = around.Build(timeLimit, Terminal.Cancellation);
+        double secondLoss = measuring.Loss(second);
+        bool better = secondLoss < loss;
+        return (better ? second : plan, better ? around : request, new RemeasuredResult(
+            new RemeasuredResult.Round(plan.PredictedLoss!.Value, loss), new RemeasuredResult.Round(second.PredictedLoss!.Value, secondLoss), better ? "second" : "first"));
     }
 }

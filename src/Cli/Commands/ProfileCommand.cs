@@ -19,17 +19,14 @@ internal sealed class ProfileCommand : ToolCommand
     private const int DefaultTail = 64;
 
     // Enough to see where a layer breaks; the profile has them all.
-    private static readonly (string Heading, LayerPolicy Policy)[] TellingOptions =
-    [
-        ("K4V4", Catalogue.Kivi(4, 4)), ("K2V2", Catalogue.Kivi(2, 2)), ("K1V1", Catalogue.Kivi(1, 1)), ("rotated K2V2", Catalogue.Rotated(2, 2)),
-        ("top-64, 8 channels", new RetrievedPolicy { TopK = 64, Index = new CriticalChannels(8) }), ("refined K1V1, top-32", Catalogue.Refined(1, 1, 32)),
-    ];
+    private static readonly string[] TellingHeadings = ["", "K4V4", "keys at 2 bits", "values at 2 bits", "K2V2", "rotated K2V2", "top-64, 8 channels", "refined K1V1, top-32"];
 
-    private static readonly Dictionary<string, LayerPolicy[]> OptionSets = new(StringComparer.Ordinal)
+    // What is compared with must be measured on every layer; the rest where it can matter.
+    private static readonly Dictionary<string, (LayerPolicy[] Options, LayerPolicy[] Candidates)> OptionSets = new(StringComparer.Ordinal)
     {
-        ["standard"] = [.. Catalogue.Standard],
-        ["baselines"] = [.. Catalogue.Standard, .. BaselineCatalogue.Options],
-        ["all"] = [.. Catalogue.Standard, .. BaselineCatalogue.Options, .. Catalogue.All],
+        ["standard"] = ([.. Catalogue.Telling], [.. Catalogue.Standard]),
+        ["baselines"] = ([.. Catalogue.Telling, .. BaselineCatalogue.Options], [.. Catalogue.Standard]),
+        ["all"] = ([.. Catalogue.Telling, .. BaselineCatalogue.Options], [.. Catalogue.Standard, .. Catalogue.All]),
     };
 
     private readonly Argument<string> _model = SharedArguments.Model();
@@ -47,8 +44,13 @@ internal sealed class ProfileCommand : ToolCommand
     private readonly Option<string?> _options = new("--options")
     {
         Description = $"Ways of keeping a layer to measure: standard ({Count("standard")}, enough for good plans), baselines ({Count("baselines")}: besides those, all that 'tailorkv compare' "
-            + $"compares with), or all ({Count("all")}: every format, width and number of tokens; takes hours). Default: standard.",
+            + $"compares with), or all ({Count("all")}: every format, width and number of tokens; takes long). Default: standard.",
         HelpName = "SET",
+    };
+
+    private readonly Option<bool> _unscreened = new("--unscreened")
+    {
+        Description = "Measures the loss of every option, even where another takes no more bytes at far less error of the layer's output.",
     };
 
     private readonly Option<string?> _out = SharedArguments.Out("<model's name>.profile.json");
@@ -65,7 +67,7 @@ internal sealed class ProfileCommand : ToolCommand
             terminal)
     {
         _options.AcceptOnlyFromAmong([.. OptionSets.Keys]);
-        foreach (Option option in new Option[] { _context, _text, _windows, _tail, _weights, _seed, _options, _out })
+        foreach (Option option in new Option[] { _context, _text, _windows, _tail, _weights, _seed, _options, _unscreened, _out })
             Add(option);
         Add(_model);
     }
@@ -78,19 +80,29 @@ internal sealed class ProfileCommand : ToolCommand
         AtomicFile.RequireWritable(path);
         MeasuringText text = MeasuringText.Open(model, parse.GetValue(_text));
         int tail = parse.GetValue(_tail) ?? DefaultTail;
+        (LayerPolicy[] options, LayerPolicy[] candidates) = OptionSets[parse.GetValue(_options) ?? "standard"];
         var request = new ProfileRequest
         {
             Context = parse.GetValue(_context) ?? Math.Max(1, Math.Min(DefaultContext, model.Shape.ContextLength - tail)),
             Tail = tail,
             Windows = parse.GetValue(_windows),
             Seed = parse.GetValue(_seed) ?? 1,
-            Options = OptionSets[parse.GetValue(_options) ?? "standard"],
+            Options = parse.GetValue(_unscreened) ? [.. options, .. candidates] : options,
+            Candidates = candidates,
             OtherWeights = parse.GetValue(_weights) ?? [],
         };
-        ModelProfile profile = Terminal.WithProgress(progress => ModelProfiler.Measure(model, text, request, progress, Terminal.Cancellation));
+        ModelProfiler.Check(model, request);
+        var times = new ProfileTimes();
+        using MeasurementJournal journal = MeasurementJournal.Open(path + ".partial");
+        if (!WantsJson(parse))
+            Terminal.Remark(
+            $"Measuring takes up to {ByteSize.Format(ModelProfiler.MemoryBytes(model, request))} of memory besides the model. "
+            + (journal.Found > 0 ? $"Goes on after the {journal.Found} measurements found in {path}.partial." : $"What is finished is kept in {path}.partial: the same command goes on from there."));
+        ModelProfile profile = Terminal.WithProgress(progress => ModelProfiler.Measure(model, text, request, journal, times, progress, Terminal.Cancellation));
         AtomicFile.WriteAllText(path, Json.Write(profile));
+        journal.Delete();
 
-        ProfileResult result = ProfileResult.From(profile, path, clock.Elapsed.TotalSeconds);
+        ProfileResult result = ProfileResult.From(profile, path, clock.Elapsed.TotalSeconds, times);
         if (WantsJson(parse))
             Terminal.Json(result, ResultJsonContext.Default.ProfileResult);
         else
@@ -98,21 +110,24 @@ internal sealed class ProfileCommand : ToolCommand
         return ExitCode.Success;
     }
 
-    private static int Count(string set) => OptionSets[set].Distinct().Count();
+    private static int Count(string set) => OptionSets[set].Options.Concat(OptionSets[set].Candidates).Distinct().Count();
 
     private void Print(ModelProfile profile, ProfileResult result)
     {
-        Terminal.Line($"{result.Model}: {result.Windows} windows of {result.Context} + {result.Tail} tokens, text {result.Text}, seed {result.Seed}, {result.Seconds:0.0} s");
+        Terminal.Line($"{result.Model}: {result.Windows} windows of {result.Context} + {result.Tail} tokens, text {result.Text}, seed {result.Seed}, {result.Seconds:0.0} s ("
+            + $"{string.Join(", ", result.SecondsByPhase.Select(phase => $"{phase.Name} {phase.Seconds:0.0}"))})");
         Terminal.Table(
-            [">layer", ">dense preference", "TailorKV's side", .. TellingOptions.Select(option => ">" + option.Heading), $"cheapest under {ProfileResult.HarmlessLoss} nats", ">bytes"],
+            [">layer", ">dense preference", "TailorKV's side", .. TellingHeadings[1..].Select(heading => ">" + heading), $"cheapest under {ProfileResult.HarmlessLoss} nats", ">bytes"],
             result.Layers.Select(layer => (string[])
             [
                 $"{layer.Index}", $"{layer.DensePreference:0.000}", layer.Side,
-                .. TellingOptions.Select(telling => Show.Loss(profile.Layers[layer.Index].Options.FirstOrDefault(option => option.Policy.Equals(telling.Policy))?.Loss)),
+                .. Catalogue.Telling.Skip(1).Select(telling => Show.Loss(profile.Layers[layer.Index].Options.FirstOrDefault(option => option.Policy.Equals(telling))?.Loss)),
                 layer.Cheapest is { } cheapest ? $"{cheapest.Mode}, {cheapest.Choices}" : "none", layer.Cheapest is null ? "-" : ByteSize.Format(layer.Cheapest.DeviceBytes),
             ]));
         foreach (ProfileResult.WeightFile weights in result.Weights)
             Terminal.Line($"With the weights of {weights.Name}, {Show.Bytes(weights.WeightBytes)}: {Show.Loss(weights.Loss)} nats per token with the full cache.");
+        if (profile.Layers.Sum(layer => layer.ScreenedOut ?? 0) is > 0 and var screened)
+            Terminal.Line($"{screened} of {screened + profile.Layers.Sum(layer => layer.Options.Count)} options were left out, as another of their layer takes no more bytes at far less error or loss.");
         Terminal.Line($"Losses are in nats per token. A score above {TailorKVRule.Threshold} is what TailorKV calls dense, and quantizes; the rest it retrieves.");
         Terminal.Line($"Profile: {result.Profile}");
     }

@@ -11,6 +11,9 @@ internal sealed record PlanResult(
     PlanResult.CacheSize Cache, double? PredictedLoss, PlanResult.StepSeconds? Time, SolverCertificate? Solver, IReadOnlyDictionary<string, int> LayersByMode,
     IReadOnlyList<PlanResult.Layer> Layers, IReadOnlyList<PlanResult.Effect>? Effects)
 {
+    /// <summary>What a second round measured, where one was asked for.</summary>
+    public RemeasuredResult? Remeasured { get; init; }
+
     public sealed record Limits(long? DeviceBytes, long? HostBytes, double? StepSeconds, double? Loss, string? Machine);
 
     /// <summary>Predicted seconds of a decoded token by part.</summary>

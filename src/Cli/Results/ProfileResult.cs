@@ -1,16 +1,19 @@
 using TailorKV.Planner.Baselines;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Profiles;
+using TailorKV.Profiler.Measuring;
 
 namespace TailorKV.Cli.Results;
 
 /// <summary>What 'profile --json' writes.</summary>
 internal sealed record ProfileResult(
-    string Profile, string Model, int Context, int Tail, int Windows, int Seed, string Text, double Seconds,
+    string Profile, string Model, int Context, int Tail, int Windows, int Seed, string Text, double Seconds, IReadOnlyList<ProfileResult.PhaseTime> SecondsByPhase,
     IReadOnlyList<ProfileResult.WeightFile> Weights, IReadOnlyList<ProfileResult.MeasuredLayer> Layers)
 {
     /// <summary>The loss, in nats per token, that a layer may have for its option to count as harmless.</summary>
     public const double HarmlessLoss = 0.001;
+
+    public sealed record PhaseTime(string Name, double Seconds);
 
     public sealed record WeightFile(string Name, long WeightBytes, double Loss);
 
@@ -18,8 +21,13 @@ internal sealed record ProfileResult(
 
     public sealed record LayerOption(string Mode, string Choices, long DeviceBytes, long HostBytes, double Loss, double OutputError);
 
-    public static ProfileResult From(ModelProfile profile, string path, double seconds) => new(
+    public static ProfileResult From(ModelProfile profile, string path, double seconds, ProfileTimes times) => new(
         path, profile.Model.Name, profile.Context, profile.Tail, profile.Text.Windows, profile.Text.Seed, profile.Text.Source, seconds,
+        [
+            new PhaseTime("text", times.Of(ProfilePhase.Text).TotalSeconds), new PhaseTime("exact passes", times.Of(ProfilePhase.ExactPass).TotalSeconds),
+            new PhaseTime("attention", times.Of(ProfilePhase.Attention).TotalSeconds), new PhaseTime("screening", times.Of(ProfilePhase.Screening).TotalSeconds),
+            new PhaseTime("losses", times.Of(ProfilePhase.Losses).TotalSeconds),
+        ],
         [.. (profile.Weights ?? []).Select(weights => new WeightFile(weights.Name, weights.WeightBytes, weights.Loss))], [.. profile.Layers.Select(layer => From(profile, layer))]);
 
     private static MeasuredLayer From(ModelProfile profile, LayerProfile layer)

@@ -6,18 +6,34 @@ namespace TailorKV.Planner.Policies;
 /// <summary>The ways of keeping a layer that a profile measures and a plan chooses among.</summary>
 public static class Catalogue
 {
-    /// <summary>A few of each kind, enough for good plans and measured in minutes; the first is the cache in full.</summary>
+    /// <summary>What shows at a glance what a layer stands: the cache in full, keys and values coarse apart and together, tokens left out, and the two joined.</summary>
+    public static IReadOnlyList<LayerPolicy> Telling { get; } =
+    [
+        new FullPolicy(), Kivi(4, 4), Kivi(2, 8), Kivi(8, 2), Kivi(2, 2), Rotated(2, 2),
+        new RetrievedPolicy { TopK = 64, Index = new CriticalChannels(8) }, Refined(1, 1, 32),
+    ];
+
+    /// <summary>Of each kind and format those that plans were found to be made of, with the full cache first.</summary>
     public static IReadOnlyList<LayerPolicy> Standard { get; } =
     [
         new FullPolicy(),
-        .. Pairs((8, 8), (4, 4), (4, 2), (2, 2), (1, 1)).Select(bits => Kivi(bits.Keys, bits.Values)),
-        .. Pairs((4, 4), (4, 3), (3, 3), (3, 2), (2, 2), (1, 1)).Select(bits => Rotated(bits.Keys, bits.Values)),
-        .. from topK in (int[])[64, 256]
-           from index in (KeyIndex[])[CodedKeys(1), CodedKeysPerChannel(2), new CriticalChannels(8)]
-           select new RetrievedPolicy { TopK = topK, Index = index },
-        .. from topK in (int[])[32, 128]
-           from bits in Pairs((1, 1), (2, 1), (2, 2), (3, 2), (3, 3))
-           select Refined(bits.Keys, bits.Values, topK),
+        .. Pairs((8, 8), (8, 4), (4, 4), (4, 2)).Select(bits => Kivi(bits.Keys, bits.Values)),
+        .. Pairs((4, 4), (4, 3), (3, 3), (3, 2), (3, 1), (2, 2), (2, 1), (1, 1)).Select(bits => Rotated(bits.Keys, bits.Values)),
+        .. from bits in Pairs((4, 4), (4, 3), (4, 2), (3, 3), (3, 2), (2, 3), (2, 2), (2, 1))
+           select new QuantizedPolicy { Keys = PerChannel(bits.Keys, 64), Values = RotatedNormal(bits.Values) },
+        .. from choice in new (int TopK, KeyIndex Index)[]
+           {
+               (64, CodedKeys(1)), (64, new CriticalChannels(8)), (256, CodedKeys(2)), (256, CodedKeysPerChannel(2)), (256, new CriticalChannels(8)),
+               (1024, CodedKeys(2)), (1024, new CriticalChannels(12)),
+           }
+           select new RetrievedPolicy { TopK = choice.TopK, Index = choice.Index },
+        .. from choice in new (int Keys, int Values, int TopK)[]
+           {
+               (2, 2, 32), (3, 3, 32), (1, 1, 128), (2, 1, 128), (2, 2, 128), (3, 2, 128), (3, 3, 128), (4, 3, 128), (2, 2, 512), (3, 3, 512), (4, 3, 512),
+           }
+           select Refined(choice.Keys, choice.Values, choice.TopK),
+        .. from values in (int[])[2, 1]
+           select new RefinedPolicy { Keys = PerChannel(2, 64), Values = RotatedNormal(values), TopK = 128 },
     ];
 
     /// <summary>

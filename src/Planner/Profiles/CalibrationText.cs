@@ -14,4 +14,10 @@ public sealed record CalibrationText
 
     /// <summary>The seed that drew the windows, and sampled the text where it was sampled.</summary>
     public required int Seed { get; init; }
+
+    /// <summary>The part of a file that the windows were drawn from; null where text was sampled.</summary>
+    public TextPart? Calibration { get; init; }
+
+    /// <summary>The part of the file that is left for judging plans; null where text was sampled, as then it is sampled anew from other seeds.</summary>
+    public TextPart? Judgement { get; init; }
 }

@@ -17,8 +17,14 @@ public sealed record ProfileRequest
     /// <summary>Draws the windows.</summary>
     public int Seed { get; init; } = 1;
 
-    /// <summary>Ways of keeping a layer to measure, each on the layers that allow it.</summary>
-    public IReadOnlyList<LayerPolicy> Options { get; init; } = Catalogue.Standard;
+    /// <summary>Ways of keeping a layer that are measured on every layer that allows them.</summary>
+    public IReadOnlyList<LayerPolicy> Options { get; init; } = Catalogue.Telling;
+
+    /// <summary>
+    /// Ways of keeping a layer that are measured besides, unless the error of the layer's output, which is cheap to measure, shows that no plan would choose them: another takes
+    /// no more bytes of any sort at two thirds of the error, or at half the loss in the first window.
+    /// </summary>
+    public IReadOnlyList<LayerPolicy> Candidates { get; init; } = Catalogue.Standard;
 
     /// <summary>Other files of the same model, with weights stored otherwise, whose loss is measured too: their paths.</summary>
     public IReadOnlyList<string> OtherWeights { get; init; } = [];

@@ -1,6 +1,7 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime;
 using TailorKV.Runtime.Attention;
 using TailorKV.Runtime.Cache;
@@ -24,6 +25,9 @@ public sealed class WindowMeasurement : IDisposable
     private readonly Arena _arena;
     private readonly NativeBuffer<float> _logits;
     private readonly float[] _exact;
+    private readonly int[] _next;
+    private readonly float[][] _lastHidden;
+    private AttentionMass? _mass;
 
     /// <summary>Reads the window exactly.</summary>
     /// <param name="model">The model.</param>
@@ -36,7 +40,9 @@ public sealed class WindowMeasurement : IDisposable
         CausalLanguageModel model, ReadOnlySpan<int> window, int context, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         (_model, _shape) = (model, model.Shape);
+        _lastHidden = new float[_shape.Layers][];
         int tail = window.Length - context;
+        _next = window[(context + 1)..].ToArray();
         FreeMemory.Require(MemoryBytes(_shape, context, tail), $"measuring {tail} tokens after {context}");
         using Session session = model.CreateFullSession(window.Length, ExactPrecision.Float32);
         _record = new WindowRecord(_shape, context, tail);
@@ -58,27 +64,71 @@ public sealed class WindowMeasurement : IDisposable
     public static long MemoryBytes(ModelShape shape, int context, int tail) =>
         WindowRecord.MemoryBytes(shape, context, tail) + (2 * WorkBytes(shape, context, tail));
 
-    /// <summary>Dense-preference score of each query head of a layer.</summary>
-    public IReadOnlyList<double> HeadDensePreference(int layer) => _record.HeadDensity[layer];
+    /// <summary>Tokens after which dense-preference scores were taken, ascending; the last is the whole window.</summary>
+    public IReadOnlyList<int> ScoredContexts => _record.ScoredContexts;
+
+    /// <summary>Dense-preference scores of a layer: [scored context][query head].</summary>
+    public IReadOnlyList<IReadOnlyList<double>> HeadDensePreference(int layer) => _record.HeadDensities[layer];
 
     /// <summary>Log probability, in nats, that the exact cache gives a token after one of the tail's.</summary>
     /// <param name="row">The tail's token, from 0.</param>
     /// <param name="token">The token after it.</param>
     public double ExactLogProbability(int row, int token) => _exact[(row * _shape.VocabularySize) + token];
 
+    /// <summary>Attention that choosing tokens recalls.</summary>
+    /// <param name="layer">The layer.</param>
+    /// <param name="index">What chooses among the context's tokens; null for the exact attention, between the standard sinks and recent tokens.</param>
+    /// <param name="counts">Tokens chosen for each KV head, ascending.</param>
+    /// <returns>For each count the share of the attention on sinks, window and chosen tokens, mean over the last queries and all heads.</returns>
+    public double[] Recall(int layer, KeyIndex? index, IReadOnlyList<int> counts)
+    {
+        LayerShape shape = _shape.Layer(layer);
+        if (_mass?.Layer != layer)
+            _mass = new AttentionMass(shape, _record, layer);
+        var recalled = new double[counts.Count];
+        var policy = new RetrievedPolicy { TopK = 1, Index = index ?? new CodedKeys(new RotatedNormalFormat { Bits = 1 }) };
+        if (index is null)
+        {
+            int sinks = Math.Min(policy.Sinks, _record.Context), middle = policy.MiddleTokens(_record.Context);
+            for (int row = _mass.FirstRow; row < _record.Tail; row++)
+            {
+                for (int head = 0; head < shape.KvHeads; head++)
+                    _mass.AddRecall(row, head, sinks, _mass.Of(row, head).Slice(sinks, middle), counts, recalled);
+            }
+
+            return recalled;
+        }
+
+        using var own = new OwnCache(policy, shape, _record.Context + _record.Tail);
+        Attend(own.Cache, layer, row =>
+        {
+            for (int head = 0; head < shape.KvHeads && row >= _mass.FirstRow; head++)
+            {
+                ReadOnlySpan<float> weights = own.Cache.ChoosingMass(head, out int sinks);
+                _mass.AddRecall(row, head, sinks, weights, counts, recalled);
+            }
+        });
+        return recalled;
+    }
+
+    /// <summary>The cheap measure of one option of one layer: the relative error of the layer's attention output.</summary>
+    /// <param name="layer">The layer, from 0.</param>
+    /// <param name="policy">How it is kept.</param>
+    public double OutputError(int layer, LayerPolicy policy)
+    {
+        LayerShape shape = _shape.Layer(layer);
+        using (var cache = new OwnCache(policy, shape, _record.Context + _record.Tail))
+            Attend(cache.Cache, layer);
+        return RelativeError(_workspace.Attended.Slice(0, _record.Tail * shape.Heads * shape.HeadDim), _record.TailAttended[layer].Span);
+    }
+
     /// <summary>Measures one option of one layer.</summary>
     /// <param name="layer">The layer, from 0.</param>
     /// <param name="policy">How it is kept.</param>
-    /// <returns>Mean KL divergence over the tail in nats per token, and the relative error of the layer's attention output.</returns>
-    public (double Loss, double OutputError) Measure(int layer, LayerPolicy policy)
+    public LayerEffect Measure(int layer, LayerPolicy policy)
     {
-        int tail = _record.Tail;
-        LayerShape shape = _shape.Layer(layer);
-        int tokens = _record.Context + tail;
-        using (var cache = new OwnCache(policy, shape, tokens))
-            Attend(cache.Cache, layer);
-        double error = RelativeError(_workspace.Attended.Slice(0, tail * shape.Heads * shape.HeadDim), _record.TailAttended[layer].Span);
-
+        int tail = _record.Tail, tokens = _record.Context + tail;
+        double error = OutputError(layer, policy);
         Transformer transformer = _model.Transformer;
         _record.TailHidden[layer].Span.CopyTo(_workspace.Hidden.Span);
         transformer.Finish(layer, tail, _workspace);
@@ -91,7 +141,14 @@ public sealed class WindowMeasurement : IDisposable
             transformer.Finish(above, tail, _workspace);
         }
 
-        return (TailLosses().Sum() / tail, error);
+        double loss = TailLosses().Sum() / tail;
+        double change = 0;
+        for (int row = 0; row < _next.Length; row++)
+        {
+            change += LogProbabilities.Of(_logits.Slice(row * _shape.VocabularySize, _shape.VocabularySize), _next[row]) - ExactLogProbability(row, _next[row]);
+        }
+
+        return new LayerEffect(loss, error, change / Math.Max(1, _next.Length));
     }
 
     /// <summary>Measures a policy for every layer at once, as a session that decodes the tail would see it.</summary>
@@ -100,26 +157,25 @@ public sealed class WindowMeasurement : IDisposable
     /// <returns>KL divergence of each of the tail's tokens, in nats.</returns>
     public double[] MeasureAll(IReadOnlyList<LayerPolicy> policies, LogitsObserver? observer = null)
     {
-        int tail = _record.Tail;
-        int tokens = _record.Context + tail;
-        Transformer transformer = _model.Transformer;
         _record.TailHidden[0].Span.CopyTo(_workspace.Hidden.Span);
-        for (int layer = 0; layer < _shape.Layers; layer++)
-        {
-            using var own = new OwnCache(policies[layer], _shape.Layer(layer), tokens);
-            own.Cache.Load(_record.Keys[layer].Span, _record.Values[layer].Span, _record.Context, tokens);
-            transformer.Project(layer, _record.Context, tail, _workspace);
-            own.Cache.Extend(
-                tail, _workspace.Queries, _workspace.Predicted, _workspace.Keys, _workspace.Values, _workspace.Attended, _workspace.Scores);
-            if (layer + 1 < _shape.Layers && MemoryModel.PredictsQueries([policies[layer + 1]]))
-                transformer.PredictQueries(layer + 1, _record.Context, tail, _workspace);
-            transformer.Finish(layer, tail, _workspace);
-        }
-
+        GoThrough(0, policies, keeps: true);
         double[] losses = TailLosses();
-        for (int row = 0; observer is not null && row < tail; row++)
+        for (int row = 0; observer is not null && row < _record.Tail; row++)
             observer(_record.Context + row, _logits.Slice(row * _shape.VocabularySize, _shape.VocabularySize));
         return losses;
+    }
+
+    /// <summary>Measures policies that differ from those of the last <see cref="MeasureAll"/> in one layer: those below need no second pass.</summary>
+    /// <param name="layer">The layer that differs.</param>
+    /// <param name="policies">One a layer.</param>
+    /// <returns>KL divergence of each of the tail's tokens, in nats.</returns>
+    public double[] MeasureAbove(int layer, IReadOnlyList<LayerPolicy> policies)
+    {
+        // The layer below predicts the queries of one that is chosen by them.
+        int first = layer > 0 && MemoryModel.PredictsQueries([policies[layer]]) ? layer - 1 : layer;
+        _lastHidden[first].CopyTo(_workspace.Hidden.Span);
+        GoThrough(first, policies, keeps: false);
+        return TailLosses();
     }
 
     /// <summary>Measures another file of the model, with the exact cache.</summary>
@@ -153,6 +209,26 @@ public sealed class WindowMeasurement : IDisposable
     private static long WorkBytes(ModelShape shape, int context, int tail) =>
         MemoryModel.Activations(shape, context + tail, tail, predictsQueries: true) + CacheBytes.Align((long)tail * shape.VocabularySize * sizeof(float));
 
+    /// <summary>Decodes the tail through layers from one on, whose input lies in the workspace.</summary>
+    private void GoThrough(int first, IReadOnlyList<LayerPolicy> policies, bool keeps)
+    {
+        int tail = _record.Tail, tokens = _record.Context + tail;
+        Transformer transformer = _model.Transformer;
+        for (int layer = first; layer < _shape.Layers; layer++)
+        {
+            if (keeps)
+                _lastHidden[layer] = _workspace.Hidden.Slice(0, tail * _shape.HiddenSize).ToArray();
+            using var own = new OwnCache(policies[layer], _shape.Layer(layer), tokens);
+            own.Cache.Load(_record.Keys[layer].Span, _record.Values[layer].Span, _record.Context, tokens);
+            transformer.Project(layer, _record.Context, tail, _workspace);
+            own.Cache.Extend(
+                tail, _workspace.Queries, _workspace.Predicted, _workspace.Keys, _workspace.Values, _workspace.Attended, _workspace.Scores);
+            if (layer + 1 < _shape.Layers && MemoryModel.PredictsQueries([policies[layer + 1]]))
+                transformer.PredictQueries(layer + 1, _record.Context, tail, _workspace);
+            transformer.Finish(layer, tail, _workspace);
+        }
+    }
+
     private double[] TailLosses()
     {
         int tail = _record.Tail;
@@ -164,7 +240,7 @@ public sealed class WindowMeasurement : IDisposable
         return losses;
     }
 
-    private void Attend(LayerCache cache, int layer)
+    private void Attend(LayerCache cache, int layer, Action<int>? afterRow = null)
     {
         int tail = _record.Tail;
         int tokens = _record.Context + tail;
@@ -175,8 +251,14 @@ public sealed class WindowMeasurement : IDisposable
             _model.Transformer.PredictQueries(layer, _record.Context, tail, _workspace);
         }
 
-        cache.Extend(
-            tail, _record.TailQueries[layer], _workspace.Predicted, _record.TailKeys[layer], _record.TailValues[layer], _workspace.Attended, _workspace.Scores);
+        int step = afterRow is null ? tail : 1, keys = _shape.KvHeads * _shape.HeadDim, queries = _shape.Heads * _shape.HeadDim;
+        for (int row = 0; row < tail; row += step)
+        {
+            cache.Extend(
+                step, _record.TailQueries[layer].From(row * queries), _workspace.Predicted.From(row * queries), _record.TailKeys[layer].From(row * keys),
+                _record.TailValues[layer].From(row * keys), _workspace.Attended.From(row * queries), _workspace.Scores);
+            afterRow?.Invoke(row);
+        }
     }
 
     private void StoreTail(int layer)

@@ -12,12 +12,12 @@ namespace TailorKV.Profiler.Measuring;
 /// </summary>
 internal sealed class WindowRecord : PromptObserver, IDisposable
 {
-    // The score's definition: the last 32 queries, and the top 5 % of the keys.
-    private const int ScoredQueries = 32;
-    private const double TopShare = 0.05;
+    // Fewer tokens than this say little of a layer.
+    private const int LeastScored = 2 * DensePreference.ScoredQueries;
 
     private readonly ModelShape _shape;
     private readonly Arena _arena;
+    private readonly NativeBuffer<float>[] _scoredQueries;
 
     public WindowRecord(ModelShape shape, int context, int tail)
     {
@@ -32,7 +32,9 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
         TailNormed = Each(() => _arena.Take<float>((long)tail * shape.HiddenSize));
         TailQueries = Each(() => _arena.Take<float>((long)tail * shape.Heads * shape.HeadDim));
         TailAttended = Each(() => _arena.Take<float>((long)tail * shape.Heads * shape.HeadDim));
-        HeadDensity = new double[shape.Layers][];
+        ScoredContexts = Scored(context + tail);
+        _scoredQueries = Each(() => _arena.Take<float>((long)ScoredContexts.Count * DensePreference.ScoredQueries * shape.Heads * shape.HeadDim));
+        HeadDensities = new double[shape.Layers][][];
     }
 
     /// <summary>Tokens before the tail.</summary>
@@ -65,8 +67,11 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
     /// <summary>[layer][tail, heads, headDim].</summary>
     public NativeBuffer<float>[] TailAttended { get; }
 
-    /// <summary>[layer][head]: dense-preference scores.</summary>
-    public double[][] HeadDensity { get; }
+    /// <summary>Tokens after which the dense-preference score is taken, ascending: eighths, a quarter and half of the window, where that is enough, and all of it.</summary>
+    public IReadOnlyList<int> ScoredContexts { get; }
+
+    /// <summary>[layer][scored context][head]: dense-preference scores.</summary>
+    public double[][][] HeadDensities { get; }
 
     /// <summary>Bytes a record takes.</summary>
     public static long MemoryBytes(ModelShape shape, int context, int tail)
@@ -75,7 +80,8 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
         long tailKeys = CacheBytes.Align((long)tail * shape.KvHeads * shape.HeadDim * sizeof(float));
         long hidden = CacheBytes.Align((long)tail * shape.HiddenSize * sizeof(float));
         long queries = CacheBytes.Align((long)tail * shape.Heads * shape.HeadDim * sizeof(float));
-        return shape.Layers * ((2 * keys) + (2 * tailKeys) + (2 * hidden) + (2 * queries));
+        long scored = CacheBytes.Align((long)Scored(context + tail).Count * DensePreference.ScoredQueries * shape.Heads * shape.HeadDim * sizeof(float));
+        return shape.Layers * ((2 * keys) + (2 * tailKeys) + (2 * hidden) + (2 * queries) + scored);
     }
 
     public override void OnLayerInput(int layer, int first, int count, ReadOnlySpan<float> hidden) =>
@@ -86,6 +92,7 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
         CopyTail(normed, first, count, _shape.HiddenSize, TailNormed[layer]);
         CopyTail(queries, first, count, _shape.Heads * _shape.HeadDim, TailQueries[layer]);
         CopyTail(attended, first, count, _shape.Heads * _shape.HeadDim, TailAttended[layer]);
+        KeepScored(layer, first, count, queries);
     }
 
     public override void OnLayerDone(int layer, ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, int stride, ReadOnlySpan<float> hidden)
@@ -103,35 +110,38 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
             }
         }
 
-        HeadDensity[layer] = Density(layer);
+        HeadDensities[layer] = [.. Enumerable.Range(0, ScoredContexts.Count).Select(scored => Density(layer, scored))];
     }
 
     public void Dispose() => _arena.Dispose();
 
-    /// <summary>1 - the k largest probabilities, mean over the last queries, for each head (TailorKV, section 1 of the background facts).</summary>
-    private double[] Density(int layer)
+    /// <summary>Tokens of a window after which the score is taken.</summary>
+    public static IReadOnlyList<int> Scored(int tokens) => [.. new[] { tokens / 8, tokens / 4, tokens / 2 }.Where(context => context >= LeastScored), tokens];
+
+    /// <summary>Queries that are scored after so many tokens: the window's last are the tail's.</summary>
+    private int ScoredQueries(int context) => Math.Min(DensePreference.ScoredQueries, context == Context + Tail ? Tail : context);
+
+    private double[] Density(int layer, int scored)
     {
-        int tokens = Context + Tail;
-        int queries = Math.Min(ScoredQueries, Tail);
+        int tokens = ScoredContexts[scored], length = _shape.Heads * _shape.HeadDim;
+        NativeBuffer<float> queries = _scoredQueries[layer].From(scored * DensePreference.ScoredQueries * length);
         var scores = new double[_shape.Heads];
-        Parallel.For(0, _shape.Heads, head =>
-        {
-            var probabilities = new float[tokens];
-            for (int row = Tail - queries; row < Tail; row++)
-            {
-                int position = Context + row;
-                ReadOnlySpan<float> query = TailQueries[layer].Slice(((row * _shape.Heads) + head) * _shape.HeadDim, _shape.HeadDim);
-                AttentionProbabilities.Compute(_shape.Layer(layer), head, position, query, Keys[layer].Span, tokens, probabilities);
-                Span<float> seen = probabilities.AsSpan(0, position + 1);
-                seen.Sort();
-                int largest = Math.Min(seen.Length, Math.Max(1, (int)(TopShare * tokens)));
-                double kept = 0;
-                foreach (float probability in seen[^largest..])
-                    kept += probability;
-                scores[head] += Math.Max(0, 1 - kept) / queries;
-            }
-        });
+        Parallel.For(0, scores.Length, head => scores[head] = DensePreference.Score(
+            _shape.Layer(layer), head, tokens, queries.Slice(0, ScoredQueries(tokens) * length), Keys[layer].Span, Context + Tail));
         return scores;
+    }
+
+    /// <summary>Keeps those of a chunk's queries that are scored.</summary>
+    private void KeepScored(int layer, int first, int count, ReadOnlySpan<float> queries)
+    {
+        int length = _shape.Heads * _shape.HeadDim;
+        for (int scored = 0; scored < ScoredContexts.Count; scored++)
+        {
+            int start = ScoredContexts[scored] - ScoredQueries(ScoredContexts[scored]);
+            int from = Math.Max(first, start), to = Math.Min(first + count, ScoredContexts[scored]);
+            if (from < to)
+                queries[((from - first) * length)..((to - first) * length)].CopyTo(_scoredQueries[layer].Span[(((scored * DensePreference.ScoredQueries) + from - start) * length)..]);
+        }
     }
 
     private void CopyTail(ReadOnlySpan<float> rows, int first, int count, int length, NativeBuffer<float> tail)

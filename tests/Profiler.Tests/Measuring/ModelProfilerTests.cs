@@ -25,7 +25,13 @@ public sealed class ModelProfilerTests : IDisposable
         ModelProfile profile = ModelProfiler.Measure(_model, text, Request);
         Assert.Equal(Json.Write(profile), Json.Write(ModelProfiler.Measure(_model, text, Request)));
         Assert.Null(profile.Problem());
-        Assert.All(profile.Layers, layer => Assert.Equal(Catalogue.Allowed(Request.Options, _model.Shape.Layer(layer.Layer), layer.Layer), layer.Options.Select(option => option.Policy)));
+        Assert.All(profile.Layers, layer =>
+        {
+            IReadOnlyList<LayerPolicy> options = Catalogue.Allowed([.. Request.Options, .. Request.Candidates], _model.Shape.Layer(layer.Layer), layer.Layer);
+            Assert.Equal(options.Count, layer.Options.Count + layer.ScreenedOut);
+            Assert.Equal(options.Intersect(layer.Options.Select(option => option.Policy)), layer.Options.Select(option => option.Policy));
+            Assert.Subset(layer.Options.Select(option => option.Policy).ToHashSet(), Catalogue.Allowed(Request.Options, _model.Shape.Layer(layer.Layer), layer.Layer).ToHashSet());
+        });
 
         int context = Request.Context + Request.Tail;
         long least = new PlanBuilder(profile, new PlanTarget { Context = context }).SmallestDeviceBytes()!.Value;
@@ -37,6 +43,25 @@ public sealed class ModelProfilerTests : IDisposable
         Assert.InRange(verification.MeasuredLoss, 0, (10 * plan.PredictedLoss!.Value) + 0.02);
         Assert.Equal(2, verification.Needles!.Passages);
         Assert.Equal(48, verification.JudgedTokens);
+    }
+
+    /// <summary>What screening leaves out no plan would have chosen: with all options measured, plans lose no less than a hundredth less.</summary>
+    [Fact]
+    public void Screened_options_do_not_matter()
+    {
+        MeasuringText text = MeasuringText.Open(_model, null);
+        ModelProfile screened = ModelProfiler.Measure(_model, text, Request);
+        ModelProfile whole = ModelProfiler.Measure(_model, text, Request with { Options = [.. Request.Options, .. Request.Candidates] });
+        Assert.All(whole.Layers, layer => Assert.Null(layer.ScreenedOut));
+        Assert.InRange(screened.Layers.Sum(layer => layer.ScreenedOut!.Value), 20, whole.Layers.Sum(layer => layer.Options.Count));
+        int context = Request.Context + Request.Tail;
+        long least = new PlanBuilder(whole, new PlanTarget { Context = context }).SmallestDeviceBytes()!.Value;
+        for (int part = 1; part <= 10; part++)
+        {
+            var target = new PlanTarget { Context = context, DeviceBytes = least + (part * _model.Shape.FullCacheBytes(context) / 20) };
+            double loss = new PlanBuilder(screened, target).Build().PredictedLoss!.Value, best = new PlanBuilder(whole, target).Build().PredictedLoss!.Value;
+            Assert.InRange(loss, best - 1e-9, (1.01 * best) + 1e-6);
+        }
     }
 
     /// <summary>The loss of coarser weights against one from the logits of two sessions, summed plainly.</summary>
@@ -115,7 +140,7 @@ public sealed class ModelProfilerTests : IDisposable
     {
         using var cancellation = new CancellationTokenSource();
         var progress = new CancelAtFirstReport(cancellation);
-        Assert.ThrowsAny<OperationCanceledException>(() => ModelProfiler.Measure(_model, MeasuringText.Open(_model, null), Request, progress, cancellation.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => ModelProfiler.Measure(_model, MeasuringText.Open(_model, null), Request, null, null, progress, cancellation.Token));
     }
 
     public void Dispose() => _model.Dispose();

@@ -30,9 +30,10 @@ public sealed class WindowMeasurementTests : IDisposable
         using var measurement = new WindowMeasurement(_model, _window, Context);
         for (int layer = 0; layer < _model.Shape.Layers; layer++)
         {
-            (double loss, double error) = measurement.Measure(layer, new FullPolicy(ExactPrecision.Float32));
-            Assert.InRange(loss, 0, 1e-6);
-            Assert.InRange(error, 0, 1e-5);
+            LayerEffect effect = measurement.Measure(layer, new FullPolicy(ExactPrecision.Float32));
+            Assert.InRange(effect.Loss, 0, 1e-6);
+            Assert.InRange(effect.OutputError, 0, 1e-5);
+            Assert.InRange(effect.LogProbabilityChange, -1e-4, 1e-4);
         }
     }
 
@@ -62,6 +63,83 @@ public sealed class WindowMeasurementTests : IDisposable
         }
     }
 
+    /// <summary>The change of the right token's log probability against that of two sessions, summed plainly.</summary>
+    [Fact]
+    public void The_right_tokens_log_probability_changes_as_between_two_sessions()
+    {
+        LayerPolicy[] policies = [.. Enumerable.Repeat(new FullPolicy(ExactPrecision.Float32), _model.Shape.Layers)];
+        policies[1] = Catalogue.Kivi(2, 1);
+        using var measurement = new WindowMeasurement(_model, _window, Context);
+        double expected = Mean(Plan.From(_model.Fingerprint, _window.Length, policies)) - Mean(Plan.Uniform(_model.Fingerprint, _window.Length, new FullPolicy(ExactPrecision.Float32)));
+        Assert.InRange(Math.Abs(expected), 1e-4, 10);
+        Assert.Equal(expected, measurement.Measure(1, policies[1]).LogProbabilityChange, 1e-4);
+
+        double Mean(Plan plan)
+        {
+            using Session session = _model.CreateSession(plan);
+            session.Prefill(_window.AsSpan(0, Context));
+            return Enumerable.Range(Context, Tail - 1).Average(position => LogProbabilities.Of(session.Decode(_window[position]), _window[position + 1]));
+        }
+    }
+
+    /// <summary>No index sees more of the attention than the attention itself does, more tokens see no less, and all tokens see everything.</summary>
+    [Fact]
+    public void Recall_grows_with_the_tokens_chosen_and_is_greatest_for_the_attention_itself()
+    {
+        int[] counts = [1, 4, 16, 64, Context];
+        using var measurement = new WindowMeasurement(_model, _window, Context);
+        for (int layer = 1; layer < _model.Shape.Layers; layer++)
+        {
+            double[] exact = measurement.Recall(layer, null, counts);
+            Assert.Equal(exact.Order(), exact);
+            Assert.Equal(1, exact[^1], 1e-5);
+            Assert.InRange(exact[0], 0.05, 0.999);
+            double[][] indexes = [.. new KeyIndex[] { new CodedKeys(new RotatedNormalFormat { Bits = 1 }), new CodedKeys(new RotatedNormalFormat { Bits = 4 }), new CriticalChannels(8) }
+                .Select(index => measurement.Recall(layer, index, counts))];
+            foreach (double[] recall in indexes)
+            {
+                Assert.Equal(recall.Order(), recall);
+                Assert.Equal(1, recall[^1], 1e-5);
+                Assert.All(recall.Zip(exact), pair => Assert.InRange(pair.First, 0, pair.Second + 0.02));
+            }
+
+            Assert.InRange(indexes[1][1], indexes[0][1] - 0.01, exact[1] + 0.02);
+        }
+    }
+
+    /// <summary>The exact curve against probabilities worked out and sorted plainly.</summary>
+    [Fact]
+    public void Recall_is_that_of_plain_probabilities()
+    {
+        const int Layer = 1, Count = 5;
+        var kept = new KeptAttention(Layer);
+        using (Session session = _model.CreateFullSession(_window.Length, ExactPrecision.Float32))
+            session.Prefill(_window, kept);
+        LayerShape shape = _model.Shape.Layer(Layer);
+        int group = shape.Heads / shape.KvHeads, length = _window.Length;
+        double expected = 0;
+        for (int row = Context; row < length; row++)
+        {
+            for (int kvHead = 0; kvHead < shape.KvHeads; kvHead++)
+            {
+                var mass = new double[row + 1];
+                for (int head = kvHead * group; head < (kvHead + 1) * group; head++)
+                {
+                    double[] weights = [.. Enumerable.Range(0, row + 1).Select(token => Math.Exp(Enumerable.Range(0, shape.HeadDim).Sum(i =>
+                        (double)kept.Queries[(((row * shape.Heads) + head) * shape.HeadDim) + i] * kept.Keys[(((kvHead * length) + token) * shape.HeadDim) + i])))];
+                    for (int token = 0; token <= row; token++)
+                        mass[token] += weights[token] / weights.Sum() / group;
+                }
+
+                // Four sinks, and the newest 32 of the context and all after it, are always seen.
+                expected += mass[..4].Sum() + mass[(Context - 32)..].Sum() + mass[4..(Context - 32)].OrderDescending().Take(Count).Sum();
+            }
+        }
+
+        using var measurement = new WindowMeasurement(_model, _window, Context);
+        Assert.Equal(expected / (Tail * shape.KvHeads), measurement.Recall(Layer, null, [Count])[0], 1e-5);
+    }
+
     /// <summary>A layer changed alone gives what all layers give when the others are exact.</summary>
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -79,12 +157,16 @@ public sealed class WindowMeasurementTests : IDisposable
 
     [SkippableTheory]
     [InlineData("llama-untied")]
-    [InlineData("qwen3-qknorm")]
+    [InlineData("llama-tied-bf16", RopeFrequencyPrecision.BFloat16)]
+    [InlineData("llama-headdim", RopeFrequencyPrecision.Float16)]
+    [InlineData("llama3-rope")]
     [InlineData("mistral-sliding")]
-    public void Density_is_that_of_the_references_probabilities(string name)
+    [InlineData("qwen2-bias")]
+    [InlineData("qwen3-qknorm")]
+    public void Density_is_that_of_the_references_probabilities(string name, RopeFrequencyPrecision precision = RopeFrequencyPrecision.Float32)
     {
         string folder = SharedData.Require($"fixtures/architectures/{name}");
-        using var model = CausalLanguageModel.Load(folder);
+        using var model = CausalLanguageModel.Load(folder, precision);
         using var reference = SafetensorsFile.Open(Path.Combine(folder, "reference.safetensors"));
         int[] tokens = [.. reference.ReadIntegers("input_ids").Select(token => (int)token)];
         using var measurement = new WindowMeasurement(model, tokens, tokens.Length - 32);
@@ -95,12 +177,31 @@ public sealed class WindowMeasurementTests : IDisposable
             {
                 double expected = Enumerable.Range(tokens.Length - 32, 32).Average(query =>
                     1 - attention.AsSpan(((head * tokens.Length) + query) * tokens.Length, tokens.Length).ToArray().OrderDescending().Take(tokens.Length / 20).Sum(p => (double)p));
-                Assert.Equal(expected, measurement.HeadDensePreference(layer)[head], 1e-5);
+                Assert.Equal(expected, measurement.HeadDensePreference(layer)[^1][head], 1e-5);
             }
         }
     }
 
     public void Dispose() => _model.Dispose();
+
+    private sealed class KeptAttention(int kept) : PromptObserver
+    {
+        public List<float> Queries { get; } = [];
+
+        public float[] Keys { get; private set; } = [];
+
+        public override void OnAttended(int layer, int first, int count, ReadOnlySpan<float> normed, ReadOnlySpan<float> queries, ReadOnlySpan<float> attended)
+        {
+            if (layer == kept)
+                Queries.AddRange(queries);
+        }
+
+        public override void OnLayerDone(int layer, ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, int stride, ReadOnlySpan<float> hidden)
+        {
+            if (layer == kept)
+                Keys = keys.ToArray();
+        }
+    }
 
     private static LayerPolicy Policy(string kind, int layer) => kind switch
     {

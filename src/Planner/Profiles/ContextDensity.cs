@@ -1,0 +1,24 @@
+namespace TailorKV.Planner.Profiles;
+
+/// <summary>A layer's dense-preference score after so many tokens.</summary>
+public sealed record ContextDensity
+{
+    /// <summary>Tokens that the last of the scored queries sees.</summary>
+    public required int Context { get; init; }
+
+    /// <summary>The score, mean over queries, heads and windows; 0 to 1.</summary>
+    public required double Mean { get; init; }
+
+    /// <summary>Standard deviation of the layer's score over the windows; 0 for one window.</summary>
+    public required double Spread { get; init; }
+
+    /// <summary>The mean of each query head.</summary>
+    public required IReadOnlyList<double> Heads { get; init; }
+
+    internal string? Problem(int heads) =>
+        Context < 1 ? $"context {Context} must be positive"
+        : !(Mean is >= 0 and <= 1) ? $"mean is {Mean}, outside 0 to 1"
+        : !(Spread is >= 0 and <= 1) ? $"spread is {Spread}, outside 0 to 1"
+        : Heads.Count != heads ? $"it has {Heads.Count} heads and the layer {heads}"
+        : null;
+}

@@ -1,0 +1,17 @@
+using System.Text.Json.Serialization;
+
+namespace TailorKV.Profiler.Measuring;
+
+/// <summary>The generated readers and writers of what a journal holds.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(JournalLine))]
+[JsonSerializable(typeof(int[]))]
+[JsonSerializable(typeof(double))]
+[JsonSerializable(typeof(double[]))]
+[JsonSerializable(typeof(LayerEffect))]
+[JsonSerializable(typeof(LayerAttention))]
+internal sealed partial class JournalJsonContext : JsonSerializerContext;

@@ -1,0 +1,153 @@
+using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies;
+using TailorKV.Planner.Profiles;
+
+namespace TailorKV.Profiler.Measuring;
+
+/// <summary>What is measured of one layer, summed over windows.</summary>
+internal sealed class LayerSums
+{
+    private const int FewestChosen = 16;
+
+    // Losses below this differ by rounding.
+    private const double Noise = 1e-6;
+
+    private readonly LayerShape _shape;
+    private readonly LayerEffect[] _effects;
+    private readonly List<double[][]> _densities = [];
+    private readonly double[][] _recalls;
+    private readonly int _tokens;
+
+    public LayerSums(LayerShape shape, int layer, ProfileRequest request)
+    {
+        (_shape, Layer, _tokens) = (shape, layer, request.Context + request.Tail);
+        Options = Catalogue.Allowed([.. request.Options, .. request.Candidates], shape, layer);
+        Kept = Catalogue.Allowed(request.Options, shape, layer).Count;
+        // Before screening, half of the candidates are expected to remain.
+        Measured = [.. Enumerable.Range(0, Kept + ((Options.Count - Kept) / 2))];
+        _effects = new LayerEffect[Options.Count];
+        Indexes = shape.SlidingWindow is null ? [null, .. Options.Select(IndexOf).OfType<KeyIndex>().Where(index => IsAllowed(index)).Distinct()] : [];
+        Counts = [.. PowersOfTwo(request.Context).Concat(Options.Select(TopK).OfType<int>()).Distinct().Order()];
+        _recalls = [.. Indexes.Select(_ => new double[Counts.Count])];
+    }
+
+    /// <summary>The layer's index.</summary>
+    public int Layer { get; }
+
+    /// <summary>The options that the layer allows; those that are always measured come first.</summary>
+    public IReadOnlyList<LayerPolicy> Options { get; }
+
+    /// <summary>Options that are always measured.</summary>
+    public int Kept { get; }
+
+    /// <summary>Indices of the options whose loss is measured.</summary>
+    public IReadOnlyList<int> Measured { get; private set; }
+
+    /// <summary>What recall is measured of: the exact attention (null), then every index that some option chooses tokens by.</summary>
+    public IReadOnlyList<KeyIndex?> Indexes { get; }
+
+    /// <summary>Numbers of tokens that recall is measured for, ascending.</summary>
+    public IReadOnlyList<int> Counts { get; }
+
+    /// <summary>More digits than this are noise, and a profile is read by people too.</summary>
+    public static double Round(double value) => double.Parse(value.ToString("G6"));
+
+    /// <summary>Leaves out candidates that cannot matter by the errors of their outputs.</summary>
+    /// <param name="errors">The output error of each option.</param>
+    public void ScreenByErrors(IReadOnlyList<double> errors)
+    {
+        bool[] pointless = Screening.Pointless(_shape, _tokens, Options, errors, Screening.ErrorFactor);
+        Measured = [.. Enumerable.Range(0, Options.Count).Where(option => option < Kept || !pointless[option])];
+    }
+
+    /// <summary>Leaves out candidates that cannot matter by their losses in the windows so far.</summary>
+    public void ScreenByLosses()
+    {
+        bool[] pointless = Screening.Pointless(
+            _shape, _tokens, [.. Measured.Select(option => Options[option])], [.. Measured.Select(option => Math.Max(Noise, _effects[option].Loss))], Screening.LossFactor);
+        Measured = [.. Measured.Where((option, i) => option < Kept || !pointless[i])];
+    }
+
+    public void Add(LayerAttention attention)
+    {
+        _densities.Add(attention.Densities);
+        for (int i = 0; i < _recalls.Length; i++)
+        {
+            for (int count = 0; count < Counts.Count; count++)
+                _recalls[i][count] += attention.Recalls[i][count];
+        }
+    }
+
+    public void Add(int option, LayerEffect effect) => _effects[option] += effect;
+
+    public LayerProfile Profile(int windows)
+    {
+        IReadOnlyList<ContextDensity> densities = Densities();
+        return new LayerProfile
+        {
+            Layer = Layer,
+            DensePreference = densities[^1].Mean,
+            HeadDensePreference = densities[^1].Heads,
+            Densities = densities,
+            Recalls = Indexes.Count == 0 ? null
+                : [.. Indexes.Select((index, i) => new RecallCurve { Index = index, Points = [.. Counts.Select((count, j) => new RecallPoint(count, Round(_recalls[i][j] / windows)))] })],
+            ScreenedOut = Options.Count - Measured.Count is > 0 and var screened ? screened : null,
+            Options = [.. Measured.Select(option => new MeasuredOption
+            {
+                Policy = Options[option],
+                Loss = Round(_effects[option].Loss / windows),
+                OutputError = Round(_effects[option].OutputError / windows),
+                LogProbabilityChange = Round(_effects[option].LogProbabilityChange / windows),
+                Recall = Recall(Options[option], windows),
+            })],
+        };
+    }
+
+    private static KeyIndex? IndexOf(LayerPolicy option) => option switch
+    {
+        RetrievedPolicy retrieved => retrieved.Index,
+        RefinedPolicy refined => new CodedKeys(refined.Keys),
+        _ => null,
+    };
+
+    private static int? TopK(LayerPolicy option) => (option as RetrievedPolicy)?.TopK ?? (option as RefinedPolicy)?.TopK;
+
+    private static IEnumerable<int> PowersOfTwo(int most)
+    {
+        yield return FewestChosen;
+        for (int power = 2 * FewestChosen; power <= most; power *= 2)
+            yield return power;
+    }
+
+    private bool IsAllowed(KeyIndex index) => new RetrievedPolicy { TopK = 1, Index = index }.Problem(_shape, Layer) is null;
+
+    private double? Recall(LayerPolicy option, int windows)
+    {
+        // Curves are of the usual sinks and window.
+        if (IndexOf(option) is not { } index || option is not WindowedPolicy { Sinks: var sinks, Recent: var recent } || Indexes.ToList().IndexOf(index) is not (>= 0 and var curve))
+            return null;
+        var usual = new RetrievedPolicy { TopK = 1, Index = index };
+        return (sinks, recent) == (usual.Sinks, usual.Recent) ? Round(_recalls[curve][Counts.ToList().IndexOf(TopK(option)!.Value)] / windows) : null;
+    }
+
+    private List<ContextDensity> Densities()
+    {
+        var densities = new List<ContextDensity>();
+        IReadOnlyList<int> contexts = WindowRecord.Scored(_tokens);
+        for (int i = 0; i < contexts.Count; i++)
+        {
+            int scored = i;
+            double[] layer = [.. _densities.Select(window => window[scored].Average())];
+            double mean = layer.Average();
+            densities.Add(new ContextDensity
+            {
+                Context = contexts[i],
+                Mean = Round(mean),
+                Spread = Round(Math.Sqrt(layer.Average(score => (score - mean) * (score - mean)))),
+                Heads = [.. Enumerable.Range(0, _shape.Heads).Select(head => Round(_densities.Average(window => window[scored][head])))],
+            });
+        }
+
+        return densities;
+    }
+}

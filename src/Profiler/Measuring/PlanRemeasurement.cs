@@ -1,0 +1,123 @@
+using TailorKV.Planner;
+using TailorKV.Planner.Models;
+using TailorKV.Planner.Plans;
+using TailorKV.Planner.Policies;
+using TailorKV.Planner.Profiles;
+using TailorKV.Profiler.Text;
+using TailorKV.Runtime.Models;
+
+namespace TailorKV.Profiler.Measuring;
+
+/// <summary>
+/// A second round for a plan: the sum of single layers' losses takes each layer as if all others were exact, so a plan is measured whole, on the profile's own text, and each
+/// layer's likely options are measured again with all other layers as the plan keeps them. How: docs/measuring.md.
+/// </summary>
+public sealed class PlanRemeasurement : IDisposable
+{
+    // Options of a layer measured again, on either side of the plan's.
+    private const int Neighbours = 3;
+
+    private readonly ModelProfile _profile;
+    private readonly List<WindowMeasurement> _windows = [];
+
+    /// <summary>Reads the profile's windows again, exactly.</summary>
+    /// <param name="model">The profiled model.</param>
+    /// <param name="text">The text it was profiled on.</param>
+    /// <param name="profile">The profile.</param>
+    /// <param name="progress">Told what is being done and the share done.</param>
+    /// <param name="cancellation">Ends the work.</param>
+    /// <exception cref="TailorKVException">The model or the text is not the profile's.</exception>
+    /// <exception cref="Runtime.InsufficientMemoryException">The machine has not enough memory free.</exception>
+    public PlanRemeasurement(
+        CausalLanguageModel model, MeasuringText text, ModelProfile profile, IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        _profile = profile;
+        if (profile.Model.DifferenceFrom(model.Fingerprint) is { } difference)
+            throw new TailorKVException($"the profile is of another model than {model.Path}: {difference}", "Give the model that was profiled");
+        IReadOnlyList<int[]> windows = text.Windows(
+            TextPurpose.Calibration, profile.Text.Windows, profile.Context + profile.Tail, profile.Text.Seed, WorkProgress.Part(progress, "sampling text", 0, 1), cancellation);
+        if (MeasuringText.Hash(windows) != profile.Text.Sha256)
+            throw new TailorKVException($"{text.Source} is not the text that the profile was measured on, {profile.Text.Source}", "Give that file with --text");
+        try
+        {
+            for (int i = 0; i < windows.Count; i++)
+                _windows.Add(new WindowMeasurement(model, windows[i], profile.Context, WorkProgress.Part(progress, "exact pass", i, windows.Count), cancellation));
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The loss of a plan, measured on the profile's text, in nats per token.</summary>
+    public double Loss(Plan plan) => _windows.Average(window => window.MeasureAll(plan.Policies).Average());
+
+    /// <summary>
+    /// The profile as it looks from a plan: an option's loss is what a plan with it loses more than one with the layer exact, all scaled so that the plan's own losses add up to what
+    /// was measured of it. Options far from the plan's are scaled as their layer's chosen one.
+    /// </summary>
+    /// <param name="plan">A plan made from the profile.</param>
+    /// <param name="progress">Told the share done.</param>
+    /// <param name="cancellation">Ends the work.</param>
+    public ModelProfile Around(Plan plan, IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        int layers = plan.Layers.Count;
+        double whole = Loss(plan);
+        var again = new Dictionary<LayerPolicy, double>[layers];
+        for (int layer = 0; layer < layers; layer++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            progress?.Report(new WorkProgress("second round", (double)layer / layers));
+            int changed = layer;
+            double exact = With(plan, layer, new FullPolicy(ExactPrecision.Float32));
+            again[layer] = Near(layer, plan.Policies[layer]).ToDictionary(option => option, option => Math.Max(0, With(plan, changed, option) - exact));
+        }
+
+        double sum = Enumerable.Range(0, layers).Sum(layer => again[layer][plan.Policies[layer]]);
+        double scale = sum > 0 ? whole / sum : 1;
+        return _profile with
+        {
+            Layers = [.. _profile.Layers.Select(layer =>
+            {
+                LayerPolicy chosen = plan.Policies[layer.Layer];
+                double alone = layer.Options.First(option => option.Policy.Equals(chosen)).Loss;
+                double ratio = alone > 0 ? again[layer.Layer][chosen] / alone : 1;
+                return layer with
+                {
+                    Options = [.. layer.Options.Select(option => option with
+                    {
+                        Loss = LayerSums.Round(scale * (again[layer.Layer].TryGetValue(option.Policy, out double loss) ? loss : ratio * Math.Max(0, option.Loss))),
+                    })],
+                };
+            })],
+        };
+    }
+
+    /// <summary>Gives the memory back.</summary>
+    public void Dispose()
+    {
+        foreach (WindowMeasurement window in _windows)
+            window.Dispose();
+    }
+
+    private double With(Plan plan, int layer, LayerPolicy option)
+    {
+        LayerPolicy[] policies = [.. plan.Policies];
+        policies[layer] = option;
+        return _windows.Average(window => window.MeasureAbove(layer, policies).Average());
+    }
+
+    /// <summary>The plan's option and those next to it, by device bytes, of which none loses more than another of no more bytes.</summary>
+    private List<LayerPolicy> Near(int layer, LayerPolicy chosen)
+    {
+        LayerShape shape = _profile.Model.Shape.Layer(layer);
+        CacheBytes Bytes(MeasuredOption option) => option.Policy.Bytes(shape, _profile.Context + _profile.Tail);
+        MeasuredOption[] alike = [.. _profile.Layers[layer].Options.Where(option => (Bytes(option).Host > 0) == (chosen.Bytes(shape, _profile.Context + _profile.Tail).Host > 0))];
+        List<LayerPolicy> front = [.. alike
+            .Where(option => option.Policy.Equals(chosen) || !alike.Any(other => Bytes(other).Device <= Bytes(option).Device && other.Loss < option.Loss))
+            .OrderBy(option => Bytes(option).Device).Select(option => option.Policy)];
+        int place = front.IndexOf(chosen);
+        return [.. front.Where((_, i) => Math.Abs(i - place) <= Neighbours)];
+    }
+}

@@ -1,0 +1,204 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Serialization.Metadata;
+using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies;
+using TailorKV.Planner.Profiles;
+using TailorKV.Profiler.Text;
+using TailorKV.Runtime.Models;
+
+namespace TailorKV.Profiler.Measuring;
+
+/// <summary>The making of one profile: window by window and layer by layer, each measurement written down as it is finished.</summary>
+internal sealed class ProfileRun : IDisposable
+{
+    private readonly CausalLanguageModel _model;
+    private readonly ModelShape _shape;
+    private readonly MeasuringText _text;
+    private readonly ProfileRequest _request;
+    private readonly MeasurementJournal? _journal;
+    private readonly ProfileTimes _times;
+    private readonly IProgress<WorkProgress>? _progress;
+    private readonly CancellationToken _cancellation;
+    private readonly ProfileWork _work;
+    private readonly LayerSums[] _layers;
+    private readonly WeightChoice[] _weights;
+    private readonly List<int[]> _windows = [];
+    private WindowMeasurement? _window;
+
+    public ProfileRun(
+        CausalLanguageModel model, MeasuringText text, ProfileRequest request, IEnumerable<WeightChoice> weights, MeasurementJournal? journal,
+        ProfileTimes times, IProgress<WorkProgress>? progress, CancellationToken cancellation)
+    {
+        (_model, _shape, _text, _request, _journal, _times, _progress, _cancellation) = (model, model.Shape, text, request, journal, times, progress, cancellation);
+        _weights = [.. weights];
+        _layers = [.. Enumerable.Range(0, _shape.Layers).Select(layer => new LayerSums(_shape.Layer(layer), layer, request))];
+        _work = new ProfileWork(_shape, request.Context, request.Tail);
+    }
+
+    public ModelProfile Measure()
+    {
+        _journal?.Begin(Describe());
+        _work.Expect(_request.WindowCount * (_work.ExactPass + _layers.Sum(WindowWork)));
+        for (int window = 0; window < _request.WindowCount; window++)
+        {
+            MeasureWindow(window);
+            Dispose();
+        }
+
+        return new ModelProfile
+        {
+            Tool = Tool,
+            Model = _model.Fingerprint,
+            Text = new CalibrationText
+            {
+                Source = _text.Source,
+                Sha256 = MeasuringText.Hash(_windows),
+                Windows = _request.WindowCount,
+                Seed = _request.Seed,
+                Calibration = _text.Part(TextPurpose.Calibration),
+                Judgement = _text.Part(TextPurpose.Judgement),
+            },
+            Context = _request.Context,
+            Tail = _request.Tail,
+            Weights = _weights.Length == 0 ? null : [.. _weights.Select(choice => choice with { Loss = LayerSums.Round(choice.Loss / _request.WindowCount) })],
+            Layers = [.. _layers.Select(layer => layer.Profile(_request.WindowCount))],
+        };
+    }
+
+    /// <summary>Gives back the memory of the window under way.</summary>
+    public void Dispose()
+    {
+        _window?.Dispose();
+        _window = null;
+    }
+
+    private static string Tool => typeof(ProfileRun).Assembly.GetName().Version!.ToString(3);
+
+    private void MeasureWindow(int window)
+    {
+        int length = _request.Context + _request.Tail;
+        IProgress<double>? sampling = WorkProgress.Part(_progress, "sampling text", 0, 1);
+        int[] tokens = Remember(
+            ProfilePhase.Text, $"text {window}", JournalJsonContext.Default.Int32Array,
+            () => _text.Window(TextPurpose.Calibration, window, _request.WindowCount, length, _request.Seed, sampling, _cancellation));
+        _windows.Add(tokens);
+        for (int i = 0; i < _weights.Length; i++)
+        {
+            int other = i;
+            double loss = Remember(ProfilePhase.Losses, $"text {window}, weights {i}", JournalJsonContext.Default.Double, () => MeasureWeights(other, tokens));
+            _weights[i] = _weights[i] with { Loss = _weights[i].Loss + loss };
+        }
+
+        for (int layer = 0; layer < _layers.Length; layer++)
+            MeasureLayer(window, layer, tokens);
+
+        // All of the window may have been found in the journal.
+        if (_window is null)
+            _work.Finish(_work.ExactPass);
+    }
+
+    private void MeasureLayer(int window, int layer, int[] tokens)
+    {
+        LayerSums sums = _layers[layer];
+        string place = string.Create(CultureInfo.InvariantCulture, $"text {window}, layer {layer}");
+        sums.Add(Remember(ProfilePhase.Attention, $"{place}, attention", JournalJsonContext.Default.LayerAttention, () =>
+        {
+            WindowMeasurement measurement = Exact(tokens);
+            return new LayerAttention(
+                [.. measurement.HeadDensePreference(layer).Select(heads => heads.ToArray())],
+                [.. sums.Indexes.Select(index => measurement.Recall(layer, index, sums.Counts))]);
+        }));
+        Finish(sums.Indexes.Count * _work.OutputError);
+
+        if (window == 0 && sums.Options.Count > sums.Kept)
+        {
+            double[] errors = Remember(
+                ProfilePhase.Screening, $"{place}, errors", JournalJsonContext.Default.DoubleArray, () => [.. sums.Options.Select(option => OutputError(tokens, layer, option))]);
+            Finish(sums.Options.Count * _work.OutputError);
+            double expected = WindowWork(sums);
+            sums.ScreenByErrors(errors);
+            _work.Expect(_request.WindowCount * (WindowWork(sums) - expected));
+        }
+
+        foreach (int option in sums.Measured)
+        {
+            _cancellation.ThrowIfCancellationRequested();
+            sums.Add(option, Remember(
+                ProfilePhase.Losses, string.Create(CultureInfo.InvariantCulture, $"{place}, option {option}"), JournalJsonContext.Default.LayerEffect, () => Exact(tokens).Measure(layer, sums.Options[option])));
+            Finish(_work.Measure(layer));
+        }
+
+        if (window == 0 && _request.WindowCount > 1)
+        {
+            int measured = sums.Measured.Count;
+            sums.ScreenByLosses();
+            _work.Expect((_request.WindowCount - 1) * (sums.Measured.Count - measured) * _work.Measure(layer));
+        }
+    }
+
+    private double OutputError(int[] tokens, int layer, LayerPolicy option)
+    {
+        _cancellation.ThrowIfCancellationRequested();
+        return Exact(tokens).OutputError(layer, option);
+    }
+
+    private double MeasureWeights(int index, int[] tokens)
+    {
+        using CausalLanguageModel other = CausalLanguageModel.Load(_request.OtherWeights[index]);
+        return Exact(tokens).MeasureWeights(other, tokens, WorkProgress.Part(_progress, "other weights", index, _weights.Length), _cancellation);
+    }
+
+    /// <summary>The exact pass over the window, once something of it is to be measured.</summary>
+    private WindowMeasurement Exact(int[] tokens)
+    {
+        if (_window is null)
+        {
+            ProfilePhase before = _times.Enter(ProfilePhase.ExactPass);
+            _window = new WindowMeasurement(_model, tokens, _request.Context, _progress is null ? null : new ExactPassProgress(this), _cancellation);
+            _times.Enter(before);
+            Finish(_work.ExactPass);
+        }
+
+        return _window;
+    }
+
+    /// <summary>What a layer takes in each window, with what is known of its options.</summary>
+    private double WindowWork(LayerSums layer) =>
+        (layer.Indexes.Count * _work.OutputError) + (layer.Measured.Count * _work.Measure(layer.Layer))
+        + (layer.Options.Count > layer.Kept ? layer.Options.Count * _work.OutputError / _request.WindowCount : 0);
+
+    private void Finish(double products)
+    {
+        _work.Finish(products);
+        Report(0);
+    }
+
+    private void Report(double exactPass) =>
+        _progress?.Report(new WorkProgress($"measuring {_shape.Layers} layers", _work.ShareWith(exactPass * _work.ExactPass)));
+
+    private T Remember<T>(ProfilePhase phase, string step, JsonTypeInfo<T> type, Func<T> measure)
+    {
+        ProfilePhase before = _times.Enter(phase);
+        T result = _journal is null ? measure() : _journal.Remember(step, type, measure);
+        _times.Enter(before);
+        return result;
+    }
+
+    /// <summary>All that the measurements depend on.</summary>
+    private string Describe()
+    {
+        string options = string.Join('\n', _layers.SelectMany(layer => layer.Options).Select(option => option.ToString()));
+        string text = _text.Part(TextPurpose.Calibration)?.Sha256 ?? "its own words";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"version {Tool}, model {_model.Fingerprint.WeightsHash}, text {text}, seed {_request.Seed}, {_request.WindowCount} windows of {_request.Context} + {_request.Tail} tokens, "
+            + $"options {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(options)))[..16]}, other weights: {string.Join(", ", _weights.Select(weights => weights.WeightsHash))}");
+    }
+
+    private sealed class ExactPassProgress(ProfileRun run) : IProgress<double>
+    {
+        public void Report(double value) => run.Report(value);
+    }
+}

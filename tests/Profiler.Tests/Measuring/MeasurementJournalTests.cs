@@ -1,0 +1,91 @@
+using TailorKV.Planner;
+using TailorKV.Planner.Profiles;
+using TailorKV.Profiler.Measuring;
+using TailorKV.Profiler.Text;
+using TailorKV.Runtime.Models;
+using TailorKV.Tests;
+
+namespace TailorKV.Profiler.Tests.Measuring;
+
+public sealed class MeasurementJournalTests : IDisposable
+{
+    private static readonly ProfileRequest Request = new() { Context = 170, Tail = 8, Windows = 2, Seed = 5, Candidates = [] };
+
+    private readonly CausalLanguageModel _model = CausalLanguageModel.Load(Path.Combine(SharedData.Root, "models", "tiny-recall"));
+    private readonly string _folder = Directory.CreateTempSubdirectory("tailorkv").FullName;
+    private readonly string _path;
+    private readonly MeasuringText _text;
+
+    public MeasurementJournalTests() => (_path, _text) = (Path.Combine(_folder, "journal"), MeasuringText.Open(_model, null));
+
+    /// <summary>However much of a journal is there, cut within a line too, the profile has the same bytes, and nothing whole is measured again.</summary>
+    [Fact]
+    public void Work_goes_on_from_every_place_it_was_ended()
+    {
+        string profile = Json.Write(ModelProfiler.Measure(_model, _text, Request));
+        Assert.Equal(profile, Measured(Request));
+        byte[] whole = File.ReadAllBytes(_path);
+        var random = new Random(11);
+        for (int i = 0; i < 12; i++)
+        {
+            int length = i == 0 ? whole.Length : random.Next(whole.Length);
+            File.WriteAllBytes(_path, whole[..length]);
+            int lines = whole.AsSpan(0, length).Count((byte)'\n');
+            using (MeasurementJournal journal = MeasurementJournal.Open(_path))
+                Assert.Equal(Math.Max(0, lines - 1), journal.Found);
+            Assert.Equal(profile, Measured(Request));
+            Assert.Equal(whole, File.ReadAllBytes(_path));
+        }
+    }
+
+    [Fact]
+    public void Other_work_is_refused()
+    {
+        Measured(Request);
+        Assert.Contains("170 + 8", Assert.Throws<InvalidFileException>(() => Measured(Request with { Tail = 9 })).Message, StringComparison.Ordinal);
+        Assert.Throws<InvalidFileException>(() => Measured(Request with { Seed = 6 }));
+        Assert.Throws<InvalidFileException>(() => Measured(Request with { Candidates = [Planner.Policies.Catalogue.Rotated(3, 3)] }));
+    }
+
+    [Theory]
+    [InlineData("no journal\n")]
+    [InlineData("{\"step\":\"text 0\",\"result\":1}\n")]
+    [InlineData("{\"step\":\"work\"}\n{\"step\":\"work\"}\n")]
+    [InlineData("{\"step\":\"work\",\"more\":1}\n")]
+    public void What_is_no_journal_is_refused(string content)
+    {
+        File.WriteAllText(_path, content);
+        Assert.StartsWith($"{_path}: line ", Assert.Throws<InvalidFileException>(() => MeasurementJournal.Open(_path)).Message, StringComparison.Ordinal);
+        Assert.Equal(content, File.ReadAllText(_path));
+    }
+
+    [Fact]
+    public void Two_runs_do_not_write_one_journal()
+    {
+        using MeasurementJournal journal = MeasurementJournal.Open(_path);
+        Assert.Throws<InvalidFileException>(() => MeasurementJournal.Open(_path));
+        journal.Delete();
+        Assert.False(File.Exists(_path));
+    }
+
+    [Fact]
+    public void The_profile_names_both_halves_of_the_text()
+    {
+        CalibrationText text = ModelProfiler.Measure(_model, _text, Request).Text;
+        Assert.Equal((0, text.Judgement!.FirstToken), (text.Calibration!.FirstToken, text.Calibration.Tokens));
+        Assert.NotEqual(text.Calibration.Sha256, text.Judgement.Sha256);
+        Assert.InRange(text.Judgement.Tokens - text.Calibration.Tokens, 0, 1);
+    }
+
+    public void Dispose()
+    {
+        _model.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private string Measured(ProfileRequest request)
+    {
+        using MeasurementJournal journal = MeasurementJournal.Open(_path);
+        return Json.Write(ModelProfiler.Measure(_model, _text, request, journal));
+    }
+}

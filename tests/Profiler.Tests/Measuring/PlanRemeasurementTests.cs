@@ -1,0 +1,59 @@
+using TailorKV.Planner;
+using TailorKV.Planner.Plans;
+using TailorKV.Planner.Policies;
+using TailorKV.Planner.Profiles;
+using TailorKV.Profiler.Measuring;
+using TailorKV.Profiler.Text;
+using TailorKV.Runtime.Models;
+using TailorKV.Tests;
+
+namespace TailorKV.Profiler.Tests.Measuring;
+
+public sealed class PlanRemeasurementTests : IDisposable
+{
+    private readonly CausalLanguageModel _model = CausalLanguageModel.Load(Path.Combine(SharedData.Root, "models", "tiny-recall"));
+    private readonly MeasuringText _text;
+    private readonly ModelProfile _profile;
+    private readonly PlanTarget _target;
+
+    public PlanRemeasurementTests()
+    {
+        _text = MeasuringText.Open(_model, null);
+        _profile = ModelProfiler.Measure(_model, _text, new ProfileRequest { Context = 200, Tail = 24, Windows = 2, Seed = 3, Candidates = [Catalogue.Rotated(1, 1), Catalogue.Rotated(3, 3)] });
+        _target = new PlanTarget { Context = 224, Goal = PlanGoal.FewestBytes, Loss = 0.2 };
+    }
+
+    /// <summary>Around a plan the losses of its layers add up to what was measured of it, and layers measured above a change are what a whole pass gives.</summary>
+    [Fact]
+    public void Around_a_plan_its_losses_add_up()
+    {
+        Plan plan = new PlanBuilder(_profile, _target).Build();
+        using var remeasurement = new PlanRemeasurement(_model, _text, _profile);
+        double loss = remeasurement.Loss(plan);
+        Assert.InRange(loss, 1e-3, 2);
+        ModelProfile around = remeasurement.Around(plan);
+        Assert.Null(around.Problem());
+        Assert.Equal(loss, plan.Layers.Sum(layer => around.Layers[layer.Layer].Options.First(option => option.Policy.Equals(layer.Policy)).Loss), 1e-4 * loss);
+        Assert.Equal(Json.Write(around), Json.Write(remeasurement.Around(plan)));
+
+        using var window = new WindowMeasurement(_model, _text.Window(TextPurpose.Calibration, 0, 2, 224, 3), 200);
+        for (int layer = 0; layer < _model.Shape.Layers; layer++)
+        {
+            LayerPolicy[] policies = [.. plan.Policies];
+            policies[layer] = layer == 0 ? Catalogue.Kivi(2, 2) : new RetrievedPolicy { TopK = 64, Index = new CriticalChannels(8) };
+            double[] whole = window.MeasureAll(policies);
+            window.MeasureAll(plan.Policies);
+            Assert.Equal(whole, window.MeasureAbove(layer, policies));
+        }
+    }
+
+    [Fact]
+    public void Another_text_or_model_is_refused()
+    {
+        Assert.Contains("--text", Assert.Throws<TailorKVException>(() => new PlanRemeasurement(
+            _model, _text, _profile with { Text = _profile.Text with { Seed = 4 } })).Message, StringComparison.Ordinal);
+        Assert.Throws<TailorKVException>(() => new PlanRemeasurement(_model, _text, _profile with { Model = _profile.Model with { WeightsHash = "xxh128:0" } }));
+    }
+
+    public void Dispose() => _model.Dispose();
+}
