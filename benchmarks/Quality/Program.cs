@@ -13,8 +13,12 @@ const string Usage = """
       needles       tiny-recall at 2,048 and 4,000 tokens: the table of its README
       policies      SmolLM2 at 4,096 tokens on text of another kind: every policy, bytes, KL and perplexity
       llama-cpp     SmolLM2, llama-perplexity's protocol: its cache types q8_0 and q4_0
+      truth         SmolLM2: twenty plans, predicted and measured loss
+      equal-bytes   SmolLM2: plans beside what others keep in the same device bytes
       text          SmolLM2's reference tokens as text, for other programs
     """;
+
+const string Published = "plans/smollm2-135m-instruct/profile.json";
 
 if (args.Length is < 2 or > 3)
 {
@@ -38,6 +42,8 @@ try
         case "needles": NeedleProtocol.Run(args[1], report, cancellation.Token); break;
         case "policies": PolicyTable.Run(args[1], report, cancellation.Token); break;
         case "llama-cpp": LlamaCppProtocol.Run(args[1], report, cancellation.Token); break;
+        case "truth": TruthProtocol.Run(args[1], Published, report, cancellation.Token); break;
+        case "equal-bytes": EqualBytesProtocol.Run(args[1], Published, report, cancellation.Token); break;
         case "text": report = Report.Plain(ReferenceText.Read(args[1])); break;
         default: Console.Error.WriteLine(Usage); return 2;
     }

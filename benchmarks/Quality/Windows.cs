@@ -34,9 +34,12 @@ internal sealed class Windows : IDisposable
         return new Windows(model, [.. file.ReadIntegers(tensor).Select(token => (int)token).Chunk(length)], context, cancellation);
     }
 
-    public double DensePreference(int layer) => _measurements.Average(m => m.HeadDensePreference(layer).Average());
+    public double DensePreference(int layer) => _measurements.Average(m => m.HeadDensePreference(layer)[^1].Average());
 
     public double SingleLayer(int layer, LayerPolicy policy) => _measurements.Average(m => m.Measure(layer, policy).Loss);
+
+    /// <summary>A policy for each layer, over all windows as they are: nats per token.</summary>
+    public double Loss(IReadOnlyList<LayerPolicy> policies) => _measurements.Average(m => m.MeasureAll(policies).Average());
 
     /// <summary>Every layer alike, but for layers that do not allow it, which take the substitute.</summary>
     public (double Loss, double Perplexity) Whole(LayerPolicy policy, LayerPolicy? substitute = null)
