@@ -17,6 +17,12 @@ public sealed record LayerProfile
     /// <summary>The same for each query head.</summary>
     public required IReadOnlyList<double> HeadDensePreference { get; init; }
 
+    /// <summary>The score after other numbers of tokens; null where it was not measured.</summary>
+    public IReadOnlyList<ContextDensity>? Densities { get; init; }
+
+    /// <summary>What each index catches of the attention mass; null where it was not measured.</summary>
+    public IReadOnlyList<RecallCurve>? Recalls { get; init; }
+
     /// <summary>The options measured, the exact cache among them.</summary>
     public required IReadOnlyList<MeasuredOption> Options { get; init; }
 
