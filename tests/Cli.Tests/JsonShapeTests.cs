@@ -83,6 +83,19 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
     }
 
     [Fact]
+    public void Report()
+    {
+        foreach ((string source, string kind) in new[] { (tool.Profile, "profile"), (tool.Plan, "plan") })
+        {
+            string page = tool.PathOf($"{kind}.html");
+            JsonElement result = ToolFixture.Run("report", source, "--out", page, "--json").Json();
+            Assert.Equal("report source kind model", Names(result));
+            Assert.Equal((page, source, kind, "tiny-recall"), (Text(result, "report"), Text(result, "source"), Text(result, "kind"), Text(result, "model")));
+            Assert.StartsWith("<!DOCTYPE html>", File.ReadAllText(page), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void Verify()
     {
         JsonElement result = ToolFixture.Run("verify", ToolFixture.Model, tool.Plan, "--tail", "8", "--windows", "1", "--passages", "2", "--json").Json();
@@ -196,6 +209,8 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Equal(path, measured.GetProperty("machine").GetString());
         Assert.Equal(measured.GetRawText(), ToolFixture.Run("hardware", "show", path, "--json").Json().GetRawText());
     }
+
+    private static string? Text(JsonElement element, string member) => element.GetProperty(member).GetString();
 
     private static string Names(JsonElement element) => string.Join(" ", element.EnumerateObject().Select(member => member.Name));
 }

@@ -108,7 +108,8 @@ internal sealed class ChartDrawing
     {
         foreach ((double value, string label) in _y.Ticks)
         {
-            Element("path", null, ("class", "grid"), ("d", $"M{Number(_left)} {Number(Y(value))}h{Number(_width)}"));
+            if (_chart.Y.Names is null)
+                Element("path", null, ("class", "grid"), ("d", $"M{Number(_left)} {Number(Y(value))}h{Number(_width)}"));
             Text(label, _left - 8, Y(value) + 4, "tick", "end");
         }
 
