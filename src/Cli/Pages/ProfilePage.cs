@@ -48,7 +48,7 @@ internal static class ProfilePage
                 : $"<p class=\"note\">Of {options.Count} options these are the {shown.Count} to which no other of their kind is better in device bytes and mean loss.</p>",
             ["loss"] = Loss(profile, shown).ToElement(),
             ["lossTable"] = new HtmlTable(
-                "Loss in nats per token by option and layer, as a table", ["option", ">mean", .. profile.Layers.Select(layer => $">layer {layer.Layer}")],
+                "Loss in nats per token by option, with a column for each layer, as a table", ["option", ">mean", .. profile.Layers.Select(layer => $">{layer.Layer}")],
                 shown.Select(option => (string[])[option.Name, Show.Loss(option.MeanLoss), .. option.Layers.Select(layer => Show.Loss(layer?.Loss))])).ToFold(),
             ["recalls"] = ProfileSections.Recalls(profile),
             ["memory"] = Memory(profile, shown).ToElement(),

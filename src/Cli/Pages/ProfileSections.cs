@@ -77,7 +77,7 @@ internal static class ProfileSections
         { Width = Width, Height = 80 + (Row * rows.Length) };
         ILookup<(string Index, int TopK, int Layer), double> masses = points.ToLookup(point => (point.Index, point.Point.TopK, point.Layer), point => point.Point.Mass);
         var table = new HtmlTable(
-            "Attention mass caught, in percent, by index, tokens retrieved and layer, as a table", ["index", .. profile.Layers.Select(layer => $">layer {layer.Layer}")],
+            "Attention mass caught, in percent, by index and tokens retrieved, with a column for each layer, as a table", ["index", .. profile.Layers.Select(layer => $">{layer.Layer}")],
             rows.Select(row => (string[])
             [
                 $"{row.Index}, top {row.TopK}",
