@@ -1,7 +1,7 @@
-using System.Numerics.Tensors;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Profiler.Measuring;
+using TailorKV.Profiler.Tasks;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime.Models;
 
@@ -24,24 +24,24 @@ internal static class NeedleProtocol
         foreach ((int length, int theirPassages) in new[] { (2048, 60), (4000, 40) })
         {
             report.Heading($"{length:N0} tokens: {Passages} passages here (seed {Seed}), {theirPassages} there");
-            IReadOnlyList<NeedlePassage> passages = text.Needles(Passages, length, Seed);
+            IReadOnlyList<ExactMatchTask> passages = text.Needles(Passages, length, Seed);
             double[] loss = new double[Rows.Length];
             int[] right = new int[Rows.Length];
             int judged = 0;
-            foreach (NeedlePassage passage in passages)
+            foreach (ExactMatchTask passage in passages)
             {
                 cancellation.ThrowIfCancellationRequested();
-                int[] window = [.. passage.Tokens, .. passage.Question, .. passage.Answer];
-                using var measurement = new WindowMeasurement(model, window, passage.Tokens.Length, null, cancellation);
-                judged += window.Length - passage.Tokens.Length;
+                int[] window = [.. passage.Context, .. passage.Question, .. passage.Answer];
+                using var measurement = new WindowMeasurement(model, window, passage.Context.Length, null, cancellation);
+                judged += window.Length - passage.Context.Length;
                 for (int row = 0; row < Rows.Length; row++)
                 {
                     // An answer is right in every token if each is the likeliest after the right ones before it.
                     bool answered = true;
                     double[] losses = measurement.MeasureAll([.. Enumerable.Repeat(Rows[row].Policy, model.Shape.Layers)], (position, logits) =>
                     {
-                        int next = position + 1;
-                        answered &= next < window.Length - passage.Answer.Length || next >= window.Length || TensorPrimitives.IndexOfMax(logits) == window[next];
+                        int index = position + 1 - (window.Length - passage.Answer.Length);
+                        answered &= index < 0 || index >= passage.Answer.Length || passage.Follows(index, logits);
                     });
                     loss[row] += losses.Sum();
                     right[row] += answered ? 1 : 0;

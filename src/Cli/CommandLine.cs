@@ -80,6 +80,7 @@ internal static class CommandLine
         new ExplainCommand(terminal),
         new CompareCommand(terminal),
         new FrontierCommand(terminal),
+        new ReportCommand(terminal),
         new VerifyCommand(terminal),
         new RunCommand(terminal),
         new BenchCommand(terminal),

@@ -30,6 +30,11 @@ public static class Json
             : profile;
     }
 
+    /// <summary>Whether a file holds a plan, by its members, rather than a profile. It is not checked further.</summary>
+    /// <exception cref="InvalidFileException">The file is missing or no JSON.</exception>
+    public static bool HoldsPlan(string path) =>
+        Read(path, PlannerJsonContext.Default.JsonElement, "profile or plan") is { ValueKind: JsonValueKind.Object } file && file.TryGetProperty("target", out _);
+
     /// <summary>Reads a machine and checks it.</summary>
     /// <exception cref="InvalidFileException">The file is missing, not a machine, or its numbers are out of range.</exception>
     public static Machine ReadMachine(string path) => Checked(Read(path, PlannerJsonContext.Default.Machine, "machine"), path);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using TailorKV.Planner.Machines;
 using TailorKV.Planner.Models;
@@ -21,4 +22,5 @@ namespace TailorKV.Planner;
 [JsonSerializable(typeof(Plan))]
 [JsonSerializable(typeof(ModelProfile))]
 [JsonSerializable(typeof(Machine))]
+[JsonSerializable(typeof(JsonElement))]
 internal sealed partial class PlannerJsonContext : JsonSerializerContext;

@@ -26,6 +26,7 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
     [InlineData("profile", "x", "--options", "some")]
     [InlineData("compare", "x", "--context", "128")]
     [InlineData("compare", "x", "--vram", "25%")]
+    [InlineData("report")]
     [InlineData("frontier", "x")]
     [InlineData("frontier", "x", "--context", "128", "--points", "1")]
     [InlineData("run", "x")]
@@ -33,6 +34,10 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
     [InlineData("run", "x", "--prompt", "y", "--temperature", "NaN")]
     [InlineData("run", "x", "--prompt", "y", "--plan", "p", "--context", "128")]
     [InlineData("run", "x", "--prompt", "y", "--raw", "--system", "z")]
+    [InlineData("verify", "x", "y", "--needle-depths", "0,101")]
+    [InlineData("verify", "x", "y", "--needle-lengths", "1,,2")]
+    [InlineData("verify", "x", "y", "--needle-keys", "0")]
+    [InlineData("verify", "x", "y", "--tasks")]
     [InlineData("bench")]
     [InlineData("bench", "x", "--gen", "0", "--prompt", "0")]
     [InlineData("bench", "x", "--depth", "-1")]
@@ -57,10 +62,15 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
     [InlineData("frontier", "MISSING", "--context", "128")]
     [InlineData("frontier", "GARBAGE", "--context", "128")]
     [InlineData("frontier", "PROFILE", "--context", "128", "--html", "MISSING/MISSING")]
+    [InlineData("report", "MISSING")]
+    [InlineData("report", "GARBAGE")]
+    [InlineData("report", "PLAN", "--out", "MISSING/MISSING")]
     [InlineData("explain", "MISSING")]
     [InlineData("explain", "GARBAGE")]
     [InlineData("verify", "MODEL", "GARBAGE")]
     [InlineData("verify", "MODEL", "PLAN", "--text", "MISSING")]
+    [InlineData("verify", "MODEL", "PLAN", "--tasks", "MISSING")]
+    [InlineData("verify", "MODEL", "PLAN", "--tasks", "GARBAGE")]
     [InlineData("run", "MISSING", "--prompt", "x")]
     [InlineData("run", "GARBAGE", "--prompt", "x")]
     [InlineData("run", "MODEL", "--plan", "MISSING", "--prompt", "x")]
@@ -165,6 +175,25 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
         string line = ToolFixture.Run("run", ToolFixture.Model, "--plan", tool.Plan, "--prompt", string.Concat(Enumerable.Repeat("0", 300))).Failure(1);
         Assert.Contains("301 tokens", line, StringComparison.Ordinal);
         Assert.Contains("256", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Passages_longer_than_the_plan_allows_are_refused_with_the_numbers()
+    {
+        string line = ToolFixture.Run("verify", ToolFixture.Model, tool.Plan, "--needle-lengths", "128,300").Failure(1);
+        Assert.Contains("300 tokens", line, StringComparison.Ordinal);
+        Assert.Contains("256", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Hidden_facts_have_a_row_for_each_length_and_number_and_a_column_for_each_depth()
+    {
+        ToolRun run = ToolFixture.Run(
+            "verify", ToolFixture.Model, tool.Plan, "--tail", "8", "--windows", "1", "--passages", "1", "--needle-lengths", "128,200", "--needle-keys", "1,2", "--needle-depths", "10,50");
+        run.Succeed();
+        Assert.Contains("10% deep", run.Output, StringComparison.Ordinal);
+        foreach (string row in new[] { @"128 +1", @"128 +2", @"200 +1", @"200 +2" })
+            Assert.Matches(row + @" +[01] / [01] +[01] / [01]", run.Output);
     }
 
     [Fact]

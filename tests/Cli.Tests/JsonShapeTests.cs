@@ -83,10 +83,26 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
     }
 
     [Fact]
+    public void Report()
+    {
+        foreach ((string source, string kind) in new[] { (tool.Profile, "profile"), (tool.Plan, "plan") })
+        {
+            string page = tool.PathOf($"{kind}.html");
+            JsonElement result = ToolFixture.Run("report", source, "--out", page, "--json").Json();
+            Assert.Equal("report source kind model", Names(result));
+            Assert.Equal((page, source, kind, "tiny-recall"), (Text(result, "report"), Text(result, "source"), Text(result, "kind"), Text(result, "model")));
+            Assert.StartsWith("<!DOCTYPE html>", File.ReadAllText(page), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void Verify()
     {
-        JsonElement result = ToolFixture.Run("verify", ToolFixture.Model, tool.Plan, "--tail", "8", "--windows", "1", "--passages", "2", "--json").Json();
-        Assert.Equal("plan text context judgedTokens device host loss secondsPerToken hostBytesPerStep topAgreement perplexity tokensPerSecond needles passed", Names(result));
+        string tasks = tool.PathOf("tasks.jsonl");
+        File.WriteAllLines(tasks, [""" {"context": "And it came to pass", "choices": [" in the days", " 777"], "answer": 0} """, """{"context": "Thus they could", "answer": " 777"}"""]);
+        JsonElement result = ToolFixture.Run(
+            "verify", ToolFixture.Model, tool.Plan, "--tail", "8", "--windows", "1", "--passages", "2", "--tasks", tasks, "--tasks", tasks, "--needle-depths", "0,90", "--needle-keys", "1,3", "--json").Json();
+        Assert.Equal("plan text context judgedTokens device host loss secondsPerToken hostBytesPerStep topAgreement perplexity accuracy tokensPerSecond needles needleCells tasks passed", Names(result));
         foreach (string memory in new[] { "device", "host" })
         {
             Assert.Equal("predictedBytes measuredBytes", Names(result.GetProperty(memory)));
@@ -95,6 +111,14 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
 
         Assert.Equal("predicted measured", Names(result.GetProperty("loss")));
         Assert.Equal("plan full", Names(result.GetProperty("perplexity")));
+        Assert.Equal("plan full", Names(result.GetProperty("accuracy")));
+        Assert.Equal(2, result.GetProperty("tasks").GetArrayLength());
+        Assert.Equal("file tasks plan full", Names(result.GetProperty("tasks")[0]));
+        Assert.Equal((tasks, 2, 1), (Text(result.GetProperty("tasks")[1], "file"), Count(result.GetProperty("tasks")[1], "tasks"), Count(result.GetProperty("tasks")[1], "full")));
+        JsonElement[] cells = [.. result.GetProperty("needleCells").EnumerateArray()];
+        Assert.Equal("length keys depth passages plan full", Names(cells[0]));
+        Assert.Equal([(1, 0), (1, 90), (3, 0), (3, 90)], cells.Select(cell => (Count(cell, "keys"), Count(cell, "depth"))));
+        Assert.All(cells, cell => Assert.Equal((ToolFixture.Context, 2), (Count(cell, "length"), Count(cell, "passages"))));
         Assert.Equal("plan full", Names(result.GetProperty("tokensPerSecond")));
         Assert.Equal("passages plan full", Names(result.GetProperty("needles")));
         Assert.True(result.GetProperty("passed").GetBoolean());
@@ -196,6 +220,10 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Equal(path, measured.GetProperty("machine").GetString());
         Assert.Equal(measured.GetRawText(), ToolFixture.Run("hardware", "show", path, "--json").Json().GetRawText());
     }
+
+    private static int Count(JsonElement element, string member) => element.GetProperty(member).GetInt32();
+
+    private static string? Text(JsonElement element, string member) => element.GetProperty(member).GetString();
 
     private static string Names(JsonElement element) => string.Join(" ", element.EnumerateObject().Select(member => member.Name));
 }

@@ -11,12 +11,12 @@ namespace TailorKV.Cli.Pages;
 internal static partial class Page
 {
     /// <summary>Fills a template.</summary>
-    /// <param name="name">The page's name: its resources are NAME.html, NAME.css and NAME.js; chart.css comes with it.</param>
+    /// <param name="name">The page's name: its template is NAME.html; chart.css, page.css and page.js come with it, and NAME.css and NAME.js where there are such.</param>
     /// <param name="values">HTML for each <c>{{name}}</c> in the template, besides policy, style and script.</param>
     public static string Render(string name, IReadOnlyDictionary<string, string> values)
     {
-        string style = PageResource.Read("chart.css") + PageResource.Read(name + ".css");
-        string script = PageResource.Read(name + ".js");
+        string style = PageResource.Join("chart.css", "page.css", name + ".css");
+        string script = PageResource.Join("page.js", name + ".js");
         var all = new Dictionary<string, string>(values, StringComparer.Ordinal)
         {
             ["policy"] = $"default-src 'none'; script-src '{Hash(script)}'; style-src '{Hash(style)}'; base-uri 'none'; form-action 'none'",

@@ -13,4 +13,9 @@ internal static class PageResource
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd().ReplaceLineEndings("\n");
     }
+
+    /// <summary>The texts of resources one after another; names of which there is none are passed over.</summary>
+    /// <param name="names">The files' names in this folder.</param>
+    public static string Join(params IEnumerable<string> names) =>
+        string.Concat(names.Where(name => Assembly.GetExecutingAssembly().GetManifestResourceInfo("TailorKV.Cli.Pages." + name) is not null).Select(Read));
 }

@@ -1,17 +1,8 @@
-'use strict';
-
 const frontier = JSON.parse(document.getElementById('data').textContent);
 const points = frontier.points;
 const harmlessLoss = 0.01;
 
 const byId = id => document.getElementById(id);
-
-function element(name, style, ...children) {
-  const made = document.createElement(name);
-  if (style) made.className = style;
-  made.append(...children);
-  return made;
-}
 
 // Numbers read as in the tool's own tables.
 function bytes(count) {
@@ -145,49 +136,10 @@ function fromAddress() {
   return harmless < 0 ? points.length - 1 : harmless;
 }
 
-// The browser's own titles come late and small.
-for (const title of document.querySelectorAll('svg.chart title')) {
-  title.parentElement.dataset.title = title.textContent;
-  title.remove();
-}
-
-const tooltip = element('div', 'tooltip');
-tooltip.hidden = true;
-document.body.append(tooltip);
-
-function showTooltip(mark, x, y) {
-  tooltip.replaceChildren(mark.dataset.title);
+tooltipPicture = mark => {
   const point = mark.matches('circle') ? points[mark.dataset.key] : undefined;
-  if (point) tooltip.append(element('div', 'strip', ...point.layers.map(layer => element('i', layer.mode))));
-  tooltip.hidden = false;
-  const box = tooltip.getBoundingClientRect();
-  tooltip.style.left = `${Math.max(4, x + 16 + box.width > innerWidth ? x - 16 - box.width : x + 16)}px`;
-  tooltip.style.top = `${Math.max(4, y + 16 + box.height > innerHeight ? y - 16 - box.height : y + 16)}px`;
-}
-
-const reach = 28;
-
-function markAt(event) {
-  const under = event.target.closest('[data-title]');
-  if (under) return under;
-  const acrossOnly = event.target.closest('#memory') !== null;
-  let nearest = null;
-  let least = reach;
-  for (const mark of event.target.closest('svg.chart')?.querySelectorAll('.mark[data-title]') ?? []) {
-    const box = mark.getBoundingClientRect();
-    const across = event.clientX - box.x - box.width / 2;
-    const distance = Math.hypot(across, acrossOnly ? 0 : event.clientY - box.y - box.height / 2);
-    if (distance < least) [nearest, least] = [mark, distance];
-  }
-  return nearest;
-}
-
-document.addEventListener('pointermove', event => {
-  const mark = markAt(event);
-  if (mark) showTooltip(mark, event.clientX, event.clientY);
-  else tooltip.hidden = true;
-});
-document.documentElement.addEventListener('pointerleave', () => { tooltip.hidden = true; });
+  return point ? [element('div', 'strip', ...point.layers.map(layer => element('i', layer.mode)))] : [];
+};
 document.addEventListener('click', event => {
   const key = markAt(event)?.dataset.key;
   if (key !== undefined) choose(Number(key));

@@ -9,6 +9,7 @@ namespace TailorKV.Cli.Results;
 [JsonSerializable(typeof(PlanResult))]
 [JsonSerializable(typeof(CompareResult))]
 [JsonSerializable(typeof(FrontierResult))]
+[JsonSerializable(typeof(ReportResult))]
 [JsonSerializable(typeof(VerifyResult))]
 [JsonSerializable(typeof(RunResult))]
 [JsonSerializable(typeof(BenchResult))]

@@ -6,6 +6,7 @@ using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Profiles;
 using TailorKV.Runtime.Cache;
+using TailorKV.Profiler.Tasks;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Tokenizers;
@@ -96,10 +97,28 @@ public sealed class MeasuringText
     /// <param name="count">Passages.</param>
     /// <param name="length">Tokens of each, question and answer included.</param>
     /// <param name="seed">Draws them.</param>
-    public IReadOnlyList<NeedlePassage> Needles(int count, int length, int seed) =>
+    public IReadOnlyList<ExactMatchTask> Needles(int count, int length, int seed) =>
         _needles is null || _tokens is null
             ? []
             : [.. Enumerable.Range(0, count).Select(i => _needles.Draw(_model.Tokenizer, Half(TextPurpose.Judgement), length, new Random(HashSeed(seed, TextPurpose.Needles, i))))];
+
+    /// <summary>Draws passages with questions from the judgement half, the fact asked for at a depth; by the model's needle task, else by <see cref="NeedleTask.Plain"/>.</summary>
+    /// <param name="count">Passages.</param>
+    /// <param name="length">Tokens of each, question and answer included.</param>
+    /// <param name="keys">Facts in each.</param>
+    /// <param name="depth">Where the fact asked for stands, in percent of the text: 0 at its beginning, 100 at its end.</param>
+    /// <param name="seed">Draws them.</param>
+    /// <exception cref="TailorKVException">There is no text, or too little.</exception>
+    public IReadOnlyList<ExactMatchTask> NeedlesAt(int count, int length, int keys, int depth, int seed)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(keys, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(depth);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(depth, 100);
+        if (_tokens is null)
+            throw new TailorKVException("there is no text to hide facts in", "Give one with --text");
+        NeedleTask task = (_needles ?? NeedleTask.Plain) with { Notes = keys };
+        return [.. Enumerable.Range(0, count).Select(i => task.DrawAt(_model.Tokenizer, Half(TextPurpose.Judgement), length, depth / 100.0, new Random(HashSeed(seed, TextPurpose.Needles, i))))];
+    }
 
     /// <summary>SHA-256 of tokens as little-endian 32-bit integers, in hexadecimal.</summary>
     public static string Hash(IEnumerable<int[]> windows)
@@ -124,8 +143,8 @@ public sealed class MeasuringText
 
     private int[] NeedleWindow(TextPurpose purpose, int length, Random random)
     {
-        NeedlePassage passage = _needles!.Draw(_model.Tokenizer, Half(purpose), length, random);
-        return [.. passage.Tokens, .. passage.Question, .. passage.Answer];
+        ExactMatchTask passage = _needles!.Draw(_model.Tokenizer, Half(purpose), length, random);
+        return [.. passage.Context, .. passage.Question, .. passage.Answer];
     }
 
     private int[] Stratum(ReadOnlySpan<int> half, int index, int count, int length, Random random)

@@ -1,16 +1,30 @@
 using System.Text;
 using System.Text.Json;
 using TailorKV.Planner;
+using TailorKV.Profiler.Tasks;
 using TailorKV.Runtime.Tokenizers;
 
 namespace TailorKV.Profiler.Text;
 
 /// <summary>
-/// A task of finding facts hidden in a long text, described by a <c>needles.json</c> beside a model that was trained for it: notes
-/// ("{name}", "{code}" filled in at random) stand at random places of a text, and a question about one of them follows.
+/// A task of finding facts hidden in a long text: notes ("{name}", "{code}" filled in at random) stand in a text, and a question about one of them
+/// follows. A model that was trained for it has its own in a <c>needles.json</c> beside it.
 /// </summary>
 public sealed record NeedleTask
 {
+    /// <summary>The task for models that have none of their own.</summary>
+    public static NeedleTask Plain { get; } = new()
+    {
+        Note = " The access code of {name} is {code}.",
+        Question = "\n\nQuestion: What is the access code of {name}?\nAnswer: The access code of {name} is",
+        Answer = " {code}",
+        Notes = 1,
+        Consonants = "bdfgklmnprstvz",
+        Vowels = "aeiou",
+        Syllables = 3,
+        Digits = 5,
+    };
+
     /// <summary>A note, with {name} and {code}.</summary>
     public required string Note { get; init; }
 
@@ -62,12 +76,40 @@ public sealed record NeedleTask
     /// <param name="length">Tokens of passage, question and answer together, the begin token and the notes included.</param>
     /// <param name="random">Draws names, codes, places and the text's start.</param>
     /// <exception cref="TailorKVException">The notes leave no room for text.</exception>
-    public NeedlePassage Draw(Tokenizer tokenizer, ReadOnlySpan<int> text, int length, Random random)
+    public ExactMatchTask Draw(Tokenizer tokenizer, ReadOnlySpan<int> text, int length, Random random)
+    {
+        (string Name, string Code)[] facts = Facts(random);
+        return Compose(
+            tokenizer, text, length, facts, facts[random.Next(Notes)], random, filler => [.. Enumerable.Range(0, Notes).Select(_ => random.Next(filler)).Order()]);
+    }
+
+    /// <summary>A passage of text with the note asked for at a depth, and the others spread evenly.</summary>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="text">Tokens to take the text from, at least <paramref name="length"/>.</param>
+    /// <param name="length">Tokens of passage, question and answer together, the begin token and the notes included.</param>
+    /// <param name="depth">Where the note asked for stands, as a share of the text before and after it: 0 at its beginning, 1 at its end.</param>
+    /// <param name="random">Draws names, codes and the text's start.</param>
+    /// <exception cref="TailorKVException">The notes leave no room for text.</exception>
+    public ExactMatchTask DrawAt(Tokenizer tokenizer, ReadOnlySpan<int> text, int length, double depth, Random random)
+    {
+        double[] depths = [.. Enumerable.Range(0, Notes - 1).Select(other => (other + 0.5) / (Notes - 1)).Append(depth).Order()];
+        (string Name, string Code)[] facts = Facts(random);
+        return Compose(
+            tokenizer, text, length, facts, facts[Array.IndexOf(depths, depth)], random, filler => [.. depths.Select(share => (int)Math.Round(share * filler))]);
+    }
+
+    private (string Name, string Code)[] Facts(Random random)
     {
         var facts = new (string Name, string Code)[Notes];
         for (int i = 0; i < Notes; i++)
             facts[i] = (Name(random), Code(random));
-        (string name, string code) = facts[random.Next(Notes)];
+        return facts;
+    }
+
+    private ExactMatchTask Compose(
+        Tokenizer tokenizer, ReadOnlySpan<int> text, int length, (string Name, string Code)[] facts, (string Name, string Code) asked, Random random, Func<int, int[]> placesIn)
+    {
+        (string name, string code) = asked;
         List<IReadOnlyList<int>> notes = [.. facts.Select(fact => tokenizer.Encode(Fill(Note, fact.Name, fact.Code)))];
         IReadOnlyList<int> question = tokenizer.Encode(Fill(Question, name, code));
         IReadOnlyList<int> answer = tokenizer.Encode(Fill(Answer, name, code));
@@ -81,7 +123,7 @@ public sealed record NeedleTask
         }
 
         int start = random.Next(text.Length - filler + 1);
-        int[] places = [.. Enumerable.Range(0, Notes).Select(_ => random.Next(filler)).Order()];
+        int[] places = placesIn(filler);
         var passage = new List<int>(begin);
         for (int i = 0, from = 0; i <= Notes; i++)
         {
@@ -92,7 +134,7 @@ public sealed record NeedleTask
             from = to;
         }
 
-        return new NeedlePassage([.. passage], [.. question], [.. answer]);
+        return new ExactMatchTask([.. passage], [.. question], [.. answer]);
     }
 
     private static string Fill(string template, string name, string code) =>

@@ -33,6 +33,12 @@ public sealed record PlanVerification
     /// <summary>The same with the plan.</summary>
     public required double Perplexity { get; init; }
 
+    /// <summary>Share of the judged tokens that perplexity counts to which the exact cache gives the most probability.</summary>
+    public required double ExactAccuracy { get; init; }
+
+    /// <summary>The same with the plan.</summary>
+    public required double Accuracy { get; init; }
+
     /// <summary>Tokens decoded per second with the plan, one at a time.</summary>
     public required double TokensPerSecond { get; init; }
 
@@ -41,6 +47,12 @@ public sealed record PlanVerification
 
     /// <summary>Hidden facts found, or null where the model has no such task.</summary>
     public NeedleScore? Needles { get; init; }
+
+    /// <summary>Hidden facts found by length, number of facts and depth; empty where that was not asked for.</summary>
+    public IReadOnlyList<NeedleCell> NeedleCells { get; init; } = [];
+
+    /// <summary>Right answers to each file's tasks.</summary>
+    public IReadOnlyList<TaskScore> Tasks { get; init; } = [];
 
     /// <summary>Whether the bytes taken are those predicted.</summary>
     public bool BytesAsPredicted => Device.PredictedBytes == Device.MeasuredBytes && Host.PredictedBytes == Host.MeasuredBytes;

@@ -4,6 +4,7 @@ using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Profiler.Tasks;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
@@ -21,10 +22,12 @@ public sealed class PlanVerifier
     private readonly VerificationRequest _request;
     private readonly int _context;
     private readonly IReadOnlyList<int[]> _windows;
-    private readonly IReadOnlyList<NeedlePassage> _passages;
+    private readonly IReadOnlyList<ExactMatchTask> _passages;
+    private readonly (int Length, int Keys, int Depth, IReadOnlyList<ExactMatchTask> Passages)[] _cells;
+    private readonly IReadOnlyList<TaskFile> _taskFiles;
     private readonly ExactWindow[] _exact;
     private readonly string _source;
-    private int? _fullRight;
+    private int[]? _fullRight;
 
     /// <summary>Draws the windows and passages; several plans for the same context can be judged on them.</summary>
     /// <param name="model">The model.</param>
@@ -34,6 +37,7 @@ public sealed class PlanVerifier
     /// <param name="progress">Told what is being done and the share done.</param>
     /// <param name="cancellation">Ends the work.</param>
     /// <exception cref="TailorKVException">The context has no room for the tokens to be judged, or the text is too short.</exception>
+    /// <exception cref="InvalidFileException">A file of tasks is malformed, or a task does not fit into the context.</exception>
     public PlanVerifier(
         CausalLanguageModel model, MeasuringText text, int planContext, VerificationRequest request, IProgress<WorkProgress>? progress = null,
         CancellationToken cancellation = default)
@@ -46,6 +50,8 @@ public sealed class PlanVerifier
                 $"a context of {_context} tokens and {request.Tail} judged do not fit into the plan's {planContext}", "Judge fewer tokens, or plan a longer context");
         }
 
+        _taskFiles = [.. request.TaskFiles.Select(file => TaskFile.Read(file, model.Tokenizer, planContext))];
+        _cells = [.. Cells(text, planContext)];
         int windows = request.Windows ?? Math.Clamp(8192 / planContext, 1, 4);
         _windows = text.Windows(
             TextPurpose.Judgement, windows, _context + request.Tail, request.Seed, WorkProgress.Part(progress, "sampling text", 0, 1), cancellation);
@@ -64,10 +70,12 @@ public sealed class PlanVerifier
         for (int i = 0; i < _windows.Count; i++)
             _exact[i] ??= RunExact(_windows[i], WorkProgress.Part(progress, "exact cache", i, _windows.Count), cancellation);
 
+        int[] fullRight = FullRight(plan, progress, cancellation);
         using Session session = _model.CreateSession(plan);
         double loss = 0;
         double logProbability = 0;
         int agreements = 0;
+        int accurate = 0;
         var clock = new Stopwatch();
         for (int i = 0; i < _windows.Count; i++)
         {
@@ -84,10 +92,15 @@ public sealed class PlanVerifier
                 loss += LogProbabilities.Divergence(expected, logits);
                 agreements += TensorPrimitives.IndexOfMax(expected) == TensorPrimitives.IndexOfMax(logits) ? 1 : 0;
                 if (row + 1 < _request.Tail)
-                    logProbability += LogProbabilities.Of(logits, window[_context + row + 1]);
+                {
+                    int next = window[_context + row + 1];
+                    logProbability += LogProbabilities.Of(logits, next);
+                    accurate += TensorPrimitives.IndexOfMax(logits) == next ? 1 : 0;
+                }
             }
         }
 
+        int[] right = Right(session, "answers, plan", progress, cancellation);
         int judged = _windows.Count * _request.Tail;
         int scored = _windows.Count * (_request.Tail - 1);
         MemoryBreakdown memory = plan.Memory.OfOne(plan.Target.Batch);
@@ -103,9 +116,13 @@ public sealed class PlanVerifier
             TopAgreement = (double)agreements / judged,
             ExactPerplexity = Math.Exp(-_exact.Sum(exact => exact.LogProbability) / Math.Max(1, scored)),
             Perplexity = Math.Exp(-logProbability / Math.Max(1, scored)),
+            ExactAccuracy = (double)_exact.Sum(exact => exact.Accurate) / Math.Max(1, scored),
+            Accuracy = (double)accurate / Math.Max(1, scored),
             TokensPerSecond = judged / clock.Elapsed.TotalSeconds,
             FullTokensPerSecond = judged / _exact.Sum(exact => exact.Seconds),
-            Needles = Needles(session, plan, progress, cancellation),
+            Needles = _passages.Count == 0 ? null : new NeedleScore(_passages.Count, right[0], fullRight[0]),
+            NeedleCells = [.. _cells.Select((cell, i) => new NeedleCell(cell.Length, cell.Keys, cell.Depth, cell.Passages.Count, right[1 + i], fullRight[1 + i]))],
+            Tasks = [.. _taskFiles.Select((file, i) => new TaskScore(file.Path, file.Tasks.Count, right[1 + _cells.Length + i], fullRight[1 + _cells.Length + i]))],
         };
     }
 
@@ -116,6 +133,7 @@ public sealed class PlanVerifier
         int vocabulary = _model.Shape.VocabularySize;
         var logProbabilities = new float[_request.Tail * vocabulary];
         double logProbability = 0;
+        int accurate = 0;
         var clock = new Stopwatch();
         for (int row = 0; row < _request.Tail; row++)
         {
@@ -125,49 +143,50 @@ public sealed class PlanVerifier
             clock.Stop();
             LogProbabilities.All(logits, logProbabilities.AsSpan(row * vocabulary, vocabulary));
             if (row + 1 < _request.Tail)
-                logProbability += LogProbabilities.Of(logits, window[_context + row + 1]);
-        }
-
-        return new ExactWindow(logProbabilities, logProbability, clock.Elapsed.TotalSeconds);
-    }
-
-    private NeedleScore? Needles(Session session, Plan plan, IProgress<WorkProgress>? progress, CancellationToken cancellation)
-    {
-        if (_passages.Count == 0)
-            return null;
-        if (_fullRight is null)
-        {
-            using Session full = _model.CreateSession(Plan.Uniform(_model.Fingerprint, plan.Target.Context, new FullPolicy(), plan.PrefillChunk));
-            _fullRight = Answers(full, "needles, full cache", progress, cancellation);
-        }
-
-        return new NeedleScore(_passages.Count, Answers(session, "needles, plan", progress, cancellation), _fullRight.Value);
-    }
-
-    private int Answers(Session session, string step, IProgress<WorkProgress>? progress, CancellationToken cancellation)
-    {
-        int right = 0;
-        for (int i = 0; i < _passages.Count; i++)
-        {
-            NeedlePassage passage = _passages[i];
-            // The question too is read through the plan's caches, as if the passage had been there before it was asked.
-            session.Prefill(passage.Tokens, null, WorkProgress.Part(progress, step, i, _passages.Count), cancellation);
-            session.Extend(passage.Question.AsSpan(0, passage.Question.Length - 1), null, cancellation);
-            int token = passage.Question[^1];
-            bool all = true;
-            foreach (int expected in passage.Answer)
             {
-                token = TensorPrimitives.IndexOfMax(session.Decode(token));
-                all &= token == expected;
-                if (!all)
-                    break;
+                int next = window[_context + row + 1];
+                logProbability += LogProbabilities.Of(logits, next);
+                accurate += TensorPrimitives.IndexOfMax(logits) == next ? 1 : 0;
             }
-
-            right += all ? 1 : 0;
         }
 
-        return right;
+        return new ExactWindow(logProbabilities, logProbability, accurate, clock.Elapsed.TotalSeconds);
     }
 
-    private sealed record ExactWindow(float[] LogProbabilities, double LogProbability, double Seconds);
+    private IEnumerable<(int Length, int Keys, int Depth, IReadOnlyList<ExactMatchTask> Passages)> Cells(MeasuringText text, int planContext)
+    {
+        if (_request.NeedleGrid is not { } grid)
+            return [];
+        IReadOnlyList<int> lengths = grid.Lengths ?? [_context + _request.Tail];
+        if (lengths.Any(length => length > planContext))
+        {
+            throw new TailorKVException(
+                $"passages of {lengths.Max()} tokens do not fit into the plan's {planContext}", "Ask for shorter passages, or make the plan for a longer context with 'tailorkv plan --context'");
+        }
+
+        return from length in lengths
+               from keys in grid.Keys
+               from depth in grid.Depths
+               select (length, keys, depth, text.NeedlesAt(grid.Passages, length, keys, depth, _request.Seed));
+    }
+
+    private int[] FullRight(Plan plan, IProgress<WorkProgress>? progress, CancellationToken cancellation)
+    {
+        if (_fullRight is not null || Questions().All(tasks => tasks.Count == 0))
+            return _fullRight ??= [.. Questions().Select(_ => 0)];
+        using Session full = _model.CreateSession(Plan.Uniform(_model.Fingerprint, plan.Target.Context, new FullPolicy(), plan.PrefillChunk));
+        return _fullRight = Right(full, "answers, full cache", progress, cancellation);
+    }
+
+    // The passages of the model's own task, each cell's, each file's tasks.
+    private IEnumerable<IReadOnlyList<JudgedTask>> Questions() => [_passages, .. _cells.Select(cell => cell.Passages), .. _taskFiles.Select(file => file.Tasks)];
+
+    private int[] Right(Session session, string step, IProgress<WorkProgress>? progress, CancellationToken cancellation)
+    {
+        int all = Questions().Sum(tasks => tasks.Count);
+        int done = 0;
+        return [.. Questions().Select(tasks => tasks.Count(task => task.IsRight(session, WorkProgress.Part(progress, step, done++, all), cancellation)))];
+    }
+
+    private sealed record ExactWindow(float[] LogProbabilities, double LogProbability, int Accurate, double Seconds);
 }

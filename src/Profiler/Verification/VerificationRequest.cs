@@ -15,6 +15,12 @@ public sealed record VerificationRequest
     /// <summary>Passages with hidden facts, where the model has such a task.</summary>
     public int Passages { get; init; } = 20;
 
+    /// <summary>Passages with facts at given depths, for any model with text; null for none.</summary>
+    public NeedleGrid? NeedleGrid { get; init; }
+
+    /// <summary>Files of tasks, as <see cref="Tasks.TaskFile"/> reads them.</summary>
+    public IReadOnlyList<string> TaskFiles { get; init; } = [];
+
     /// <summary>Draws windows and passages.</summary>
     public int Seed { get; init; } = 1;
 }

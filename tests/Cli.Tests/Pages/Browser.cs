@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using System.Text.RegularExpressions;
 
 namespace TailorKV.Cli.Tests.Pages;
@@ -53,6 +54,16 @@ internal sealed record Browser(string Document, IReadOnlyList<string> Console, I
         string[] console = [.. (await log).Split('\n').Where(line => line.Contains(":CONSOLE", StringComparison.Ordinal))];
         return new Browser(await document, console, PageRequests(await File.ReadAllTextAsync(requests)));
     }
+
+    /// <summary>What lies in the element with an id, up to the end of the first element of its kind in it.</summary>
+    public string Part(string id) =>
+        Regex.Match(Document, $"<(?<kind>\\w+)(?=[^>]* id=\"{id}\")[^>]*>(?<inside>.*?)</\\k<kind>>", RegexOptions.Singleline | RegexOptions.ExplicitCapture).Groups["inside"].Value;
+
+    /// <summary>How often a pattern is found there.</summary>
+    public int Count(string pattern, string id) => Regex.Count(Part(id), pattern);
+
+    /// <summary>Its text.</summary>
+    public string Text(string id) => WebUtility.HtmlDecode(Regex.Replace(Part(id), "<[^>]*>", ""));
 
     private static string? Find() =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Append("/usr/bin")

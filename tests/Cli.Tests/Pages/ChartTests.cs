@@ -75,6 +75,31 @@ public class ChartTests
         Assert.Equal(("1", "0.5", "1, 0"), ((string?)rects[0].Attribute("data-key"), (string?)rects[0].Attribute("fill-opacity"), Named(rects[0], "title").Single().Value));
     }
 
+    [Fact]
+    public void Bars_begin_where_the_part_before_ends_in_the_row_of_their_name()
+    {
+        IReadOnlyList<Series> stack = Series.StackBars([("a", null, [2, 0]), ("b", null, [3, 4])], (row, part) => $"{row} {part}");
+        XElement svg = Svg(new Chart("t", new Axis("x") { From = 0, To = 5 }, Axis.Named("y", ["low", "high"]), stack));
+        XElement[] bars = [.. Named(svg, "rect").Where(rect => (string?)rect.Attribute("class") == "bar")];
+        Assert.Equal(["0 0", "0 1", "1 1"], bars.Select(bar => Named(bar, "title").Single().Value));
+        Assert.Equal(Attribute(bars[0], "x") + Attribute(bars[0], "width"), Attribute(bars[1], "x"), 0.02);
+        Assert.Equal(Tick(svg, "2", "x"), Attribute(bars[1], "x"), 0.02);
+        Assert.Equal(Attribute(bars[0], "x"), Attribute(bars[2], "x"), 0.02);
+        Assert.Equal(Attribute(bars[1], "width") * 4 / 3, Attribute(bars[2], "width"), 0.02);
+        foreach ((XElement bar, string name) in new[] { (bars[1], "low"), (bars[2], "high") })
+            Assert.InRange(Tick(svg, name, "y") - 4, Attribute(bar, "y"), Attribute(bar, "y") + Attribute(bar, "height"));
+    }
+
+    [Theory]
+    [InlineData(2, 1)]
+    [InlineData(200, 0)]
+    public void Values_stand_in_cells_that_have_room(int columns, int shown)
+    {
+        ChartPoint[] cells = [.. Enumerable.Range(0, columns).Select(x => new ChartPoint(x, 0) { Label = x == 0 ? "12" : null, Opacity = 0.5 })];
+        XElement svg = Svg(new Chart("t", Axis.Counts("x", 0, columns - 1), Axis.Counts("y", 0, 0), [new Series("a", Marks.Cells, cells)]));
+        Assert.Equal(shown, Named(svg, "text").Count(text => (string?)text.Attribute("class") == "value"));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

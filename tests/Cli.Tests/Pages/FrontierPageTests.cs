@@ -19,16 +19,16 @@ public class FrontierPageTests(FrontierFixture small) : IClassFixture<FrontierFi
         Assert.Empty(browser.Console);
         Assert.Empty(browser.Requests);
 
-        Assert.Equal(small.Plans.Count, Count(browser.Document, "<circle class=\"mark[^>]*data-key", "trade-off"));
-        Assert.Equal(small.Plans.Count * small.Profile.Layers.Count, Count(browser.Document, "<rect class=\"cell", "layer-choices"));
-        Assert.Equal("2", Regex.Match(Part(browser.Document, "trade-off"), "<circle class=\"mark selected\"[^>]*data-key=\"(?<key>\\d+)\"", RegexOptions.ExplicitCapture).Groups["key"].Value);
-        Assert.Equal($"Plan 3 of {small.Plans.Count}", Text(browser.Document, "chosen"));
-        Assert.Equal(frontier.Points[2].Command, Text(browser.Document, "command"));
-        Assert.StartsWith(ByteSize.Format(frontier.Points[2].Cache.DeviceBytes), Text(browser.Document, "cache"), StringComparison.Ordinal);
-        Assert.StartsWith(ByteSize.Format(frontier.Points[2].Device.TotalBytes), Text(browser.Document, "device"), StringComparison.Ordinal);
-        Assert.StartsWith(Show.Loss(frontier.Points[2].PredictedLoss), Text(browser.Document, "loss"), StringComparison.Ordinal);
+        Assert.Equal(small.Plans.Count, browser.Count("<circle class=\"mark[^>]*data-key", "trade-off"));
+        Assert.Equal(small.Plans.Count * small.Profile.Layers.Count, browser.Count("<rect class=\"cell", "layer-choices"));
+        Assert.Equal("2", Regex.Match(browser.Part("trade-off"), "<circle class=\"mark selected\"[^>]*data-key=\"(?<key>\\d+)\"", RegexOptions.ExplicitCapture).Groups["key"].Value);
+        Assert.Equal($"Plan 3 of {small.Plans.Count}", browser.Text("chosen"));
+        Assert.Equal(frontier.Points[2].Command, browser.Text("command"));
+        Assert.StartsWith(ByteSize.Format(frontier.Points[2].Cache.DeviceBytes), browser.Text("cache"), StringComparison.Ordinal);
+        Assert.StartsWith(ByteSize.Format(frontier.Points[2].Device.TotalBytes), browser.Text("device"), StringComparison.Ordinal);
+        Assert.StartsWith(Show.Loss(frontier.Points[2].PredictedLoss), browser.Text("loss"), StringComparison.Ordinal);
 
-        string[] rows = [.. Regex.Matches(Part(browser.Document, "layers"), "<tr>(?<row>.*?)</tr>", RegexOptions.ExplicitCapture).Select(match => match.Groups["row"].Value)];
+        string[] rows = [.. Regex.Matches(browser.Part("layers"), "<tr>(?<row>.*?)</tr>", RegexOptions.ExplicitCapture).Select(match => match.Groups["row"].Value)];
         Assert.Equal(frontier.Points[2].Layers.Count, rows.Length);
         Assert.All(frontier.Points[2].Layers, layer =>
         {
@@ -62,8 +62,8 @@ public class FrontierPageTests(FrontierFixture small) : IClassFixture<FrontierFi
         Browser browser = await Browser.Load(html, small.Folder, $"{small.Plans.Count - 1}");
         Assert.Empty(browser.Console);
         int last = small.Plans.Count;
-        Assert.Equal($"#{last - 2} #{last - 3} #{last - 2} #{last - 1} #{last} #{last} #1 #1 #2", Text(browser.Document, "seen"));
-        Assert.Equal($"Plan 2 of {last}", Text(browser.Document, "chosen"));
+        Assert.Equal($"#{last - 2} #{last - 3} #{last - 2} #{last - 1} #{last} #{last} #1 #1 #2", browser.Text("seen"));
+        Assert.Equal($"Plan 2 of {last}", browser.Text("chosen"));
     }
 
     [SkippableFact]
@@ -80,10 +80,10 @@ public class FrontierPageTests(FrontierFixture small) : IClassFixture<FrontierFi
         Assert.DoesNotContain("<img", browser.Document, StringComparison.Ordinal);
         Assert.Equal(2, Regex.Count(browser.Document, "<script"));
         Assert.Contains(Hostile[..Hostile.IndexOf('\u0001')], WebUtility.HtmlDecode(Regex.Match(browser.Document, "<h1>.*?</h1>", RegexOptions.Singleline).Value), StringComparison.Ordinal);
-        Assert.Equal(frontier.Points[0].Command, Text(browser.Document, "command"));
-        Assert.Contains("2.00 ms", Text(browser.Document, "time"), StringComparison.Ordinal);
-        Assert.Equal(small.Plans.Count, Count(browser.Document, "<circle class=\"mark[^>]*data-key", "over-time"));
-        Assert.Equal(2, Regex.Count(Part(browser.Document, "trade-off"), "<path class=\"mark\"[^>]*data-title"));
+        Assert.Equal(frontier.Points[0].Command, browser.Text("command"));
+        Assert.Contains("2.00 ms", browser.Text("time"), StringComparison.Ordinal);
+        Assert.Equal(small.Plans.Count, browser.Count("<circle class=\"mark[^>]*data-key", "over-time"));
+        Assert.Equal(2, Regex.Count(browser.Part("trade-off"), "<path class=\"mark\"[^>]*data-title"));
     }
 
     [SkippableFact]
@@ -91,7 +91,7 @@ public class FrontierPageTests(FrontierFixture small) : IClassFixture<FrontierFi
     {
         Browser browser = await Browser.Load(FrontierPage.Render(FrontierResult.From(small.Profile, small.ProfilePath, [small.Plans[0]])), small.Folder, "9");
         Assert.Empty(browser.Console);
-        Assert.Equal("Plan 1 of 1", Text(browser.Document, "chosen"));
+        Assert.Equal("Plan 1 of 1", browser.Text("chosen"));
         Assert.DoesNotContain("NaN", browser.Document[..browser.Document.IndexOf("<script", StringComparison.Ordinal)], StringComparison.Ordinal);
     }
 
@@ -117,12 +117,4 @@ public class FrontierPageTests(FrontierFixture small) : IClassFixture<FrontierFi
         ModelProfile shorter = small.Profile with { Context = small.Profile.Context - 1 };
         Assert.Contains(Note, FrontierPage.Render(FrontierResult.From(shorter, small.ProfilePath, small.Plans)), StringComparison.Ordinal);
     }
-
-    // What lies in the element with an id, up to the end of the first element of its kind in it.
-    private static string Part(string document, string id) =>
-        Regex.Match(document, $"<(?<kind>\\w+)(?=[^>]* id=\"{id}\")[^>]*>(?<inside>.*?)</\\k<kind>>", RegexOptions.Singleline | RegexOptions.ExplicitCapture).Groups["inside"].Value;
-
-    private static int Count(string document, string pattern, string id) => Regex.Count(Part(document, id), pattern);
-
-    private static string Text(string document, string id) => WebUtility.HtmlDecode(Regex.Replace(Part(document, id), "<[^>]*>", ""));
 }

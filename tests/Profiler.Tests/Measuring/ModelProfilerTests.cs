@@ -125,6 +125,11 @@ public sealed class ModelProfilerTests : IDisposable
         Assert.InRange(full.MeasuredLoss, 0, 1e-6);
         Assert.Equal(1, full.TopAgreement);
         Assert.Equal(full.ExactPerplexity, full.Perplexity, 1e-3);
+
+        int[] window = MeasuringText.Open(_model, null).Windows(TextPurpose.Judgement, 1, 200, 1)[0];
+        double[][] probabilities = Probabilities(_model, window, 184);
+        double accuracy = probabilities[..^1].Select((row, i) => Array.IndexOf(row, row.Max()) == window[184 + i + 1] ? 1.0 : 0).Average();
+        Assert.Equal((accuracy, accuracy), (full.ExactAccuracy, full.Accuracy));
     }
 
     [Theory]

@@ -1,4 +1,5 @@
 using TailorKV.Planner;
+using TailorKV.Profiler.Tasks;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime.Models;
 using TailorKV.Tests;
@@ -25,14 +26,54 @@ public sealed class MeasuringTextTests : IDisposable
     [Fact]
     public void A_passage_holds_the_fact_it_is_asked_for()
     {
-        foreach (NeedlePassage passage in MeasuringText.Open(_model, null).Needles(20, 500, 1))
+        foreach (ExactMatchTask passage in MeasuringText.Open(_model, null).Needles(20, 500, 1))
         {
-            Assert.Equal(500, passage.Tokens.Length + passage.Question.Length + passage.Answer.Length);
-            Assert.Equal(_model.Tokenizer.BeginToken, passage.Tokens[0]);
-            string text = _model.Tokenizer.Decode(passage.Tokens);
+            Assert.Equal(500, passage.Context.Length + passage.Question.Length + passage.Answer.Length);
+            Assert.Equal(_model.Tokenizer.BeginToken, passage.Context[0]);
+            string text = _model.Tokenizer.Decode(passage.Context);
             string name = _model.Tokenizer.Decode(passage.Question).Split(' ')[^3];
             Assert.Contains($" Note: the code of {name} is {_model.Tokenizer.Decode(passage.Answer)}.", text, StringComparison.Ordinal);
         }
+    }
+
+    /// <summary>Whatever the depth, a passage has its length, its facts and, at that share of its text, the fact asked for.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_fact_asked_for_stands_at_its_depth(bool ownTask)
+    {
+        using var model = CausalLanguageModel.Load(CopyModel(ownTask));
+        MeasuringText text = MeasuringText.Open(model, null);
+        string opening = ownTask ? " Note: the code of " : " The access code of ";
+        foreach (int keys in new[] { 1, 2, 5 })
+        {
+            foreach (int depth in new[] { 0, 33, 50, 100 })
+            {
+                ExactMatchTask passage = text.NeedlesAt(2, 800, keys, depth, 1)[1];
+                Assert.Equal(800, passage.Tokens);
+                string read = model.Tokenizer.Decode(passage.Context);
+                Assert.Equal(keys, read.Split(opening).Length - 1);
+                string question = model.Tokenizer.Decode(passage.Question);
+                string name = ownTask ? question.Split(' ')[^3] : question.Split(' ')[^2];
+                string note = $"{opening}{name} is {model.Tokenizer.Decode(passage.Answer).Trim()}.";
+                int place = read.IndexOf(note, StringComparison.Ordinal);
+                Assert.True(place >= 0, question);
+                int before = model.Tokenizer.Encode(Filler(read[..place], opening)).Count;
+                int after = model.Tokenizer.Encode(Filler(read[(place + note.Length)..], opening)).Count;
+                Assert.Equal(depth / 100.0, (double)before / (before + after), 0.03);
+            }
+        }
+
+        Assert.Throws<TailorKVException>(() => text.NeedlesAt(1, 800, 100, 50, 1));
+    }
+
+    [Fact]
+    public void Without_text_there_is_nothing_to_hide_facts_in()
+    {
+        string model = CopyModel(needles: false);
+        File.Delete(Path.Combine(model, "text.txt"));
+        using var alone = CausalLanguageModel.Load(model);
+        Assert.Contains("--text", Assert.Throws<TailorKVException>(() => MeasuringText.Open(alone, null).NeedlesAt(1, 100, 1, 0, 1)).Message, StringComparison.Ordinal);
     }
 
     /// <summary>Of a plain text, calibration windows lie in the first half and judgement windows in the second.</summary>
@@ -88,6 +129,9 @@ public sealed class MeasuringTextTests : IDisposable
         _model.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
+
+    private static string Filler(string text, string opening) => string.Concat(text.Split(opening).Select((part, i) => i == 0 ? part : part[(part.IndexOf('.', StringComparison.Ordinal) + 1)..]))
+        .Replace("<|begin|>", "", StringComparison.Ordinal);
 
     private string CopyModel(bool needles)
     {

@@ -22,6 +22,9 @@ internal sealed record Axis(string Title)
     /// <summary>The smallest distance of ticks on a linear axis, in units; 1 for whole numbers.</summary>
     public double LeastStep { get; init; }
 
+    /// <summary>What stands at 0, 1, 2 and on in place of ticks; null for ticks.</summary>
+    public IReadOnlyList<string>? Names { get; init; }
+
     /// <summary>A linear axis of bytes from 0.</summary>
     /// <param name="title">What it shows.</param>
     /// <param name="most">The most bytes to show, which decides the unit.</param>
@@ -36,6 +39,11 @@ internal sealed record Axis(string Title)
         };
         return new Axis(title) { Unit = unit, Suffix = suffix, From = 0 };
     }
+
+    /// <summary>An axis of names, each in the middle of a cell one wide.</summary>
+    /// <param name="title">What they are.</param>
+    /// <param name="names">The names, from the lower end of the axis.</param>
+    public static Axis Named(string title, IReadOnlyList<string> names) => new(title) { From = -0.5, To = names.Count - 0.5, Names = names };
 
     /// <summary>An axis of whole numbers, each in the middle of a cell one wide.</summary>
     /// <param name="title">What it shows.</param>

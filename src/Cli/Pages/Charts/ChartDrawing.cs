@@ -11,6 +11,11 @@ internal sealed class ChartDrawing
     private const double LegendRow = 20;
     private const double Swatch = 18;
     private const int Colours = 8;
+    private const double ValueCharacterWidth = 6;
+    private const double ValueHeight = 11;
+
+    // From here on words in a cell are in the paper's colour, which then stands out more than the ink's.
+    private const double StrongOpacity = 0.75;
 
     private readonly Chart _chart;
     private readonly Scale _x;
@@ -29,7 +34,8 @@ internal sealed class ChartDrawing
         _series = [.. chart.Series.Select((series, i) => (series, series.Style ?? $"series-{(i % Colours) + 1}"))];
         ChartPoint[] points = [.. chart.Series.SelectMany(series => series.Points).Where(point => point.IsFinite)];
         IEnumerable<double> bases = chart.Series.Where(series => series.Marks.HasFlag(Marks.Area)).SelectMany(series => series.Points).Select(point => point.Base);
-        _x = new Scale(chart.X, points.Select(point => point.X), chart.Width / 110);
+        IEnumerable<double> starts = chart.Series.Where(series => series.Marks.HasFlag(Marks.Bars)).SelectMany(series => series.Points).Select(point => point.Base);
+        _x = new Scale(chart.X, points.Select(point => point.X).Concat(starts), chart.Width / 110);
         _y = new Scale(chart.Y, points.Select(point => point.Y).Concat(bases), chart.Height / 60);
         _svg = XmlWriter.Create(_text, new XmlWriterSettings { OmitXmlDeclaration = true, Indent = true, IndentChars = " ", NewLineChars = "\n" });
     }
@@ -89,7 +95,7 @@ internal sealed class ChartDrawing
     {
         Open("g", ("class", $"{style} legend"));
         double middle = y + 8;
-        if ((marks & (Marks.Area | Marks.Cells)) != Marks.None)
+        if ((marks & (Marks.Area | Marks.Cells | Marks.Bars)) != Marks.None)
             Element("rect", null, ("class", "area"), ("x", Number(x)), ("y", Number(middle - 6)), ("width", "12"), ("height", "12"));
         if ((marks & Marks.Lines) != Marks.None)
             Element("path", null, ("class", marks.HasFlag(Marks.Dashes) ? "line dashes" : "line"), ("d", $"M{Number(x)} {Number(middle)}h12"));
@@ -102,7 +108,8 @@ internal sealed class ChartDrawing
     {
         foreach ((double value, string label) in _y.Ticks)
         {
-            Element("path", null, ("class", "grid"), ("d", $"M{Number(_left)} {Number(Y(value))}h{Number(_width)}"));
+            if (_chart.Y.Names is null)
+                Element("path", null, ("class", "grid"), ("d", $"M{Number(_left)} {Number(Y(value))}h{Number(_width)}"));
             Text(label, _left - 8, Y(value) + 4, "tick", "end");
         }
 
@@ -147,6 +154,8 @@ internal sealed class ChartDrawing
             {
                 if (series.Marks.HasFlag(Marks.Cells))
                     Cell(point);
+                if (series.Marks.HasFlag(Marks.Bars))
+                    Box(point, "bar", X(point.Base), X(point.X), gap: 2);
                 Symbols(series.Marks, X(point.X), Y(point.Y), point);
             }
         }
@@ -155,10 +164,17 @@ internal sealed class ChartDrawing
     private void Cell(ChartPoint point)
     {
         (double left, double right) = (X(point.X - 0.5), X(point.X + 0.5));
-        (double bottom, double top) = (Y(point.Y - 0.5), Y(point.Y + 0.5));
         double gap = Math.Min(1, (right - left) / 8);
+        Box(point, "cell", left, right - gap, gap);
+        if (point.Label is { } label && label.Length * ValueCharacterWidth <= right - left && Y(point.Y - 0.5) - Y(point.Y + 0.5) >= ValueHeight)
+            Text(label, (left + right - gap) / 2, Y(point.Y) + 3.5, point.Opacity < StrongOpacity ? "value" : "value strong", "middle");
+    }
+
+    private void Box(ChartPoint point, string style, double left, double right, double gap)
+    {
+        (double bottom, double top) = (Y(point.Y - 0.5), Y(point.Y + 0.5));
         Element(
-            "rect", point.Title, ("class", "cell"), ("x", Number(left)), ("y", Number(top)), ("width", Number(right - left - gap)), ("height", Number(bottom - top - gap)),
+            "rect", point.Title, ("class", style), ("x", Number(left)), ("y", Number(top)), ("width", Number(right - left)), ("height", Number(bottom - top - gap)),
             ("fill-opacity", point.Opacity is { } opacity ? Number(opacity) : null), ("data-key", point.Key));
     }
 
@@ -175,7 +191,7 @@ internal sealed class ChartDrawing
         var placement = new LabelPlacement(_width, _height);
         foreach (ChartPoint point in _chart.Series.Where(series => (series.Marks & Marks.Symbols) != Marks.None).SelectMany(series => series.Points).Where(point => point.IsFinite))
             placement.Take(X(point.X) - _left, Y(point.Y) - _top);
-        foreach (ChartPoint point in _chart.Series.SelectMany(series => series.Points).Where(point => point.IsFinite && point.Label is not null))
+        foreach (ChartPoint point in _chart.Series.Where(series => !series.Marks.HasFlag(Marks.Cells)).SelectMany(series => series.Points).Where(point => point.IsFinite && point.Label is not null))
         {
             if (placement.Place(X(point.X) - _left, Y(point.Y) - _top, point.Label!.Length * CharacterWidth) is var (x, y))
                 Text(point.Label, _left + x, _top + y + 4, "label", "start");

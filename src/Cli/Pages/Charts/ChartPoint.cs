@@ -6,10 +6,10 @@ namespace TailorKV.Cli.Pages.Charts;
 /// <param name="Title">What a pointer over it shows; null for nothing.</param>
 internal readonly record struct ChartPoint(double X, double Y, string? Title = null)
 {
-    /// <summary>Where an area begins below the point, in the y axis's values.</summary>
+    /// <summary>Where an area begins below the point, in the y axis's values, or a bar beside it, in the x axis's.</summary>
     public double Base { get; init; }
 
-    /// <summary>A few words beside the point; left out where there is no room.</summary>
+    /// <summary>A few words beside the point, or within its cell; left out where there is no room.</summary>
     public string? Label { get; init; }
 
     /// <summary>What a page's script knows the mark by, as its attribute <c>data-key</c>; null for none.</summary>

@@ -28,6 +28,9 @@ internal enum Marks
     /// <summary>A diamond at each point.</summary>
     Diamonds = 64,
 
+    /// <summary>A bar one unit high around each point, from its base to its x.</summary>
+    Bars = 128,
+
     /// <summary>Any of the lines.</summary>
     Lines = Line | Steps | Dashes,
 

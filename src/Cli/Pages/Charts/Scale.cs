@@ -34,7 +34,7 @@ internal sealed class Scale
             double step = Math.Max(axis.LeastStep, RoundStep((most - least) / ticks));
             _from = axis.From / axis.Unit ?? (Math.Floor((least / step) + 1e-9) * step);
             _to = axis.To / axis.Unit ?? (Math.Ceiling((most / step) - 1e-9) * step);
-            Ticks = LinearTicks(step);
+            Ticks = axis.Names is { } names ? [.. names.Select((name, i) => ((double)i, name))] : LinearTicks(step);
         }
     }
 

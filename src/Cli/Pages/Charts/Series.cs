@@ -26,4 +26,19 @@ internal sealed record Series(string Name, Marks Marks, IReadOnlyList<ChartPoint
 
         return series;
     }
+
+    /// <summary>Bars in rows 0, 1, 2 and on, each made of parts: a part begins where the one before ends. Parts of 0 are left out.</summary>
+    /// <param name="parts">From the first to the last: a name, a style class or null, and a value for each row.</param>
+    /// <param name="title">What a pointer over a part shows, by the row and the part's index.</param>
+    public static IReadOnlyList<Series> StackBars(IReadOnlyList<(string Name, string? Style, IReadOnlyList<double> Values)> parts, Func<int, int, string> title) =>
+    [
+        .. parts.Select((part, index) => new Series(part.Name, Marks.Bars,
+        [
+            .. from row in Enumerable.Range(0, part.Values.Count)
+               where part.Values[row] > 0
+               let start = parts.Take(index).Sum(other => other.Values[row])
+               select new ChartPoint(start + part.Values[row], row, title(row, index)) { Base = start },
+        ])
+        { Style = part.Style }),
+    ];
 }

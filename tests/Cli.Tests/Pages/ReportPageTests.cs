@@ -1,0 +1,131 @@
+using System.Net;
+using TailorKV.Cli.Pages;
+using TailorKV.Cli.Results;
+using TailorKV.Planner;
+using TailorKV.Planner.Plans;
+using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
+using TailorKV.Planner.Profiles;
+
+namespace TailorKV.Cli.Tests.Pages;
+
+public class ReportPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
+{
+    private const string Hostile = "<img src=\"http://127.0.0.2/x\" onerror=alert(1)> & 'q' </script><script>alert(2)</script> {{data}}";
+    private const string Cell = "<rect class=\"cell";
+    private const string Bar = "<rect class=\"bar";
+    private const string Circle = "<circle class=\"mark\"[^>]*data-title";
+
+    private readonly ModelProfile _profile = Json.ReadProfile(tool.Profile);
+    private readonly Plan _plan = Json.ReadPlan(tool.Plan);
+
+    [SkippableFact]
+    public async Task A_profile_s_page_has_a_cell_for_each_score_and_loss()
+    {
+        Browser browser = await Browser.Load(ProfilePage.Render(_profile, tool.Profile), tool.Folder);
+        AssertQuiet(browser);
+        Assert.Equal(_profile.Layers.Sum(layer => layer.HeadDensePreference.Count + 1), browser.Count(Cell, "density"));
+        Assert.Equal(_profile.Layers.Sum(layer => layer.Options.Count), browser.Count(Cell, "loss"));
+        Assert.InRange(browser.Count(Bar, "memory"), ProfileOption.Of(_profile).Count, 3 * ProfileOption.Of(_profile).Count);
+        MeasuredOption option = _profile.Layers[2].Options[^1];
+        Assert.Contains(WebUtility.HtmlEncode($"layer 2, {option.Policy.Kind}: {option.Policy.Describe()}\nloss {Show.Loss(option.Loss)} nats"), browser.Part("loss"), StringComparison.Ordinal);
+        Assert.DoesNotContain("id=\"recall\"", browser.Document, StringComparison.Ordinal);
+        Assert.DoesNotContain("id=\"contexts\"", browser.Document, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task What_a_profile_may_have_is_shown()
+    {
+        KeyIndex?[] indexes = [null, new CodedKeys(new RotatedNormalFormat { Bits = 1 })];
+        ModelProfile profile = _profile with
+        {
+            Layers = [.. _profile.Layers.Select(layer => layer with
+            {
+                Densities = [.. new[] { 128, 256 }.Select(context => new ContextDensity { Context = context, Mean = 0.25, Spread = 0.01, Heads = layer.HeadDensePreference })],
+                Recalls = [.. indexes.Select(index => new RecallCurve { Index = index, Points = [new(32, 0.5), new(64, 0.75), new(128, 0.9)] })],
+                Options = [.. layer.Options.Select(option => option with { LogProbabilityChange = -0.0123, Recall = 0.875 })],
+            })],
+            Weights = [new WeightChoice { Name = "other.gguf", WeightBytes = 12345, WeightsHash = "x:1", Loss = 0.02 }],
+        };
+        string path = tool.PathOf("all.profile.json");
+        File.WriteAllText(path, Json.Write(profile));
+        Browser browser = await Browser.Load(ProfilePage.Render(Json.ReadProfile(path), path), tool.Folder);
+        AssertQuiet(browser);
+        Assert.Equal(2 * profile.Layers.Count, browser.Count(Cell, "contexts"));
+        Assert.Equal(2 * 3, browser.Count(Circle, "recall"));
+        Assert.Equal(2 * 3 * profile.Layers.Count, browser.Count(Cell, "recall-layers"));
+        foreach (string text in new[] { "exact masses, top 64", "-0.0123 nats", "87.5%", "other.gguf", "12345", "0.250 ± 0.010" })
+            Assert.Contains(text, WebUtility.HtmlDecode(browser.Document), StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task A_plan_s_page_has_a_bar_and_a_loss_for_each_layer()
+    {
+        PlanResult plan = PlanResult.From(_plan, tool.Plan);
+        Browser browser = await Browser.Load(PlanPage.Render(plan), tool.Folder);
+        AssertQuiet(browser);
+        Assert.Equal(plan.Layers.Count, browser.Count(Bar, "device"));
+        Assert.Equal(plan.Layers.Count(layer => layer.HostBytes > 0), browser.Count(Bar, "host"));
+        Assert.Equal(plan.Layers.Count, browser.Count(Circle, "loss"));
+        long[] parts =
+        [
+            plan.Device.WeightBytes, plan.Device.CacheBytes, plan.Device.StagingBytes, plan.Device.ActivationBytes, plan.Device.LogitBytes, plan.Host.CacheBytes, plan.Host.PrefillBytes,
+        ];
+        Assert.Equal(parts.Count(bytes => bytes > 0), browser.Count(Bar, "parts"));
+        Assert.All(parts, bytes => Assert.Contains($">{bytes}<", browser.Document, StringComparison.Ordinal));
+        Assert.All(plan.Layers, layer => Assert.Contains(WebUtility.HtmlEncode(layer.Choices), browser.Document, StringComparison.Ordinal));
+    }
+
+    [SkippableFact]
+    public async Task Names_are_shown_as_they_are()
+    {
+        ModelProfile profile = _profile with { Model = _profile.Model with { Name = Hostile }, Text = _profile.Text with { Source = Hostile }, DerivedFrom = Hostile };
+        PlanResult plan = PlanResult.From(_plan, tool.Plan) with { Model = Hostile, DerivedFrom = Hostile };
+        foreach (string html in new[] { ProfilePage.Render(profile, Hostile), PlanPage.Render(plan) })
+        {
+            Browser browser = await Browser.Load(html, tool.Folder);
+            AssertQuiet(browser);
+            Assert.DoesNotContain("<img", browser.Document, StringComparison.Ordinal);
+            Assert.Contains(Hostile, WebUtility.HtmlDecode(browser.Document), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_plan_written_by_hand_has_no_losses_to_show()
+    {
+        var plan = Plan.Uniform(_plan.Model, ToolFixture.Context, new FullPolicy());
+        string html = PlanPage.Render(PlanResult.From(plan, "hand.json"));
+        Assert.Contains("written by hand", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("id=\"loss\"", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("id=\"host\"", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Of_many_options_those_are_shown_that_no_other_of_their_kind_beats()
+    {
+        var random = new Random(1);
+        LayerPolicy[] policies = [.. Catalogue.Allowed(Catalogue.All, _profile.Model.Shape.Layer(1), 1).Where((_, i) => i % 4 == 0)];
+        ModelProfile profile = _profile with
+        {
+            Layers = [.. _profile.Layers.Select(layer => layer with
+            {
+                Options = [.. policies.Select(policy => new MeasuredOption { Policy = policy, Loss = Math.Pow(10, -6 * random.NextDouble()), OutputError = 0 })],
+            })],
+        };
+        IReadOnlyList<ProfileOption> options = ProfileOption.Of(profile);
+        IReadOnlyList<ProfileOption> shown = ProfileOption.Shown(options);
+        Assert.Equal(policies.Length, options.Count);
+        bool Beats(ProfileOption one, ProfileOption other) =>
+            one.Policy.Kind == other.Policy.Kind && one.Bytes.Device <= other.Bytes.Device && one.MeanLoss <= other.MeanLoss;
+        Assert.InRange(shown.Count, 1, options.Count - 1);
+        Assert.All(shown, option => Assert.DoesNotContain(options, other => !ReferenceEquals(option, other) && Beats(other, option)));
+        Assert.All(options.Except(shown), option => Assert.Contains(shown, other => Beats(other, option)));
+    }
+
+    private static void AssertQuiet(Browser browser)
+    {
+        Assert.Empty(browser.Console);
+        Assert.Empty(browser.Requests);
+        Assert.DoesNotContain("NaN", browser.Document, StringComparison.Ordinal);
+    }
+}
