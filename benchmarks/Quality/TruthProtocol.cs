@@ -78,7 +78,8 @@ internal static class TruthProtocol
         Layers = [.. profile.Layers.Select(layer => layer with { Options = [.. layer.Options.Where(option => keeps(option.Policy, profile.Model.Shape.Layer(layer.Layer)))] })],
     };
 
-    private static double RankCorrelation(List<(double Predicted, double Measured)> points)
+    /// <summary>Spearman's rank correlation of pairs.</summary>
+    public static double RankCorrelation(List<(double Predicted, double Measured)> points)
     {
         double[] predicted = Ranks([.. points.Select(p => p.Predicted)]), measured = Ranks([.. points.Select(p => p.Measured)]);
         double mean = (points.Count - 1) / 2.0;
