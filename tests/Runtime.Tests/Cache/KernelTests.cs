@@ -45,24 +45,20 @@ public sealed class KernelTests
     {
         int bits = Bits(random), length = random.Next(1, 150), count = random.Next(0, 20), n = random.Next(1, 10);
         int start = Gen.Elements(0, Math.Min(length, random.Next(5) * 16) / 16 * 16).Draw(random), end = random.Next(start, length + 1);
-        float first = random.Next(-128, 1);
-        float[] levels = bits == 8 ? IntegerLevels.From((int)first, 8) : Row(random, 1 << bits);
-        RowKernel kernel = RowKernel.OfCodes(bits, length, levels, lanes);
+        sbyte[] levels = [.. Enumerable.Range(0, bits == 8 ? 0 : 1 << bits).Select(_ => (sbyte)random.Next(-128, 128))];
+        CodeRows coded = new(bits, length, levels, lanes);
         byte[][] codes = [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, length).Select(_ => (byte)random.Next(1 << bits)).ToArray())];
-        float[][] plain = [.. codes.Select(row => row.Select(code => levels[code]).ToArray())];
-        byte[] rows = new byte[count * kernel.RowBytes];
+        sbyte[][] plain = [.. codes.Select(row => row.Select(code => bits == 8 ? (sbyte)(code - 128) : levels[code]).ToArray())];
+        byte[] rows = new byte[count * coded.RowBytes], room = new byte[count * length];
         Array.Fill(rows, (byte)0xAA);
         for (int row = 0; row < count; row++)
-            CodePacking.Pack(bits, codes[row], rows.AsSpan(row * kernel.RowBytes, kernel.RowBytes));
+            coded.Pack(codes[row], rows.AsSpan(row * coded.RowBytes, coded.RowBytes));
 
         for (int row = 0; row < count; row++)
-        {
-            var decoded = new float[end - start];
-            kernel.Decode(rows.AsSpan(row * kernel.RowBytes, kernel.RowBytes), start, decoded);
-            Assert.Equal(plain[row][start..end], decoded);
-        }
-
-        Multiply(kernel, rows, plain, start, end, n, random);
+            Assert.Equal(plain[row], Enumerable.Range(0, length).Select(i => coded.Level(rows.AsSpan(row * coded.RowBytes, coded.RowBytes), i)));
+        byte[] read = coded.Levels(rows, room).ToArray();
+        Assert.Equal(plain.SelectMany(row => row), read.Select(level => (sbyte)level));
+        Multiply(RowKernel.OfSignedBytes(length, lanes), read, [.. plain.Select(row => row.Select(level => (float)level).ToArray())], start, end, n, random);
     });
 
     [Theory]

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Memory;
 
@@ -6,16 +7,17 @@ namespace TailorKV.Runtime.Cache.Codes;
 
 /// <summary>
 /// A row of codes a token, each of which stands for scale * level + zero, with a scale and perhaps a zero for each token and group of channels. Products are made
-/// with the levels, as <see cref="RowKernel"/> reads them; scales and zeros join a token at a time: q . k = sum over groups of scale * (q . levels) + zero * sum(q).
+/// with the levels of a tile of tokens; scales and zeros join a token at a time: q . k = sum over groups of scale * (q . levels) + zero * sum(q).
 /// </summary>
 internal abstract class RowCodes : ICodes
 {
-    // Tokens whose codes, scales and sums stay in the nearest cache.
-    private const int Tile = 256;
+    // Tokens whose levels, scales and sums stay in the nearest cache.
+    private const int Tile = 128;
 
     private readonly int _headDim;
-    private readonly int _bits;
     private readonly int _group;
+    private readonly int _offset;
+    private readonly CodeRows _rows;
     private readonly RowKernel _kernel;
     private readonly NativeBuffer<byte> _codes;
 
@@ -24,15 +26,17 @@ internal abstract class RowCodes : ICodes
     /// <param name="tokens">Tokens that are ever coded.</param>
     /// <param name="headDim">Channels.</param>
     /// <param name="bits">Bits of a code.</param>
-    /// <param name="levels">What each code stands for before it is scaled.</param>
+    /// <param name="levels">What each code stands for before it is scaled, as <see cref="CodeRows"/> takes them.</param>
+    /// <param name="offset">What is added to a level before it is scaled; 0 where the format has no zeros.</param>
     /// <param name="group">Channels that share a scale: a multiple of 16, or all.</param>
     /// <param name="lanes">Elements read at once.</param>
-    protected RowCodes(Arena arena, int tokens, int headDim, int bits, ReadOnlySpan<float> levels, int group, int lanes)
+    protected RowCodes(Arena arena, int tokens, int headDim, int bits, ReadOnlySpan<sbyte> levels, int offset, int group, int lanes)
     {
-        (_headDim, _bits, _group) = (headDim, bits, group);
+        (_headDim, _group, _offset) = (headDim, group, offset);
         Groups = (headDim + group - 1) / group;
-        _kernel = RowKernel.OfCodes(bits, headDim, levels, lanes);
-        _codes = arena.Take<byte>((long)tokens * _kernel.RowBytes);
+        _rows = new CodeRows(bits, headDim, levels, lanes);
+        _kernel = RowKernel.OfSignedBytes(headDim, lanes);
+        _codes = arena.Take<byte>((long)tokens * _rows.RowBytes);
     }
 
     /// <summary>Groups of channels.</summary>
@@ -49,23 +53,25 @@ internal abstract class RowCodes : ICodes
                 EncodeGroup(token, group, rows[(start + first)..(start + end)], codes[first..end]);
             }
 
-            CodePacking.Pack(_bits, codes, Rows(token, 1));
+            _rows.Pack(codes, Rows(token, 1));
         }
     }
 
+    [SkipLocalsInit]
     public void Scores(ReadOnlySpan<float> queries, int from, int to, Span<float> scores, int stride)
     {
         int n = queries.Length / _headDim;
         Span<float> scales = stackalloc float[Tile], zeros = stackalloc float[Tile], dots = stackalloc float[n * Tile];
+        Span<byte> room = stackalloc byte[_headDim * Tile];
         for (int token = from; token < to; token += Tile)
         {
             int count = Math.Min(Tile, to - token);
+            ReadOnlySpan<byte> levels = _rows.Levels(Rows(token, count), room);
             for (int group = 0; group < Groups; group++)
             {
                 (int first, int end) = Channels(group);
-                _kernel.Dots(Rows(token, count), first, end, queries, dots, Tile);
-                ReadScales(token, group, scales[..count]);
-                bool hasZeros = ReadZeros(token, group, zeros[..count]);
+                _kernel.Dots(levels, first, end, queries, dots, Tile);
+                bool hasZeros = ReadScalesAndZeros(token, group, scales[..count], zeros[..count]);
                 for (int query = 0; query < n; query++)
                 {
                     Span<float> sums = scores.Slice((query * stride) + token - from, count);
@@ -80,18 +86,20 @@ internal abstract class RowCodes : ICodes
         }
     }
 
+    [SkipLocalsInit]
     public void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, Span<float> outputs)
     {
         int n = outputs.Length / _headDim;
         Span<float> scales = stackalloc float[Tile], zeros = stackalloc float[Tile], scaled = stackalloc float[n * Tile];
+        Span<byte> room = stackalloc byte[_headDim * Tile];
         for (int token = from; token < to; token += Tile)
         {
             int count = Math.Min(Tile, to - token);
+            ReadOnlySpan<byte> levels = _rows.Levels(Rows(token, count), room);
             for (int group = 0; group < Groups; group++)
             {
                 (int first, int end) = Channels(group);
-                ReadScales(token, group, scales[..count]);
-                bool hasZeros = ReadZeros(token, group, zeros[..count]);
+                bool hasZeros = ReadScalesAndZeros(token, group, scales[..count], zeros[..count]);
                 for (int query = 0; query < n; query++)
                 {
                     ReadOnlySpan<float> weighing = weights.Slice((query * stride) + token - from, count);
@@ -102,7 +110,7 @@ internal abstract class RowCodes : ICodes
                     TensorPrimitives.Add(output, TensorPrimitives.Dot(weighing, zeros[..count]), output);
                 }
 
-                _kernel.AddWeighted(Rows(token, count), first, end, scaled, Tile, n, outputs[first..], _headDim);
+                _kernel.AddWeighted(levels, first, end, scaled, Tile, n, outputs[first..], _headDim);
             }
         }
     }
@@ -110,14 +118,14 @@ internal abstract class RowCodes : ICodes
     public void Decode(int token, Span<float> row)
     {
         Span<float> scale = stackalloc float[1], zero = stackalloc float[1];
-        _kernel.Decode(Rows(token, 1), 0, row);
         for (int group = 0; group < Groups; group++)
         {
             (int first, int end) = Channels(group);
             ReadScales(token, group, scale);
-            TensorPrimitives.Multiply(row[first..end], scale[0], row[first..end]);
-            if (ReadZeros(token, group, zero))
-                TensorPrimitives.Add(row[first..end], zero[0], row[first..end]);
+            if (!ReadZeros(token, group, zero))
+                zero.Clear();
+            for (int i = first; i < end; i++)
+                row[i] = (scale[0] * (_rows.Level(Rows(token, 1), i) + _offset)) + zero[0];
         }
     }
 
@@ -134,7 +142,18 @@ internal abstract class RowCodes : ICodes
     /// <summary>Zeros of as many tokens as there is room for; false where the format has none.</summary>
     protected virtual bool ReadZeros(int firstToken, int group, Span<float> zeros) => false;
 
-    private Span<byte> Rows(int token, int count) => _codes.Slice(token * _kernel.RowBytes, count * _kernel.RowBytes);
+    /// <summary>Scales, and what takes the place of zeros where an offset has been scaled too; false where there are no zeros.</summary>
+    private bool ReadScalesAndZeros(int firstToken, int group, Span<float> scales, Span<float> zeros)
+    {
+        ReadScales(firstToken, group, scales);
+        if (!ReadZeros(firstToken, group, zeros))
+            return false;
+        if (_offset != 0)
+            TensorPrimitives.MultiplyAdd(scales, _offset, zeros, zeros);
+        return true;
+    }
+
+    private Span<byte> Rows(int token, int count) => _codes.Slice(token * _rows.RowBytes, count * _rows.RowBytes);
 
     private (int First, int End) Channels(int group) => (group * _group, Math.Min((group + 1) * _group, _headDim));
 }

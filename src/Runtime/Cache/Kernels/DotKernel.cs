@@ -30,7 +30,7 @@ internal static unsafe class DotKernel<TElements, TLanes>
                 TLanes q2 = TQueries.Value > 2 ? TLanes.Load(queries + (2 * queryStride) + i) : q0;
                 TLanes q3 = TQueries.Value > 3 ? TLanes.Load(queries + (3 * queryStride) + i) : q0;
 
-                TLanes row = TLanes.Read<TElements>(row0, rows.Length, i, rows.LevelTable);
+                TLanes row = TLanes.Read<TElements>(row0, i);
                 s00 = TLanes.MultiplyAdd(row, q0, s00);
                 if (TQueries.Value > 1)
                     s01 = TLanes.MultiplyAdd(row, q1, s01);
@@ -39,7 +39,7 @@ internal static unsafe class DotKernel<TElements, TLanes>
                 if (TQueries.Value > 3)
                     s03 = TLanes.MultiplyAdd(row, q3, s03);
 
-                row = TLanes.Read<TElements>(row1, rows.Length, i, rows.LevelTable);
+                row = TLanes.Read<TElements>(row1, i);
                 s10 = TLanes.MultiplyAdd(row, q0, s10);
                 if (TQueries.Value > 1)
                     s11 = TLanes.MultiplyAdd(row, q1, s11);
@@ -48,7 +48,7 @@ internal static unsafe class DotKernel<TElements, TLanes>
                 if (TQueries.Value > 3)
                     s13 = TLanes.MultiplyAdd(row, q3, s13);
 
-                row = TLanes.Read<TElements>(row2, rows.Length, i, rows.LevelTable);
+                row = TLanes.Read<TElements>(row2, i);
                 s20 = TLanes.MultiplyAdd(row, q0, s20);
                 if (TQueries.Value > 1)
                     s21 = TLanes.MultiplyAdd(row, q1, s21);
@@ -57,7 +57,7 @@ internal static unsafe class DotKernel<TElements, TLanes>
                 if (TQueries.Value > 3)
                     s23 = TLanes.MultiplyAdd(row, q3, s23);
 
-                row = TLanes.Read<TElements>(row3, rows.Length, i, rows.LevelTable);
+                row = TLanes.Read<TElements>(row3, i);
                 s30 = TLanes.MultiplyAdd(row, q0, s30);
                 if (TQueries.Value > 1)
                     s31 = TLanes.MultiplyAdd(row, q1, s31);

@@ -35,7 +35,7 @@ internal static unsafe class SumKernel<TElements, TLanes>
             TLanes w2 = TQueries.Value > 2 ? TLanes.Broadcast(weights[(2 * stride) + row]) : w0;
             TLanes w3 = TQueries.Value > 3 ? TLanes.Broadcast(weights[(3 * stride) + row]) : w0;
             byte* at = rows.Row(row);
-            TLanes elements = TLanes.Read<TElements>(at, rows.Length, start, rows.LevelTable);
+            TLanes elements = TLanes.Read<TElements>(at, start);
             s00 = TLanes.MultiplyAdd(elements, w0, s00);
             if (TQueries.Value > 1)
                 s10 = TLanes.MultiplyAdd(elements, w1, s10);
@@ -46,7 +46,7 @@ internal static unsafe class SumKernel<TElements, TLanes>
 
             if (TVectors.Value > 1)
             {
-                elements = TLanes.Read<TElements>(at, rows.Length, start + TLanes.Count, rows.LevelTable);
+                elements = TLanes.Read<TElements>(at, start + TLanes.Count);
                 s01 = TLanes.MultiplyAdd(elements, w0, s01);
                 if (TQueries.Value > 1)
                     s11 = TLanes.MultiplyAdd(elements, w1, s11);
@@ -58,7 +58,7 @@ internal static unsafe class SumKernel<TElements, TLanes>
 
             if (TVectors.Value > 2)
             {
-                elements = TLanes.Read<TElements>(at, rows.Length, start + (2 * TLanes.Count), rows.LevelTable);
+                elements = TLanes.Read<TElements>(at, start + (2 * TLanes.Count));
                 s02 = TLanes.MultiplyAdd(elements, w0, s02);
                 if (TQueries.Value > 1)
                     s12 = TLanes.MultiplyAdd(elements, w1, s12);
@@ -70,7 +70,7 @@ internal static unsafe class SumKernel<TElements, TLanes>
 
             if (TVectors.Value > 3)
             {
-                elements = TLanes.Read<TElements>(at, rows.Length, start + (3 * TLanes.Count), rows.LevelTable);
+                elements = TLanes.Read<TElements>(at, start + (3 * TLanes.Count));
                 s03 = TLanes.MultiplyAdd(elements, w0, s03);
                 if (TQueries.Value > 1)
                     s13 = TLanes.MultiplyAdd(elements, w1, s13);
