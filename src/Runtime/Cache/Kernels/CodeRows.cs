@@ -106,13 +106,23 @@ internal sealed unsafe class CodeRows
     private void Unpack<TCodes>(byte* rows, int count, int blocks, byte* levels)
         where TCodes : struct, IBlockCodes
     {
+        int bytes = TCodes.Bits * (CodePacking.Block / 8);
         if (_length % CodePacking.Block == 0)
             (count, blocks) = (1, count * blocks);
         Vector256<byte> table = Vector256.Create((ReadOnlySpan<byte>)MemoryMarshal.AsBytes(_levels.AsSpan()));
         for (int row = 0; row < count; row++, rows += RowBytes, levels += _length)
         {
             byte* from = rows, to = levels;
-            for (int block = 0; block < blocks; block++, from += TCodes.Bits * (CodePacking.Block / 8), to += CodePacking.Block)
+            int block = 0;
+            for (; block <= blocks - 4; block += 4, from += 4 * bytes, to += 4 * CodePacking.Block)
+            {
+                Avx2.Shuffle(table, TCodes.Read(from)).Store(to);
+                Avx2.Shuffle(table, TCodes.Read(from + bytes)).Store(to + CodePacking.Block);
+                Avx2.Shuffle(table, TCodes.Read(from + (2 * bytes))).Store(to + (2 * CodePacking.Block));
+                Avx2.Shuffle(table, TCodes.Read(from + (3 * bytes))).Store(to + (3 * CodePacking.Block));
+            }
+
+            for (; block < blocks; block++, from += bytes, to += CodePacking.Block)
                 Avx2.Shuffle(table, TCodes.Read(from)).Store(to);
         }
     }
