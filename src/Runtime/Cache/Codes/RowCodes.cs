@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Memory;
 
@@ -17,6 +18,7 @@ internal abstract class RowCodes : ICodes
     private readonly int _headDim;
     private readonly int _group;
     private readonly int _offset;
+    private readonly int _lanes;
     private readonly CodeRows _rows;
     private readonly RowKernel _kernel;
     private readonly NativeBuffer<byte> _codes;
@@ -32,7 +34,7 @@ internal abstract class RowCodes : ICodes
     /// <param name="lanes">Elements read at once.</param>
     protected RowCodes(Arena arena, int tokens, int headDim, int bits, ReadOnlySpan<sbyte> levels, int offset, int group, int lanes)
     {
-        (_headDim, _group, _offset) = (headDim, group, offset);
+        (_headDim, _group, _offset, _lanes) = (headDim, group, offset, lanes);
         Groups = (headDim + group - 1) / group;
         _rows = new CodeRows(bits, headDim, levels, lanes);
         _kernel = RowKernel.OfSignedBytes(headDim, lanes);
@@ -61,8 +63,12 @@ internal abstract class RowCodes : ICodes
     public void Scores(ReadOnlySpan<float> queries, int from, int to, Span<float> scores, int stride)
     {
         int n = queries.Length / _headDim;
-        Span<float> scales = stackalloc float[Tile], zeros = stackalloc float[Tile], dots = stackalloc float[n * Tile];
+        Span<float> scales = stackalloc float[Tile], zeros = stackalloc float[Tile], steps = stackalloc float[n];
+        Span<int> dots = stackalloc int[n * Tile];
         Span<byte> room = stackalloc byte[_headDim * Tile];
+        Span<short> rounded = stackalloc short[queries.Length];
+        for (int query = 0; query < n; query++)
+            steps[query] = RoundedQueries.Round(queries.Slice(query * _headDim, _headDim), rounded.Slice(query * _headDim, _headDim));
         for (int token = from; token < to; token += Tile)
         {
             int count = Math.Min(Tile, to - token);
@@ -70,17 +76,16 @@ internal abstract class RowCodes : ICodes
             for (int group = 0; group < Groups; group++)
             {
                 (int first, int end) = Channels(group);
-                _kernel.Dots(levels, first, end, queries, dots, Tile);
+                IntegerDots.Run(levels, _headDim, first, end, rounded, dots, Tile, _lanes);
                 bool hasZeros = ReadScalesAndZeros(token, group, scales[..count], zeros[..count]);
                 for (int query = 0; query < n; query++)
                 {
                     Span<float> sums = scores.Slice((query * stride) + token - from, count);
                     if (group == 0)
-                        TensorPrimitives.Multiply(dots.Slice(query * Tile, count), scales[..count], sums);
-                    else
-                        TensorPrimitives.MultiplyAdd(dots.Slice(query * Tile, count), scales[..count], sums, sums);
+                        sums.Clear();
+                    AddScaled(dots.Slice(query * Tile, count), scales, steps[query], sums);
                     if (hasZeros)
-                        TensorPrimitives.MultiplyAdd(zeros[..count], TensorPrimitives.Sum(queries[((query * _headDim) + first)..((query * _headDim) + end)]), sums, sums);
+                        TensorPrimitives.MultiplyAdd(zeros[..count], steps[query] * Sum(rounded[((query * _headDim) + first)..((query * _headDim) + end)]), sums, sums);
                 }
             }
         }
@@ -151,6 +156,24 @@ internal abstract class RowCodes : ICodes
         if (_offset != 0)
             TensorPrimitives.MultiplyAdd(scales, _offset, zeros, zeros);
         return true;
+    }
+
+    /// <summary>sums += dots * scales * step.</summary>
+    private static void AddScaled(ReadOnlySpan<int> dots, ReadOnlySpan<float> scales, float step, Span<float> sums)
+    {
+        int i = 0;
+        for (; i <= dots.Length - Vector256<int>.Count; i += Vector256<int>.Count)
+            (Vector256.Create<float>(sums[i..]) + (Vector256.ConvertToSingle(Vector256.Create(dots[i..])) * (Vector256.Create(scales[i..]) * step))).CopyTo(sums[i..]);
+        for (; i < dots.Length; i++)
+            sums[i] += dots[i] * (scales[i] * step);
+    }
+
+    private static int Sum(ReadOnlySpan<short> numbers)
+    {
+        int sum = 0;
+        foreach (short number in numbers)
+            sum += number;
+        return sum;
     }
 
     private Span<byte> Rows(int token, int count) => _codes.Slice(token * _rows.RowBytes, count * _rows.RowBytes);
