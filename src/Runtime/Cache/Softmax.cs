@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using TailorKV.Runtime.Attention;
 using TailorKV.Runtime.Cache.Kernels;
@@ -10,7 +11,7 @@ namespace TailorKV.Runtime.Cache;
 internal static unsafe class Softmax
 {
     /// <summary>One row of scores to probabilities.</summary>
-    public static void Probabilities(Span<float> row) => TensorPrimitives.Divide(row, Weigh(row, TensorPrimitives.Max<float>(row)), row);
+    public static void Probabilities(Span<float> row) => TensorPrimitives.Divide(row, Weigh(row, Largest(row)), row);
 
     /// <summary>Each of the rows [n, stride] by itself: scores to weights, exp(score - the row's largest).</summary>
     /// <param name="scores">The rows.</param>
@@ -21,8 +22,29 @@ internal static unsafe class Softmax
         for (int row = 0; row * stride < scores.Length; row++)
         {
             Span<float> one = scores.Slice(row * stride, stride);
-            sums[row] = Weigh(one, TensorPrimitives.Max<float>(one));
+            sums[row] = Weigh(one, Largest(one));
         }
+    }
+
+    /// <summary>The largest of scores. What is no number may be passed over: it makes the sum of weights none.</summary>
+    public static float Largest(ReadOnlySpan<float> row)
+    {
+        ref float first = ref MemoryMarshal.GetReference(row);
+        Vector256<float> even = Vector256.Create(float.NegativeInfinity), odd = even;
+        nuint i = 0, length = (nuint)row.Length;
+        for (; i + 16 <= length; i += 16)
+        {
+            even = Vector256.MaxNative(even, Vector256.LoadUnsafe(ref first, i));
+            odd = Vector256.MaxNative(odd, Vector256.LoadUnsafe(ref first, i + 8));
+        }
+
+        float largest = float.NegativeInfinity;
+        even = Vector256.MaxNative(even, odd);
+        for (int lane = 0; lane < Vector256<float>.Count; lane++)
+            largest = Math.Max(largest, even[lane]);
+        for (; i < length; i++)
+            largest = Math.Max(largest, Unsafe.Add(ref first, i));
+        return largest;
     }
 
     /// <summary>Scores to weights, exp(score - largest).</summary>

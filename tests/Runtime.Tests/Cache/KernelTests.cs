@@ -45,24 +45,20 @@ public sealed class KernelTests
     {
         int bits = Bits(random), length = random.Next(1, 150), count = random.Next(0, 20), n = random.Next(1, 10);
         int start = Gen.Elements(0, Math.Min(length, random.Next(5) * 16) / 16 * 16).Draw(random), end = random.Next(start, length + 1);
-        float first = random.Next(-128, 1);
-        float[] levels = bits == 8 ? IntegerLevels.From((int)first, 8) : Row(random, 1 << bits);
-        RowKernel kernel = RowKernel.OfCodes(bits, length, levels, lanes);
+        sbyte[] levels = [.. Enumerable.Range(0, bits == 8 ? 0 : 1 << bits).Select(_ => (sbyte)random.Next(-128, 128))];
+        CodeRows coded = new(bits, length, levels, lanes);
         byte[][] codes = [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, length).Select(_ => (byte)random.Next(1 << bits)).ToArray())];
-        float[][] plain = [.. codes.Select(row => row.Select(code => levels[code]).ToArray())];
-        byte[] rows = new byte[count * kernel.RowBytes];
+        sbyte[][] plain = [.. codes.Select(row => row.Select(code => bits == 8 ? (sbyte)(code - 128) : levels[code]).ToArray())];
+        byte[] rows = new byte[count * coded.RowBytes], room = new byte[count * length];
         Array.Fill(rows, (byte)0xAA);
         for (int row = 0; row < count; row++)
-            CodePacking.Pack(bits, codes[row], rows.AsSpan(row * kernel.RowBytes, kernel.RowBytes));
+            coded.Pack(codes[row], rows.AsSpan(row * coded.RowBytes, coded.RowBytes));
 
         for (int row = 0; row < count; row++)
-        {
-            var decoded = new float[end - start];
-            kernel.Decode(rows.AsSpan(row * kernel.RowBytes, kernel.RowBytes), start, decoded);
-            Assert.Equal(plain[row][start..end], decoded);
-        }
-
-        Multiply(kernel, rows, plain, start, end, n, random);
+            Assert.Equal(plain[row], Enumerable.Range(0, length).Select(i => coded.Level(rows.AsSpan(row * coded.RowBytes, coded.RowBytes), i)));
+        byte[] read = coded.Levels(rows, room).ToArray();
+        Assert.Equal(plain.SelectMany(row => row), read.Select(level => (sbyte)level));
+        Multiply(RowKernel.OfSignedBytes(length, lanes), read, [.. plain.Select(row => row.Select(level => (float)level).ToArray())], start, end, n, random);
     });
 
     [Theory]
@@ -99,17 +95,24 @@ public sealed class KernelTests
         if (!kind.StartsWith("rotated", StringComparison.Ordinal))
             Assert.Equal(rows.Chunk(block).SelectMany(part => PlainHead.Coded(format, part)), decoded);
 
-        float[][] queries = Rows(random, n, headDim);
+        float[][] queries = Rows(random, n, headDim), met = [.. queries.Select(query => PlainHead.Met(format, query))];
         var scores = new float[n * stride];
         Array.Fill(scores, float.NaN);
         int from = random.Next((tokens / block) + 1) * block, to = from + (random.Next(((tokens - from) / block) + 1) * block);
         codes.Scores([.. queries.SelectMany(row => row)], from, to, scores, stride);
         for (int i = 0; i < scores.Length; i++)
         {
-            if (i % stride < to - from)
-                AssertNear(PlainHead.Dot(queries[i / stride], decoded[from + (i % stride)]), scores[i], headDim);
-            else
+            if (i % stride >= to - from)
+            {
                 Assert.Equal(float.NaN, scores[i]);
+                continue;
+            }
+
+            float[] query = queries[i / stride], key = decoded[from + (i % stride)];
+            AssertNear(PlainHead.Dot(met[i / stride], key), scores[i], headDim);
+            // Half a step for each element, of a 32,767th of at most the query's norm; turning keeps norms.
+            double rounding = Math.Sqrt(PlainHead.Dot(query, query) * PlainHead.Dot(key, key) * headDim) / 65534;
+            Assert.InRange(scores[i] - PlainHead.Dot(query, key), -rounding - (1e-6 * (headDim + 10)), rounding + (1e-6 * (headDim + 10)));
         }
 
         if (format is PerChannelFormat)
@@ -119,6 +122,29 @@ public sealed class KernelTests
         codes.AddWeighted([.. weights.SelectMany(row => row)], stride, from, to, sums);
         for (int i = 0; i < sums.Length; i++)
             AssertNear(outputs[i / headDim][i % headDim] + Enumerable.Range(0, to - from).Sum(t => (double)weights[i / headDim][t] * decoded[from + t][i % headDim]), sums[i], tokens);
+    });
+
+    [Fact]
+    public void Integers_multiply_alike_in_vectors_and_one_by_one() => ForAll(300, random =>
+    {
+        int length = random.Next(1, 150), count = random.Next(0, 20), n = random.Next(1, 10), stride = count + random.Next(3);
+        int start = random.Next((length / 16) + 1) * 16, end = random.Next(start, length + 1);
+        byte[] levels = new byte[count * length];
+        random.NextBytes(levels);
+        short[] queries = [.. Enumerable.Range(0, n * length).Select(_ => Gen.Elements(short.MinValue, short.MaxValue, (short)random.Next(-100, 100)).Draw(random))];
+        int[] expected = new int[n * stride];
+        for (int i = 0; i < expected.Length; i++)
+        {
+            if (i % stride < count)
+                expected[i] = Enumerable.Range(start, end - start).Sum(j => queries[(i / stride * length) + j] * (sbyte)levels[(i % stride * length) + j]);
+        }
+
+        foreach (int lanes in Widths)
+        {
+            int[] dots = new int[n * stride];
+            IntegerDots.Run(levels, length, start, end, queries, dots, stride, lanes);
+            Assert.Equal(expected, dots);
+        }
     });
 
     private static void Multiply(RowKernel kernel, byte[] rows, float[][] plain, int start, int end, int n, Random random)

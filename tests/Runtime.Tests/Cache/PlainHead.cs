@@ -31,9 +31,17 @@ internal abstract class PlainHead(ExactPrecision precision)
     public double[][]? Attend(float[][] queries, float[][] predicted) =>
         Seen(queries, predicted)?.ToArray() is not { } rows ? null : [.. queries.Select(query =>
         {
-            double[] weights = Softmax([.. rows.Select(row => Dot(query, row.Key))]);
+            double[] weights = Softmax(Scores(query, rows));
             return Enumerable.Range(0, query.Length).Select(d => rows.Select((row, i) => weights[i] * row.Value[d]).Sum()).ToArray();
         })];
+
+    /// <summary>A query as coded keys of a format meet it: rounded to 16 bits, turned where they are; keys per channel meet it as it is.</summary>
+    public static float[] Met(CodeFormat format, float[] query) => format switch
+    {
+        PerChannelFormat => query,
+        RotatedBlockFormat or RotatedAffineFormat or RotatedNormalFormat => PlainRotation.Rotate(Rounded(PlainRotation.Rotate(query))),
+        _ => Rounded(query),
+    };
 
     public static double[] Softmax(double[] scores)
     {
@@ -97,6 +105,13 @@ internal abstract class PlainHead(ExactPrecision precision)
         _ => throw new NotSupportedException($"There is no plain twin of {format.Describe()}."),
     };
 
+    /// <summary>In steps of a 32,767th of the largest magnitude.</summary>
+    private static float[] Rounded(float[] row)
+    {
+        float largest = row.Max(Math.Abs), steps = largest > 0 ? 32767 / largest : 0;
+        return [.. row.Select(x => MathF.Round(x * steps) * (largest / 32767))];
+    }
+
     private static float[][] BlockCoded(float[][] rows, int bits) => [.. rows.Select(row => row.Chunk(32).SelectMany(part => BlockCoded(part, bits)).ToArray())];
 
     private static float[][] Rotated(float[][] rows) => [.. rows.Select(PlainRotation.Rotate)];
@@ -111,11 +126,21 @@ internal abstract class PlainHead(ExactPrecision precision)
         return last != next && last - next < 1e-5 * last ? null : order[..count];
     }
 
+    /// <summary>A query's scores with rows.</summary>
+    protected double[] Scores(float[] query, IEnumerable<PlainRow> rows)
+    {
+        float[] met = Meet(query);
+        return [.. rows.Select(row => Dot(row.IsCoded ? met : query, row.Key))];
+    }
+
+    /// <summary>A query as coded keys meet it.</summary>
+    protected virtual float[] Meet(float[] query) => query;
+
     protected float[] Exact(float[] row) => precision == ExactPrecision.Float32 ? row : [.. row.Select(BrainFloat)];
 
-    protected IEnumerable<(float[] Key, float[] Value)> ExactRows(int from, int to) =>
-        Enumerable.Range(from, Math.Max(0, to - from)).Select(i => (Exact(Keys[i]), Exact(Values[i])));
+    protected IEnumerable<PlainRow> ExactRows(int from, int to) =>
+        Enumerable.Range(from, Math.Max(0, to - from)).Select(i => new PlainRow(Exact(Keys[i]), Exact(Values[i])));
 
     /// <summary>Key and value of every token attended to; null where rounding decides which they are.</summary>
-    protected abstract IEnumerable<(float[] Key, float[] Value)>? Seen(float[][] queries, float[][] predicted);
+    protected abstract IEnumerable<PlainRow>? Seen(float[][] queries, float[][] predicted);
 }

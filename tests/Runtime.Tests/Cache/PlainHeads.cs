@@ -6,26 +6,28 @@ namespace TailorKV.Runtime.Tests.Cache;
 
 internal sealed class PlainFullHead(FullPolicy policy, LayerShape layer) : PlainHead(policy.Precision)
 {
-    protected override IEnumerable<(float[] Key, float[] Value)> Seen(float[][] queries, float[][] predicted) =>
+    protected override IEnumerable<PlainRow> Seen(float[][] queries, float[][] predicted) =>
         ExactRows(Math.Max(0, Keys.Count - (layer.SlidingWindow ?? Keys.Count)), Keys.Count);
 }
 
 internal class PlainQuantizedHead(WindowedPolicy policy, CodeFormat keyFormat, CodeFormat valueFormat)
     : PlainWindowedHead(policy, keyFormat is PerChannelFormat perChannel ? perChannel.Group : 1)
 {
-    protected List<(float[] Key, float[] Value)> CodedRows { get; } = [];
+    protected List<PlainRow> CodedRows { get; } = [];
 
     protected override void Forget() => CodedRows.Clear();
 
-    protected override void Leave(float[][] keys, float[][] values) => CodedRows.AddRange(Coded(keyFormat, keys).Zip(Coded(valueFormat, values)));
+    protected override void Leave(float[][] keys, float[][] values) => CodedRows.AddRange(Coded(keyFormat, keys).Zip(Coded(valueFormat, values), (key, value) => new PlainRow(key, value, IsCoded: true)));
 
-    protected override IEnumerable<(float[] Key, float[] Value)>? Seen(float[][] queries, float[][] predicted) => [.. Sinks, .. CodedRows, .. Window];
+    protected override float[] Meet(float[] query) => Met(keyFormat, query);
+
+    protected override IEnumerable<PlainRow>? Seen(float[][] queries, float[][] predicted) => [.. Sinks, .. CodedRows, .. Window];
 }
 
 /// <summary>The coded rows that have the most probability by their codes are seen exactly.</summary>
 internal sealed class PlainRefinedHead(RefinedPolicy policy) : PlainQuantizedHead(policy, policy.Keys, policy.Values)
 {
-    private readonly List<(float[] Key, float[] Value)> _exact = [];
+    private readonly List<PlainRow> _exact = [];
 
     protected override void Forget()
     {
@@ -36,14 +38,14 @@ internal sealed class PlainRefinedHead(RefinedPolicy policy) : PlainQuantizedHea
     protected override void Leave(float[][] keys, float[][] values)
     {
         base.Leave(keys, values);
-        _exact.AddRange(keys.Zip(values, (key, value) => (Exact(key), Exact(value))));
+        _exact.AddRange(keys.Zip(values, (key, value) => new PlainRow(Exact(key), Exact(value))));
     }
 
-    protected override IEnumerable<(float[] Key, float[] Value)>? Seen(float[][] queries, float[][] predicted)
+    protected override IEnumerable<PlainRow>? Seen(float[][] queries, float[][] predicted)
     {
-        (float[] Key, float[] Value)[] rows = [.. base.Seen(queries, predicted)!];
+        PlainRow[] rows = [.. base.Seen(queries, predicted)!];
         int start = Sinks.Count();
-        var probabilities = queries.Select(query => Softmax([.. rows.Select(row => Dot(query, row.Key))])).ToArray();
+        var probabilities = queries.Select(query => Softmax(Scores(query, rows))).ToArray();
         if (Largest([.. CodedRows.Select((_, i) => probabilities.Sum(ofQuery => ofQuery[start + i]))], policy.TopK) is not { } chosen)
             return null;
         foreach (int i in chosen)
@@ -55,7 +57,7 @@ internal sealed class PlainRefinedHead(RefinedPolicy policy) : PlainQuantizedHea
 internal sealed class PlainRetrievedHead(RetrievedPolicy policy)
     : PlainWindowedHead(policy, policy.Index is CodedKeys { Keys: PerChannelFormat perChannel } ? perChannel.Group : 1)
 {
-    private readonly List<(float[] Key, float[] Value)> _host = [];
+    private readonly List<PlainRow> _host = [];
     private readonly List<float[]> _indexed = [];
 
     protected override void Forget()
@@ -66,11 +68,11 @@ internal sealed class PlainRetrievedHead(RetrievedPolicy policy)
 
     protected override void Leave(float[][] keys, float[][] values)
     {
-        _host.AddRange(keys.Zip(values, (key, value) => (Exact(key), Exact(value))));
+        _host.AddRange(keys.Zip(values, (key, value) => new PlainRow(Exact(key), Exact(value))));
         _indexed.AddRange(policy.Index is CodedKeys codes ? Coded(codes.Keys, keys) : keys);
     }
 
-    protected override IEnumerable<(float[] Key, float[] Value)>? Seen(float[][] queries, float[][] predicted) =>
+    protected override IEnumerable<PlainRow>? Seen(float[][] queries, float[][] predicted) =>
         _host.Count == 0 ? [.. Sinks, .. Window]
         : Choose(queries, predicted) is { } chosen ? [.. Sinks, .. chosen.Select(i => _host[i]), .. Window]
         : null;
@@ -84,10 +86,10 @@ internal sealed class PlainRetrievedHead(RetrievedPolicy policy)
             return null;
         Func<float, float> element = policy.Index is CriticalChannels ? BrainFloat : x => x;
         // A probability among all that a query sees: the ends exactly, the rest as the index has it.
-        var probabilities = queries.Select(query => Softmax(
+        var probabilities = queries.Select(query => (Exact: query, Met: policy.Index is CodedKeys codes ? Met(codes.Keys, query) : query)).Select(query => Softmax(
         [
-            .. _indexed.Select(key => channels.Sum(d => (double)query[d] * element(key[d]))),
-            .. Sinks.Concat(Window).Select(row => Dot(query, row.Key)),
+            .. _indexed.Select(key => channels.Sum(d => (double)query.Met[d] * element(key[d]))),
+            .. Sinks.Concat(Window).Select(row => Dot(query.Exact, row.Key)),
         ])).ToArray();
         return Largest([.. _indexed.Select((_, i) => probabilities.Sum(ofQuery => ofQuery[i]))], policy.TopK);
     }

@@ -26,9 +26,9 @@ internal abstract class PlainWindowedHead(WindowedPolicy policy, int block) : Pl
             Move(Exact);
     }
 
-    protected IEnumerable<(float[] Key, float[] Value)> Sinks => ExactRows(0, Math.Min(policy.Sinks, Keys.Count));
+    protected IEnumerable<PlainRow> Sinks => ExactRows(0, Math.Min(policy.Sinks, Keys.Count));
 
-    protected IEnumerable<(float[] Key, float[] Value)> Window => ExactRows(policy.Sinks + _left, Keys.Count);
+    protected IEnumerable<PlainRow> Window => ExactRows(policy.Sinks + _left, Keys.Count);
 
     protected abstract void Forget();
 

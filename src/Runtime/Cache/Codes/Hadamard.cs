@@ -1,5 +1,7 @@
 using System.Numerics;
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace TailorKV.Runtime.Cache.Codes;
@@ -20,14 +22,15 @@ internal static class Hadamard
         for (int start = 0; start < rows.Length; start += block)
         {
             Span<float> part = rows.Slice(start, block);
-            for (int half = 1; half < block; half *= 2)
+            int half = 1;
+            if (block >= Vector256<float>.Count)
             {
-                if (half < Vector256<float>.Count && block >= Vector256<float>.Count)
-                {
-                    TurnWithinVectors(part, half);
-                    continue;
-                }
+                TurnWithinVectors(part);
+                half = Vector256<float>.Count;
+            }
 
+            for (; half < block; half *= 2)
+            {
                 for (int pair = 0; pair < block; pair += 2 * half)
                     Butterfly(part.Slice(pair, half), part.Slice(pair + half, half));
             }
@@ -38,28 +41,30 @@ internal static class Hadamard
 
     private static void Butterfly(Span<float> first, Span<float> second)
     {
-        int i = 0;
-        for (; i <= first.Length - Vector256<float>.Count; i += Vector256<float>.Count)
+        ref float one = ref MemoryMarshal.GetReference(first), other = ref MemoryMarshal.GetReference(second);
+        nuint i = 0, length = (nuint)first.Length;
+        for (; i + (nuint)Vector256<float>.Count <= length; i += (nuint)Vector256<float>.Count)
         {
-            Vector256<float> a = Vector256.Create<float>(first[i..]), b = Vector256.Create<float>(second[i..]);
-            (a + b).CopyTo(first[i..]);
-            (a - b).CopyTo(second[i..]);
+            Vector256<float> a = Vector256.LoadUnsafe(ref one, i), b = Vector256.LoadUnsafe(ref other, i);
+            (a + b).StoreUnsafe(ref one, i);
+            (a - b).StoreUnsafe(ref other, i);
         }
 
-        for (; i < first.Length; i++)
-            (first[i], second[i]) = (first[i] + second[i], first[i] - second[i]);
+        for (; i < length; i++)
+            (Unsafe.Add(ref one, i), Unsafe.Add(ref other, i)) = (Unsafe.Add(ref one, i) + Unsafe.Add(ref other, i), Unsafe.Add(ref one, i) - Unsafe.Add(ref other, i));
     }
 
-    /// <summary>Butterflies of elements <paramref name="half"/> apart, 1, 2 or 4, that lie in one vector: each element meets its partner, and that of the upper half is subtracted.</summary>
-    private static void TurnWithinVectors(Span<float> part, int half)
+    /// <summary>Butterflies of elements 1, 2 and then 4 apart, which lie in one vector: each element meets its partner, and that of the upper half is subtracted.</summary>
+    private static void TurnWithinVectors(Span<float> part)
     {
-        Vector256<int> places = Vector256<int>.Indices;
-        Vector256<int> partners = places ^ Vector256.Create(half);
-        Vector256<int> negated = Vector256.Equals(places & Vector256.Create(half), Vector256.Create(half)) & Vector256.Create(int.MinValue);
-        for (int i = 0; i < part.Length; i += Vector256<float>.Count)
+        ref float first = ref MemoryMarshal.GetReference(part);
+        for (nuint i = 0; i < (nuint)part.Length; i += (nuint)Vector256<float>.Count)
         {
-            Vector256<float> own = Vector256.Create<float>(part[i..]);
-            (Vector256.Shuffle(own, partners) + (own.AsInt32() ^ negated).AsSingle()).CopyTo(part[i..]);
+            Vector256<float> turned = Vector256.LoadUnsafe(ref first, i);
+            turned = Vector256.Shuffle(turned, Vector256.Create(1, 0, 3, 2, 5, 4, 7, 6)) + (turned * Vector256.Create(1f, -1, 1, -1, 1, -1, 1, -1));
+            turned = Vector256.Shuffle(turned, Vector256.Create(2, 3, 0, 1, 6, 7, 4, 5)) + (turned * Vector256.Create(1f, 1, -1, -1, 1, 1, -1, -1));
+            turned = Vector256.Shuffle(turned, Vector256.Create(4, 5, 6, 7, 0, 1, 2, 3)) + (turned * Vector256.Create(1f, 1, 1, 1, -1, -1, -1, -1));
+            turned.StoreUnsafe(ref first, i);
         }
     }
 }

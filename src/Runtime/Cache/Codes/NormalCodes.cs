@@ -9,13 +9,14 @@ namespace TailorKV.Runtime.Cache.Codes;
 internal sealed class NormalCodes : RowCodes
 {
     private readonly float _perNorm;
+    private readonly float _unit;
     private readonly float[] _levels;
     private readonly NativeBuffer<Half> _norms;
 
     public NormalCodes(Arena arena, int tokens, int headDim, int bits, int lanes)
-        : base(arena, tokens, headDim, bits, NormalLevels.Of(bits), headDim, lanes)
+        : base(arena, tokens, headDim, bits, NormalLevels.InUnits(bits), 0, headDim, lanes)
     {
-        _perNorm = 1 / MathF.Sqrt(headDim);
+        (_perNorm, _unit) = (1 / MathF.Sqrt(headDim), NormalLevels.Unit(bits));
         _levels = NormalLevels.Of(bits);
         _norms = arena.Take<Half>(tokens);
     }
@@ -36,6 +37,6 @@ internal sealed class NormalCodes : RowCodes
     protected override void ReadScales(int firstToken, int group, Span<float> scales)
     {
         HalfFloat.Widen(_norms.Slice(firstToken, scales.Length), scales);
-        TensorPrimitives.Multiply(scales, _perNorm, scales);
+        TensorPrimitives.Multiply(scales, _perNorm * _unit, scales);
     }
 }

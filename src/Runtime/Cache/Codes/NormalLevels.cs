@@ -4,15 +4,23 @@ namespace TailorKV.Runtime.Cache.Codes;
 
 /// <summary>
 /// The levels that quantize a unit normal with the least mean squared error (Lloyd 1982, Max 1960): each level is the mean of the values nearer to it
-/// than to any other.
+/// than to any other. They are kept as signed bytes, in units of which the outer levels are 127: of 4 bits that moves a level by 0.011 at the most.
 /// </summary>
 internal static class NormalLevels
 {
     private static readonly float[][] Tables = [.. Enumerable.Range(1, 4).Select(Compute)];
 
-    /// <summary>The levels in ascending order, [2^bits].</summary>
+    /// <summary>The levels in ascending order, in units, [2^bits].</summary>
     /// <param name="bits">1 to 4.</param>
-    public static float[] Of(int bits) => Tables[bits - 1];
+    public static sbyte[] InUnits(int bits) => [.. Tables[bits - 1].Select(level => (sbyte)MathF.Round(level / Unit(bits)))];
+
+    /// <summary>What a unit stands for.</summary>
+    /// <param name="bits">1 to 4.</param>
+    public static float Unit(int bits) => Tables[bits - 1][^1] / sbyte.MaxValue;
+
+    /// <summary>The levels themselves.</summary>
+    /// <param name="bits">1 to 4.</param>
+    public static float[] Of(int bits) => [.. InUnits(bits).Select(level => level * Unit(bits))];
 
     /// <summary>The codes of the levels nearest to values * factor: of each, how many of the thresholds half way between levels it lies above.</summary>
     /// <param name="levels">The levels.</param>

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Memory;
 
@@ -13,16 +14,19 @@ internal sealed class PerChannelCodes : ICodes
     private readonly int _headDim;
     private readonly int _bits;
     private readonly int _group;
+    private readonly int _offset;
+    private readonly CodeRows _rows;
     private readonly RowKernel _kernel;
     private readonly NativeBuffer<byte> _codes;
     private readonly NativeBuffer<Half> _scales;
 
     public PerChannelCodes(Arena arena, int tokens, int headDim, int bits, int group, int lanes)
     {
-        (_headDim, _bits, _group) = (headDim, bits, group);
+        (_headDim, _bits, _group, _offset) = (headDim, bits, group, CodeRows.Offset(bits));
         long groups = tokens / group;
-        _kernel = RowKernel.OfCodes(bits, group, IntegerLevels.From(0, bits), lanes);
-        _codes = arena.Take<byte>(groups * headDim * _kernel.RowBytes);
+        _rows = new CodeRows(bits, group, CodeRows.Steps(0, bits), lanes);
+        _kernel = RowKernel.OfSignedBytes(group, lanes);
+        _codes = arena.Take<byte>(groups * headDim * _rows.RowBytes);
         _scales = arena.Take<Half>(groups * headDim * 2);
     }
 
@@ -37,18 +41,22 @@ internal sealed class PerChannelCodes : ICodes
             for (int t = 0; t < _group; t++)
                 channel[t] = rows[(t * _headDim) + d];
             (scales[d], zeros[d]) = AffineQuantizer.Encode(channel, _bits, codes);
-            CodePacking.Pack(_bits, codes, Runs(group).Slice(d * _kernel.RowBytes, _kernel.RowBytes));
+            _rows.Pack(codes, Runs(group).Slice(d * _rows.RowBytes, _rows.RowBytes));
         }
     }
 
+    [SkipLocalsInit]
     public void Scores(ReadOnlySpan<float> queries, int from, int to, Span<float> scores, int stride)
     {
         int n = queries.Length / _headDim;
         Span<float> scales = stackalloc float[_headDim], zeros = stackalloc float[_headDim], scaled = stackalloc float[queries.Length];
+        Span<byte> room = stackalloc byte[_headDim * _group];
         for (int group = from / _group, first = 0; first < to - from; group++, first += _group)
         {
             HalfFloat.Widen(Scales(group), scales);
             HalfFloat.Widen(Zeros(group), zeros);
+            if (_offset != 0)
+                TensorPrimitives.MultiplyAdd(scales, _offset, zeros, zeros);
             for (int query = 0; query < n; query++)
             {
                 ReadOnlySpan<float> elements = queries.Slice(query * _headDim, _headDim);
@@ -56,7 +64,7 @@ internal sealed class PerChannelCodes : ICodes
                 scores.Slice((query * stride) + first, _group).Fill(DotProduct.Of(elements, zeros));
             }
 
-            _kernel.AddWeighted(Runs(group), 0, _group, scaled, _headDim, n, scores[first..], stride);
+            _kernel.AddWeighted(_rows.Levels(Runs(group), room), 0, _group, scaled, _headDim, n, scores[first..], stride);
         }
     }
 
@@ -68,13 +76,12 @@ internal sealed class PerChannelCodes : ICodes
         int group = token / _group;
         for (int d = 0; d < _headDim; d++)
         {
-            Span<float> code = row.Slice(d, 1);
-            _kernel.Decode(Runs(group).Slice(d * _kernel.RowBytes, _kernel.RowBytes), token % _group, code);
-            code[0] = ((float)Scales(group)[d] * code[0]) + (float)Zeros(group)[d];
+            int level = _rows.Level(Runs(group).Slice(d * _rows.RowBytes, _rows.RowBytes), token % _group) + _offset;
+            row[d] = ((float)Scales(group)[d] * level) + (float)Zeros(group)[d];
         }
     }
 
-    private Span<byte> Runs(int group) => _codes.Slice(group * _headDim * _kernel.RowBytes, _headDim * _kernel.RowBytes);
+    private Span<byte> Runs(int group) => _codes.Slice(group * _headDim * _rows.RowBytes, _headDim * _rows.RowBytes);
 
     private Span<Half> Scales(int group) => _scales.Slice(2 * group * _headDim, _headDim);
 

@@ -50,7 +50,7 @@ internal abstract class HeadCache(int headDim, int segmentTokens)
         ScoreTokens(step, first, end, segment == 0, segment == Segments - 1);
         int group = step.Queries.Length / headDim;
         for (int query = 0; query < group; query++)
-            step.Largest[(segment * group) + query] = TensorPrimitives.Max<float>(Row(step, segment, query));
+            step.Largest[(segment * group) + query] = Softmax.Largest(Row(step, segment, query));
     }
 
     /// <summary>

@@ -7,13 +7,13 @@ namespace TailorKV.Runtime.Cache.Kernels;
 /// <summary>Uncoded elements in bfloat16, which widen by a shift.</summary>
 internal readonly unsafe struct BrainFloats : IElements
 {
-    public static float Read(byte* row, int length, int index, float* levels) => BrainFloat.ToSingle(((ushort*)row)[index]);
+    public static float Read(byte* row, int index) => BrainFloat.ToSingle(((ushort*)row)[index]);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Read(byte* row, int length, nint index, float* levels, out Lanes512 elements) =>
+    public static void Read(byte* row, nint index, out Lanes512 elements) =>
         elements = new((Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)row + index)) << 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Read(byte* row, int length, nint index, float* levels, out Lanes256 elements) =>
+    public static void Read(byte* row, nint index, out Lanes256 elements) =>
         elements = new((Avx2.ConvertToVector256Int32((ushort*)row + index) << 16).AsSingle());
 }

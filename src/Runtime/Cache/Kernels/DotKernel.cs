@@ -16,6 +16,9 @@ internal static unsafe class DotKernel<TElements, TLanes>
     public static void Run<TQueries>(Rows rows, float* queries, nint queryStride, float* dots, nint stride)
         where TQueries : struct, ICount
     {
+        // Made here, for the compiler leaves them in the loop.
+        float* query1 = queries + queryStride, query2 = queries + (2 * queryStride), query3 = queries + (3 * queryStride);
+        nint start = rows.Start, end = rows.End;
         for (int first = 0; first < rows.Count; first += 4)
         {
             // Past the last row its sums are made again, and not stored.
@@ -23,14 +26,14 @@ internal static unsafe class DotKernel<TElements, TLanes>
             byte* row0 = rows.Row(first), row1 = rows.Row(Math.Min(first + 1, last)), row2 = rows.Row(Math.Min(first + 2, last)), row3 = rows.Row(Math.Min(first + 3, last));
             TLanes s00 = default, s01 = default, s02 = default, s03 = default, s10 = default, s11 = default, s12 = default, s13 = default;
             TLanes s20 = default, s21 = default, s22 = default, s23 = default, s30 = default, s31 = default, s32 = default, s33 = default;
-            for (nint i = rows.Start; i < rows.End; i += TLanes.Count)
+            for (nint i = start; i < end; i += TLanes.Count)
             {
                 TLanes q0 = TLanes.Load(queries + i);
-                TLanes q1 = TQueries.Value > 1 ? TLanes.Load(queries + queryStride + i) : q0;
-                TLanes q2 = TQueries.Value > 2 ? TLanes.Load(queries + (2 * queryStride) + i) : q0;
-                TLanes q3 = TQueries.Value > 3 ? TLanes.Load(queries + (3 * queryStride) + i) : q0;
+                TLanes q1 = TQueries.Value > 1 ? TLanes.Load(query1 + i) : q0;
+                TLanes q2 = TQueries.Value > 2 ? TLanes.Load(query2 + i) : q0;
+                TLanes q3 = TQueries.Value > 3 ? TLanes.Load(query3 + i) : q0;
 
-                TLanes row = TLanes.Read<TElements>(row0, rows.Length, i, rows.LevelTable);
+                TLanes row = TLanes.Read<TElements>(row0, i);
                 s00 = TLanes.MultiplyAdd(row, q0, s00);
                 if (TQueries.Value > 1)
                     s01 = TLanes.MultiplyAdd(row, q1, s01);
@@ -39,7 +42,7 @@ internal static unsafe class DotKernel<TElements, TLanes>
                 if (TQueries.Value > 3)
                     s03 = TLanes.MultiplyAdd(row, q3, s03);
 
-                row = TLanes.Read<TElements>(row1, rows.Length, i, rows.LevelTable);
+                row = TLanes.Read<TElements>(row1, i);
                 s10 = TLanes.MultiplyAdd(row, q0, s10);
                 if (TQueries.Value > 1)
                     s11 = TLanes.MultiplyAdd(row, q1, s11);
@@ -48,7 +51,7 @@ internal static unsafe class DotKernel<TElements, TLanes>
                 if (TQueries.Value > 3)
                     s13 = TLanes.MultiplyAdd(row, q3, s13);
 
-                row = TLanes.Read<TElements>(row2, rows.Length, i, rows.LevelTable);
+                row = TLanes.Read<TElements>(row2, i);
                 s20 = TLanes.MultiplyAdd(row, q0, s20);
                 if (TQueries.Value > 1)
                     s21 = TLanes.MultiplyAdd(row, q1, s21);
@@ -57,7 +60,7 @@ internal static unsafe class DotKernel<TElements, TLanes>
                 if (TQueries.Value > 3)
                     s23 = TLanes.MultiplyAdd(row, q3, s23);
 
-                row = TLanes.Read<TElements>(row3, rows.Length, i, rows.LevelTable);
+                row = TLanes.Read<TElements>(row3, i);
                 s30 = TLanes.MultiplyAdd(row, q0, s30);
                 if (TQueries.Value > 1)
                     s31 = TLanes.MultiplyAdd(row, q1, s31);

@@ -7,13 +7,13 @@ namespace TailorKV.Runtime.Cache.Kernels;
 /// <summary>Uncoded elements in half precision.</summary>
 internal readonly unsafe struct HalfFloats : IElements
 {
-    public static float Read(byte* row, int length, int index, float* levels) => (float)((Half*)row)[index];
+    public static float Read(byte* row, int index) => (float)((Half*)row)[index];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Read(byte* row, int length, nint index, float* levels, out Lanes512 elements) =>
+    public static void Read(byte* row, nint index, out Lanes512 elements) =>
         elements = new(HalfFloat.Widen(Avx512F.ConvertToVector512Int32(Vector256.Load((short*)row + index))));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Read(byte* row, int length, nint index, float* levels, out Lanes256 elements) =>
+    public static void Read(byte* row, nint index, out Lanes256 elements) =>
         elements = new(HalfFloat.Widen(Avx2.ConvertToVector256Int32((short*)row + index)));
 }

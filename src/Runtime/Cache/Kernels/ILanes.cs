@@ -17,7 +17,7 @@ internal unsafe interface ILanes<TSelf>
     static abstract TSelf Broadcast(float value);
 
     /// <summary>Elements of a row from <paramref name="index"/> on.</summary>
-    static abstract TSelf Read<TElements>(byte* row, int length, nint index, float* levels)
+    static abstract TSelf Read<TElements>(byte* row, nint index)
         where TElements : struct, IElements;
 
     /// <summary>a * b + sum.</summary>

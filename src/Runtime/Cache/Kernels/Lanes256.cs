@@ -23,10 +23,10 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
     public static Lanes256 Broadcast(float value) => new(Vector256.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 Read<TElements>(byte* row, int length, nint index, float* levels)
+    public static Lanes256 Read<TElements>(byte* row, nint index)
         where TElements : struct, IElements
     {
-        TElements.Read(row, length, index, levels, out Lanes256 elements);
+        TElements.Read(row, index, out Lanes256 elements);
         return elements;
     }
 

@@ -22,10 +22,10 @@ internal readonly unsafe struct Lanes512(Vector512<float> value) : ILanes<Lanes5
     public static Lanes512 Broadcast(float value) => new(Vector512.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 Read<TElements>(byte* row, int length, nint index, float* levels)
+    public static Lanes512 Read<TElements>(byte* row, nint index)
         where TElements : struct, IElements
     {
-        TElements.Read(row, length, index, levels, out Lanes512 elements);
+        TElements.Read(row, index, out Lanes512 elements);
         return elements;
     }
 

@@ -1,24 +1,15 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace TailorKV.Runtime.Cache.Kernels;
 
-/// <summary>Codes of 1 bit, eight a byte, the first lowest.</summary>
-internal readonly unsafe struct OneBit : IElements
+/// <summary>Codes of 1 bit: four bytes a block, shifted by 0 to 7.</summary>
+internal readonly unsafe struct OneBit : IBlockCodes
 {
-    public static float Read(byte* row, int length, int index, float* levels) => levels[(row[index / 8] >> (index % 8)) & 1];
+    public static int Bits => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Read(byte* row, int length, nint index, float* levels, out Lanes512 elements)
-    {
-        Vector512<uint> packed = Vector512.Create(*(ushort*)(row + (index >> 3))).AsUInt32();
-        elements = LevelTable.LookUp(LevelTable.ShiftRight(packed, Vector512<uint>.Indices), levels);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Read(byte* row, int length, nint index, float* levels, out Lanes256 elements)
-    {
-        Vector256<uint> packed = Vector256.Create(row[index >> 3]).AsUInt32();
-        elements = LevelTable.LookUp3(LevelTable.ShiftRight(packed, Vector256<uint>.Indices), levels);
-    }
+    public static Vector256<byte> Read(byte* block) =>
+        Avx2.ShiftRightLogicalVariable(Vector256.Create(*(uint*)block), Vector256<uint>.Indices).AsByte() & Vector256.Create((byte)1);
 }

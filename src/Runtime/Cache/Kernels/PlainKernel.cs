@@ -1,11 +1,9 @@
 namespace TailorKV.Runtime.Cache.Kernels;
 
 /// <summary>The plain twin of <see cref="VectorKernel{TElements, TLanes}"/>: an element at a time. It does for machines without wide registers, and for the ends of rows.</summary>
-internal sealed unsafe class PlainKernel<TElements>(int length, int rowBytes, ReadOnlySpan<float> levels) : RowKernel(length, rowBytes, levels)
+internal sealed unsafe class PlainKernel<TElements>(int length, int rowBytes) : RowKernel(length, rowBytes)
     where TElements : struct, IElements
 {
-    public override void Decode(ReadOnlySpan<byte> row, int start, Span<float> elements) => Decode(row, Length, start, elements, Levels);
-
     protected override void Dots(Rows rows, float* queries, int queryStride, int n, float* dots, int stride)
     {
         for (int query = 0; query < n; query++)
@@ -16,15 +14,6 @@ internal sealed unsafe class PlainKernel<TElements>(int length, int rowBytes, Re
     protected override void AddWeighted(Rows rows, float* weights, int stride, int n, float* outputs, int outputStride) =>
         AddSums(rows, weights, stride, n, outputs, outputStride);
 
-    internal static void Decode(ReadOnlySpan<byte> row, int length, int start, Span<float> elements, float* levels)
-    {
-        fixed (byte* first = row)
-        {
-            for (int i = 0; i < elements.Length; i++)
-                elements[i] = TElements.Read(first, length, start + i, levels);
-        }
-    }
-
     /// <summary>dots[query, row] += query . row.</summary>
     internal static void AddDots(Rows rows, float* queries, int queryStride, int n, float* dots, int stride)
     {
@@ -32,7 +21,7 @@ internal sealed unsafe class PlainKernel<TElements>(int length, int rowBytes, Re
         {
             for (int i = rows.Start; i < rows.End; i++)
             {
-                float element = TElements.Read(rows.Row(row), rows.Length, i, rows.LevelTable);
+                float element = TElements.Read(rows.Row(row), i);
                 for (int query = 0; query < n; query++)
                     dots[((nint)query * stride) + row] += queries[((nint)query * queryStride) + i] * element;
             }
@@ -46,7 +35,7 @@ internal sealed unsafe class PlainKernel<TElements>(int length, int rowBytes, Re
         {
             for (int i = rows.Start; i < rows.End; i++)
             {
-                float element = TElements.Read(rows.Row(row), rows.Length, i, rows.LevelTable);
+                float element = TElements.Read(rows.Row(row), i);
                 for (int query = 0; query < n; query++)
                     outputs[((nint)query * outputStride) + i - rows.Start] += weights[((nint)query * stride) + row] * element;
             }

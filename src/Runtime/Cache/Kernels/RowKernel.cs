@@ -1,6 +1,3 @@
-using System.Runtime.CompilerServices;
-using TailorKV.Planner.Policies.Codes;
-
 namespace TailorKV.Runtime.Cache.Kernels;
 
 /// <summary>Products with rows of stored elements, read as they lie and never written out decoded; rows follow each other without a gap.</summary>
@@ -9,20 +6,10 @@ internal abstract unsafe class RowKernel
     /// <summary>Elements of which each format has whole ones read together.</summary>
     internal const int Block = 16;
 
-    private readonly float[] _levels;
-
     /// <summary>A kernel for rows of one kind.</summary>
     /// <param name="length">Elements of a row.</param>
     /// <param name="rowBytes">Bytes of a row.</param>
-    /// <param name="levels">What each code stands for; empty where elements are no codes.</param>
-    protected RowKernel(int length, int rowBytes, ReadOnlySpan<float> levels)
-    {
-        (Length, RowBytes) = (length, rowBytes);
-        _levels = GC.AllocateArray<float>(16, pinned: true);
-        // Fewer levels are repeated, so that of a looked up lane the bits above a code do not matter.
-        for (int i = 0; i < _levels.Length && !levels.IsEmpty; i++)
-            _levels[i] = levels[i % levels.Length];
-    }
+    protected RowKernel(int length, int rowBytes) => (Length, RowBytes) = (length, rowBytes);
 
     /// <summary>The widest vectors the machine has: 16, 8, or 1 where only the plain twin runs.</summary>
     public static int Widest => Lanes512.IsSupported ? Lanes512.Count : Lanes256.IsSupported ? Lanes256.Count : 1;
@@ -33,36 +20,19 @@ internal abstract unsafe class RowKernel
     /// <summary>Bytes from one row to the next.</summary>
     public int RowBytes { get; }
 
-    /// <summary>What each code stands for, [16], where the garbage collector leaves it.</summary>
-    protected float* Levels => (float*)Unsafe.AsPointer(ref _levels[0]);
-
-    /// <summary>A kernel for codes.</summary>
-    /// <param name="bits">1, 2, 3, 4 or 8.</param>
-    /// <param name="length">Codes of a row.</param>
-    /// <param name="levels">What each code stands for, [2^bits]; of 8 bits the first, the others following in steps of one.</param>
+    /// <summary>A kernel for rows of signed bytes, the levels of codes.</summary>
+    /// <param name="length">Levels of a row.</param>
     /// <param name="lanes">Elements read at once: 16, 8, or 1 for the plain twin.</param>
-    public static RowKernel OfCodes(int bits, int length, ReadOnlySpan<float> levels, int lanes)
-    {
-        int rowBytes = CodeFormat.PackedBytes(length, bits);
-        return bits switch
-        {
-            1 => Create<OneBit>(length, rowBytes, levels, lanes),
-            2 => Create<TwoBits>(length, rowBytes, levels, lanes),
-            3 => Create<ThreeBits>(length, rowBytes, levels, lanes),
-            4 => Create<FourBits>(length, rowBytes, levels, lanes),
-            8 => Create<EightBits>(length, rowBytes, levels, lanes),
-            _ => throw new ArgumentOutOfRangeException(nameof(bits), bits, "There are codes of 1, 2, 3, 4 and 8 bits."),
-        };
-    }
+    public static RowKernel OfSignedBytes(int length, int lanes) => Create<SignedBytes>(length, length, lanes);
 
     /// <summary>A kernel for rows in bfloat16.</summary>
-    public static RowKernel OfBrainFloats(int length, int lanes) => Create<BrainFloats>(length, length * sizeof(ushort), [], lanes);
+    public static RowKernel OfBrainFloats(int length, int lanes) => Create<BrainFloats>(length, length * sizeof(ushort), lanes);
 
     /// <summary>A kernel for rows in half precision.</summary>
-    public static RowKernel OfHalfFloats(int length, int lanes) => Create<HalfFloats>(length, length * sizeof(ushort), [], lanes);
+    public static RowKernel OfHalfFloats(int length, int lanes) => Create<HalfFloats>(length, length * sizeof(ushort), lanes);
 
     /// <summary>A kernel for rows in f32.</summary>
-    public static RowKernel OfSingles(int length, int lanes) => Create<Singles>(length, length * sizeof(float), [], lanes);
+    public static RowKernel OfSingles(int length, int lanes) => Create<Singles>(length, length * sizeof(float), lanes);
 
     /// <summary>dots[query * stride + row] = sum over elements [start, end) of query * row.</summary>
     /// <param name="rows">Whole rows.</param>
@@ -109,23 +79,19 @@ internal abstract unsafe class RowKernel
             AddWeighted(Of(first, count, start, end), weight, stride, n, output, outputStride);
     }
 
-    /// <summary>Elements of one row, from <paramref name="start"/> on, one by one: the plain way.</summary>
-    public abstract void Decode(ReadOnlySpan<byte> row, int start, Span<float> elements);
-
     protected abstract void Dots(Rows rows, float* queries, int queryStride, int n, float* dots, int stride);
 
     protected abstract void AddWeighted(Rows rows, float* weights, int stride, int n, float* outputs, int outputStride);
 
-    private static RowKernel Create<TElements>(int length, int rowBytes, ReadOnlySpan<float> levels, int lanes)
+    private static RowKernel Create<TElements>(int length, int rowBytes, int lanes)
         where TElements : struct, IElements => lanes switch
         {
-            16 => new VectorKernel<TElements, Lanes512>(length, rowBytes, levels),
-            8 => new VectorKernel<TElements, Lanes256>(length, rowBytes, levels),
-            _ => new PlainKernel<TElements>(length, rowBytes, levels),
+            16 => new VectorKernel<TElements, Lanes512>(length, rowBytes),
+            8 => new VectorKernel<TElements, Lanes256>(length, rowBytes),
+            _ => new PlainKernel<TElements>(length, rowBytes),
         };
 
-    private Rows Of(byte* first, int count, int start, int end) =>
-        new((nint)first, RowBytes, count, Length, start, end, (nint)Levels);
+    private Rows Of(byte* first, int count, int start, int end) => new((nint)first, RowBytes, count, start, end);
 
     private void CheckRange(int start, int end)
     {

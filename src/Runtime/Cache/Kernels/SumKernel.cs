@@ -28,14 +28,14 @@ internal static unsafe class SumKernel<TElements, TLanes>
     {
         TLanes s00 = default, s01 = default, s02 = default, s03 = default, s10 = default, s11 = default, s12 = default, s13 = default;
         TLanes s20 = default, s21 = default, s22 = default, s23 = default, s30 = default, s31 = default, s32 = default, s33 = default;
-        for (int row = 0; row < rows.Count; row++)
+        byte* at = rows.Row(0);
+        for (int row = 0; row < rows.Count; row++, at += rows.Bytes, weights++)
         {
-            TLanes w0 = TLanes.Broadcast(weights[row]);
-            TLanes w1 = TQueries.Value > 1 ? TLanes.Broadcast(weights[stride + row]) : w0;
-            TLanes w2 = TQueries.Value > 2 ? TLanes.Broadcast(weights[(2 * stride) + row]) : w0;
-            TLanes w3 = TQueries.Value > 3 ? TLanes.Broadcast(weights[(3 * stride) + row]) : w0;
-            byte* at = rows.Row(row);
-            TLanes elements = TLanes.Read<TElements>(at, rows.Length, start, rows.LevelTable);
+            TLanes w0 = TLanes.Broadcast(weights[0]);
+            TLanes w1 = TQueries.Value > 1 ? TLanes.Broadcast(weights[stride]) : w0;
+            TLanes w2 = TQueries.Value > 2 ? TLanes.Broadcast(weights[2 * stride]) : w0;
+            TLanes w3 = TQueries.Value > 3 ? TLanes.Broadcast(weights[3 * stride]) : w0;
+            TLanes elements = TLanes.Read<TElements>(at, start);
             s00 = TLanes.MultiplyAdd(elements, w0, s00);
             if (TQueries.Value > 1)
                 s10 = TLanes.MultiplyAdd(elements, w1, s10);
@@ -46,7 +46,7 @@ internal static unsafe class SumKernel<TElements, TLanes>
 
             if (TVectors.Value > 1)
             {
-                elements = TLanes.Read<TElements>(at, rows.Length, start + TLanes.Count, rows.LevelTable);
+                elements = TLanes.Read<TElements>(at, start + TLanes.Count);
                 s01 = TLanes.MultiplyAdd(elements, w0, s01);
                 if (TQueries.Value > 1)
                     s11 = TLanes.MultiplyAdd(elements, w1, s11);
@@ -58,7 +58,7 @@ internal static unsafe class SumKernel<TElements, TLanes>
 
             if (TVectors.Value > 2)
             {
-                elements = TLanes.Read<TElements>(at, rows.Length, start + (2 * TLanes.Count), rows.LevelTable);
+                elements = TLanes.Read<TElements>(at, start + (2 * TLanes.Count));
                 s02 = TLanes.MultiplyAdd(elements, w0, s02);
                 if (TQueries.Value > 1)
                     s12 = TLanes.MultiplyAdd(elements, w1, s12);
@@ -70,7 +70,7 @@ internal static unsafe class SumKernel<TElements, TLanes>
 
             if (TVectors.Value > 3)
             {
-                elements = TLanes.Read<TElements>(at, rows.Length, start + (3 * TLanes.Count), rows.LevelTable);
+                elements = TLanes.Read<TElements>(at, start + (3 * TLanes.Count));
                 s03 = TLanes.MultiplyAdd(elements, w0, s03);
                 if (TQueries.Value > 1)
                     s13 = TLanes.MultiplyAdd(elements, w1, s13);

@@ -1,12 +1,10 @@
 namespace TailorKV.Runtime.Cache.Kernels;
 
 /// <summary>Products with rows a vector of elements at a time, for as many queries at once as there are registers for.</summary>
-internal sealed unsafe class VectorKernel<TElements, TLanes>(int length, int rowBytes, ReadOnlySpan<float> levels) : RowKernel(length, rowBytes, levels)
+internal sealed unsafe class VectorKernel<TElements, TLanes>(int length, int rowBytes) : RowKernel(length, rowBytes)
     where TElements : struct, IElements
     where TLanes : struct, ILanes<TLanes>
 {
-    public override void Decode(ReadOnlySpan<byte> row, int start, Span<float> elements) => PlainKernel<TElements>.Decode(row, Length, start, elements, Levels);
-
     protected override void Dots(Rows rows, float* queries, int queryStride, int n, float* dots, int stride)
     {
         (Rows whole, Rows tail) = Split(rows);
