@@ -12,7 +12,11 @@ namespace TailorKV.Quality;
 /// <summary>Plans made from the published profile of SmolLM2 beside what others would keep in the same device bytes, on text that neither was made from.</summary>
 internal static class EqualBytesProtocol
 {
-    private const int WindowCount = 6;
+    private const int WindowCount = 4;
+
+    // Of caches alike in every layer, those that leave more than this of the bytes unused lose more than others do.
+    private const double LeastUse = 0.6;
+
     private static readonly double[] Shares = [0.25, 0.15];
 
     public static void Run(string shared, string profilePath, Report report, CancellationToken cancellation)
@@ -24,7 +28,7 @@ internal static class EqualBytesProtocol
         ModelProfile pairs = KVTunerProfile(model, text, profile, cancellation);
         using var windows = new Windows(model, text.Windows(TextPurpose.Judgement, WindowCount, context, 1, null, cancellation), profile.Context, cancellation);
         long full = model.Shape.FullCacheBytes(context);
-        report.Paragraph($"SmolLM2-135M-Instruct, {context:N0} tokens, {text.Source}: {WindowCount} windows of the half that the profile did not see, {profile.Tail} tokens judged in each. Of caches alike in every layer each that fits is measured.");
+        report.Paragraph($"SmolLM2-135M-Instruct, {context:N0} tokens, {text.Source}: {WindowCount} windows of the half that the profile did not see, {profile.Tail} tokens judged in each. Of caches alike in every layer each that fits is measured, but for those that leave two fifths of the bytes unused.");
 
         foreach (double share in Shares)
         {
@@ -55,7 +59,7 @@ internal static class EqualBytesProtocol
                 cancellation.ThrowIfCancellationRequested();
                 MemoryBreakdown memory = MemoryModel.Predict(model.Shape, model.Fingerprint.WeightBytes, policies, context, PlanTarget.DefaultPrefillChunk);
                 long bytes = memory.Cache + memory.Staging;
-                if (requireFit && bytes > limit)
+                if (requireFit && (bytes > limit || (kind is not ("ours" or "search") && bytes < LeastUse * limit)))
                     return;
                 rows.Add((name, kind, bytes, windows.Loss(policies)));
                 Console.Error.WriteLine($"{share:0%}  {rows[^1]}");

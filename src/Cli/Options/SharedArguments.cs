@@ -5,7 +5,7 @@ namespace TailorKV.Cli.Options;
 /// <summary>Arguments and options that several commands take.</summary>
 internal static class SharedArguments
 {
-    public static Argument<string> Model() => new("MODEL") { Description = "A Hugging Face folder (config.json, safetensors, tokenizer.json) or a GGUF file." };
+    public static Argument<string> Model() => new("MODEL") { Description = "A Hugging Face folder (config.json, safetensors, tokenizer.json), or a GGUF file or its folder." };
 
     public static Argument<string> Profile() => new("PROFILE") { Description = "A profile that 'tailorkv profile' wrote." };
 

@@ -22,7 +22,7 @@ public sealed record ProfileRequest
 
     /// <summary>
     /// Ways of keeping a layer that are measured besides, unless the error of the layer's output, which is cheap to measure, shows that no plan would choose them: another takes
-    /// no more bytes of any sort at two thirds of the error, or at half the loss in the first window.
+    /// no more bytes of any sort at less than four fifths of the error, or of the loss in the first window.
     /// </summary>
     public IReadOnlyList<LayerPolicy> Candidates { get; init; } = Catalogue.Standard;
 

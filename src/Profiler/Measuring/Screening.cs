@@ -5,16 +5,16 @@ namespace TailorKV.Profiler.Measuring;
 
 /// <summary>
 /// Finds the options whose loss need not be measured, or not again. The error of a layer's attention output is cheap to measure, and the loss grows about with its square: an option
-/// of more than 1.5 times the error of another that takes no more bytes of any sort would lose about twice as much for nothing, and no plan would choose it. So would one of more than
-/// twice the other's loss in the first window, and the further windows do without it.
+/// of more than 1.25 times the error of another that takes no more bytes of any sort would lose about 1.5 times as much for nothing, and no plan would choose it. So would one of more than
+/// 1.25 times the other's loss in the first window, and the further windows do without it.
 /// </summary>
 internal static class Screening
 {
     /// <summary>How many times another option's output error is too much.</summary>
-    public const double ErrorFactor = 1.5;
+    public const double ErrorFactor = 1.25;
 
     /// <summary>How many times another option's loss in the first window is too much.</summary>
-    public const double LossFactor = 2;
+    public const double LossFactor = 1.25;
 
     /// <summary>Those of some options that another one makes pointless.</summary>
     /// <param name="layer">The layer's shape.</param>

@@ -60,7 +60,7 @@ public sealed class CausalLanguageModel : IDisposable
     internal Transformer Transformer { get; }
 
     /// <summary>Opens a Hugging Face folder or a GGUF file.</summary>
-    /// <param name="path">A folder with config.json and safetensors, or a file with the ending gguf.</param>
+    /// <param name="path">A folder with config.json and safetensors, or with one GGUF file alone, or a GGUF file.</param>
     /// <param name="ropePrecision">To what the rotary frequencies are rounded; other than the default only to meet references made so.</param>
     /// <exception cref="InvalidFileException">A file is missing, truncated or inconsistent.</exception>
     /// <exception cref="UnsupportedModelException">The architecture, a tensor type or the RoPE scaling is not supported.</exception>

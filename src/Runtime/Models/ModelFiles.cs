@@ -44,16 +44,27 @@ public sealed class ModelFiles : IDisposable
     /// <summary>The tokenizer.json of a Hugging Face folder; null where there is none.</summary>
     public string? TokenizerPath { get; }
 
-    /// <summary>Opens a Hugging Face folder or a GGUF file and checks that it is complete.</summary>
+    /// <summary>Opens a Hugging Face folder or a GGUF file, or the one GGUF file of a folder that has no config.json, and checks that it is complete.</summary>
     /// <exception cref="InvalidFileException">A file is missing, truncated or inconsistent.</exception>
     /// <exception cref="UnsupportedModelException">The architecture, a setting or a tensor's type is not supported.</exception>
     public static ModelFiles Open(string path)
     {
+        path = SingleGguf(path) ?? path;
         if (!Directory.Exists(path))
             return Open(GgufFile.Open(path), file => new ModelFiles(path, file));
         // First, because it says best why a model is not supported.
         ModelConfig config = HuggingFaceConfig.Read(System.IO.Path.Combine(path, "config.json"));
         return Open(SafetensorsFolder.Open(path), folder => new ModelFiles(path, config, folder));
+    }
+
+    private static string? SingleGguf(string path)
+    {
+        if (!Directory.Exists(path) || File.Exists(System.IO.Path.Combine(path, "config.json")))
+            return null;
+        string[] files = Directory.GetFiles(path, "*.gguf");
+        return files.Length < 2
+            ? files.FirstOrDefault()
+            : throw new InvalidFileException(path, $"it has {files.Length} GGUF files: {string.Join(", ", files.Select(System.IO.Path.GetFileName).Order(StringComparer.Ordinal))}", "Give the path of one of them");
     }
 
     /// <summary>

@@ -146,6 +146,18 @@ public sealed class ModelFilesTests : IDisposable
     }
 
     [Fact]
+    public void The_one_gguf_file_of_a_folder_is_its_model()
+    {
+        string folder = Directory.CreateDirectory(_folder.File("gguf")).FullName, first = Path.Combine(folder, "a.gguf");
+        byte[] bytes = new TinyModel("llama").Gguf().ToBytes();
+        File.WriteAllBytes(first, bytes);
+        using (ModelFiles files = ModelFiles.Open(folder))
+            Assert.Equal(first, files.Path);
+        File.WriteAllBytes(Path.Combine(folder, "b.gguf"), bytes);
+        Assert.Contains("a.gguf, b.gguf", Assert.Throws<InvalidFileException>(() => ModelFiles.Open(folder)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Frequency_factors_come_from_gguf()
     {
         GgufWriter writer = new TinyModel().Gguf();
