@@ -29,8 +29,17 @@ public class ReportPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.InRange(browser.Count(Bar, "memory"), ProfileOption.Of(_profile).Count, 3 * ProfileOption.Of(_profile).Count);
         MeasuredOption option = _profile.Layers[2].Options[^1];
         Assert.Contains(WebUtility.HtmlEncode($"layer 2, {option.Policy.Kind}: {option.Policy.Describe()}\nloss {Show.Loss(option.Loss)} nats"), browser.Part("loss"), StringComparison.Ordinal);
-        Assert.DoesNotContain("id=\"recall\"", browser.Document, StringComparison.Ordinal);
-        Assert.DoesNotContain("id=\"contexts\"", browser.Document, StringComparison.Ordinal);
+        Assert.Contains("id=\"recall\"", browser.Document, StringComparison.Ordinal);
+        Assert.Contains("id=\"contexts\"", browser.Document, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_a_profile_lacks_is_left_out()
+    {
+        string page = ProfilePage.Render(_profile with { Layers = [.. _profile.Layers.Select(layer => layer with { Densities = null, Recalls = null })] }, tool.Profile);
+        Assert.DoesNotContain("id=\"recall\"", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("id=\"contexts\"", page, StringComparison.Ordinal);
+        Assert.Contains("id=\"density\"", page, StringComparison.Ordinal);
     }
 
     [SkippableFact]
