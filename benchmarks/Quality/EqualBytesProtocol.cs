@@ -78,13 +78,7 @@ internal static class EqualBytesProtocol
         foreach ((int keys, int values) in Pairs(4, 3, 2, 1))
             yield return ($"rotated, K{keys}V{values}", Catalogue.Rotated(keys, values));
         foreach ((int keys, int values) in Pairs(4, 3, 2, 1))
-        {
-            yield return ($"per channel and rotated, K{keys}V{values}", new QuantizedPolicy
-            {
-                Keys = new PerChannelFormat { Bits = keys, Group = 64 },
-                Values = new RotatedNormalFormat { Bits = values },
-            });
-        }
+            yield return ($"per channel and rotated, K{keys}V{values}", Catalogue.PerChannelAndRotated(keys, values));
 
         yield return ("llama.cpp, q8_0", BaselineCatalogue.LlamaCpp(new RotatedBlockFormat { Bits = 8 }));
         yield return ("llama.cpp, q4_0", BaselineCatalogue.LlamaCpp(new RotatedBlockFormat { Bits = 4 }));

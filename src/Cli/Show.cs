@@ -5,11 +5,14 @@ namespace TailorKV.Cli;
 /// <summary>Numbers as tables show them.</summary>
 internal static class Show
 {
-    /// <summary>A loss in nats per token; below a ten-millionth it is rounding.</summary>
+    /// <summary>Below this, losses in nats per token are rounding.</summary>
+    public const double LeastLoss = 1e-7;
+
+    /// <summary>A loss in nats per token.</summary>
     public static string Loss(double? loss) => loss switch
     {
         null => "-",
-        < 1e-7 => "0",
+        < LeastLoss => "0",
         < 1e-4 => $"{loss:0.0e+0}",
         < 1 => $"{loss:0.0000}",
         _ => $"{loss:0.00}",

@@ -93,11 +93,15 @@ internal sealed class ProfileCommand : ToolCommand
         };
         ModelProfiler.Check(model, request);
         var times = new ProfileTimes();
-        using MeasurementJournal journal = MeasurementJournal.Open(path + ".partial");
+        string partial = path + ".partial";
+        using MeasurementJournal journal = MeasurementJournal.Open(partial);
         if (!WantsJson(parse))
+        {
             Terminal.Remark(
-            $"Measuring takes up to {ByteSize.Format(ModelProfiler.MemoryBytes(model, request))} of memory besides the model. "
-            + (journal.Found > 0 ? $"Goes on after the {journal.Found} measurements found in {path}.partial." : $"What is finished is kept in {path}.partial: the same command goes on from there."));
+                $"Measuring takes up to {ByteSize.Format(ModelProfiler.MemoryBytes(model, request))} of memory besides the model. "
+                + (journal.Found > 0 ? $"Goes on after the {journal.Found} measurements found in {partial}." : $"What is finished is kept in {partial}: the same command goes on from there."));
+        }
+
         ModelProfile profile = Terminal.WithProgress(progress => ModelProfiler.Measure(model, text, request, journal, times, progress, Terminal.Cancellation));
         AtomicFile.WriteAllText(path, Json.Write(profile));
         journal.Delete();

@@ -10,9 +10,6 @@ namespace TailorKV.Cli.Pages;
 /// <summary>The frontier as an HTML page: the best plan at each size, and what each of them does with every layer.</summary>
 internal static class FrontierPage
 {
-    // Below this, losses are rounding.
-    private const double LeastLoss = 1e-7;
-
     // Charts side by side are as wide as they are shown, so that their text is as large as elsewhere.
     private const int HalfWidth = 570;
 
@@ -27,7 +24,7 @@ internal static class FrontierPage
         ["points"] = $"{frontier.Points.Count}",
         ["fullCache"] = ByteSize.Format(frontier.FullCacheBytes),
         ["text"] = WebUtility.HtmlEncode(frontier.Measured.Text),
-        ["windows"] = frontier.Measured.Windows == 1 ? "one window" : $"{frontier.Measured.Windows} windows",
+        ["windows"] = Page.Windows(frontier.Measured.Windows),
         ["measuredContext"] = frontier.Measured.Context.ToString("N0", CultureInfo.InvariantCulture),
         ["tail"] = $"{frontier.Measured.Tail}",
         ["profile"] = WebUtility.HtmlEncode(Path.GetFileName(frontier.Profile)),
@@ -41,16 +38,16 @@ internal static class FrontierPage
     });
 
     private static string Note(FrontierResult frontier) =>
-        (frontier.Measured.DerivedFrom is { } source ? $"<p class=\"note\">Derived, not measured: {WebUtility.HtmlEncode(source)}</p>" : "")
+        Page.Derived(frontier.Measured.DerivedFrom)
         + (frontier.Context <= frontier.Measured.Context + frontier.Measured.Tail
             ? ""
             : $"<p class=\"note\">The losses were measured at {frontier.Measured.Context:N0} tokens of context. At {frontier.Context:N0} they may be larger; the bytes are exact.</p>");
 
     private static Chart TradeOff(FrontierResult frontier)
     {
-        ChartPoint[] points = [.. frontier.Points.Select((point, i) => new ChartPoint(point.Cache.DeviceBytes, Math.Max(point.PredictedLoss, LeastLoss), Title(point, i)) { Key = $"{i}" })];
+        ChartPoint[] points = [.. frontier.Points.Select((point, i) => new ChartPoint(point.Cache.DeviceBytes, Math.Max(point.PredictedLoss, Show.LeastLoss), Title(point, i)) { Key = $"{i}" })];
         ChartPoint[] references = [.. frontier.References.Select(reference => new ChartPoint(
-            reference.DeviceBytes, Math.Max(reference.PredictedLoss, LeastLoss),
+            reference.DeviceBytes, Math.Max(reference.PredictedLoss, Show.LeastLoss),
             $"{reference.Name}\n{ByteSize.Format(reference.DeviceBytes)}, {(double)reference.DeviceBytes / frontier.FullCacheBytes:0.0%} of the full cache\nloss {Show.Loss(reference.PredictedLoss)} nats per token")
         { Label = reference.Name })];
         return new Chart(
@@ -116,7 +113,7 @@ internal static class FrontierPage
         var timed = frontier.Points.Select((point, i) => (Point: point, Number: i)).Where(entry => entry.Point.SecondsPerToken is not null).ToList();
         if (timed.Count == 0)
             return null;
-        var decades = timed.GroupBy(entry => (int)Math.Floor(Math.Log10(Math.Max(entry.Point.PredictedLoss, LeastLoss)))).OrderBy(decade => decade.Key).ToList();
+        var decades = timed.GroupBy(entry => (int)Math.Floor(Math.Log10(Math.Max(entry.Point.PredictedLoss, Show.LeastLoss)))).OrderBy(decade => decade.Key).ToList();
         return new Chart(
             $"Device bytes against time, {frontier.Model}", Axis.Bytes("device memory of the caches", timed.Max(entry => entry.Point.Cache.DeviceBytes)),
             new Axis("time for each token") { Unit = 1e-3, Suffix = " ms", From = 0 },

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -12,7 +13,7 @@ internal static partial class Page
 {
     /// <summary>Fills a template.</summary>
     /// <param name="name">The page's name: its template is NAME.html; chart.css, page.css and page.js come with it, and NAME.css and NAME.js where there are such.</param>
-    /// <param name="values">HTML for each <c>{{name}}</c> in the template, besides policy, style and script.</param>
+    /// <param name="values">HTML for each <c>{{name}}</c> in the template, besides policy, style, script, and kinds, a legend of the ways to keep a layer.</param>
     public static string Render(string name, IReadOnlyDictionary<string, string> values)
     {
         string style = PageResource.Join("chart.css", "page.css", name + ".css");
@@ -22,9 +23,17 @@ internal static partial class Page
             ["policy"] = $"default-src 'none'; script-src '{Hash(script)}'; style-src '{Hash(style)}'; base-uri 'none'; form-action 'none'",
             ["style"] = style,
             ["script"] = script,
+            ["kinds"] = PageResource.Read("kinds.html"),
         };
         return Placeholder().Replace(PageResource.Read(name + ".html"), match => all[match.Groups["name"].Value]);
     }
+
+    /// <summary>A note that figures were not measured, where they were not.</summary>
+    /// <param name="source">Where they come from; null for measured ones.</param>
+    public static string Derived(string? source) => source is null ? "" : $"<p class=\"note\">Derived, not measured: {WebUtility.HtmlEncode(source)}</p>";
+
+    /// <summary>A number of windows, in words.</summary>
+    public static string Windows(int count) => count == 1 ? "one window" : $"{count} windows";
 
     private static string Hash(string text) => "sha256-" + Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 

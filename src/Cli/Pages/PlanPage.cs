@@ -9,8 +9,6 @@ namespace TailorKV.Cli.Pages;
 /// <summary>A plan as an HTML page: what each layer has, what that takes, and what it is predicted to lose.</summary>
 internal static class PlanPage
 {
-    // Below this, losses are rounding.
-    private const double LeastLoss = 1e-7;
     private const int Width = 1180;
 
     /// <summary>The page.</summary>
@@ -26,7 +24,7 @@ internal static class PlanPage
         ["host"] = ByteSize.Format(plan.Host.TotalBytes),
         ["loss"] = plan.PredictedLoss is { } loss ? $"{Show.Loss(loss)} nats per token" : "not known, the plan was written by hand",
         ["batch"] = $"{plan.Batch}",
-        ["note"] = plan.DerivedFrom is { } derived ? $"<p class=\"note\">Derived, not measured: {WebUtility.HtmlEncode(derived)}</p>" : "",
+        ["note"] = Page.Derived(plan.DerivedFrom),
         ["parts"] = Memory(plan).ToElement(),
         ["partsTable"] = new HtmlTable(
             "Memory by part, in bytes", ["part", ">bytes", ">"],
@@ -93,7 +91,7 @@ internal static class PlanPage
         [
             .. plan.LayersByMode.Keys.Select(mode => new Series(
                 mode, Marks.Circles,
-                [.. plan.Layers.Where(layer => layer.Mode == mode && layer.Loss is not null).Select(layer => new ChartPoint(Math.Max(layer.Loss!.Value, LeastLoss), Row(plan, layer), Title(layer)))])
+                [.. plan.Layers.Where(layer => layer.Mode == mode && layer.Loss is not null).Select(layer => new ChartPoint(Math.Max(layer.Loss!.Value, Show.LeastLoss), Row(plan, layer), Title(layer)))])
             { Style = mode }),
         ])
     { Width = Width, Height = Height(plan) };

@@ -10,8 +10,6 @@ namespace TailorKV.Cli.Pages;
 /// <summary>A profile as an HTML page: each layer's dense-preference score, loss under each option and recall, and the options' memory.</summary>
 internal static class ProfilePage
 {
-    // Below this, losses are rounding.
-    private const double LeastLoss = 1e-7;
     private const int Width = 1180;
     private const double FaintestCell = 0.06;
 
@@ -29,19 +27,19 @@ internal static class ProfilePage
             ["heads"] = $"{profile.Model.Shape.Heads}",
             ["options"] = $"{options.Count}",
             ["text"] = WebUtility.HtmlEncode(profile.Text.Source),
-            ["windows"] = profile.Text.Windows == 1 ? "one window" : $"{profile.Text.Windows} windows",
+            ["windows"] = Page.Windows(profile.Text.Windows),
             ["context"] = Grouped(profile.Context),
             ["tail"] = $"{profile.Tail}",
             ["tokens"] = Grouped(profile.Context + profile.Tail),
             ["weights"] = ByteSize.Format(profile.Model.WeightBytes),
             ["source"] = WebUtility.HtmlEncode(Path.GetFileName(path)),
-            ["note"] = profile.DerivedFrom is { } derived ? $"<p class=\"note\">Derived, not measured: {WebUtility.HtmlEncode(derived)}</p>" : "",
+            ["note"] = Page.Derived(profile.DerivedFrom),
             ["density"] = Density(profile).ToElement(),
             ["densityTable"] = new HtmlTable(
                 "Dense-preference scores by layer and query head, as a table", [">layer", ">mean", .. HeadNames(profile).Select(head => $">head {head}")],
                 profile.Layers.Select(layer => (string[])[$"{layer.Layer}", $"{layer.DensePreference:0.000}", .. layer.HeadDensePreference.Select(score => $"{score:0.000}")])).ToFold(),
             ["contexts"] = ProfileSections.Contexts(profile),
-            ["leastLoss"] = Show.Loss(LeastLoss),
+            ["leastLoss"] = Show.Loss(Show.LeastLoss),
             ["mostLoss"] = Show.Loss(MostLoss(shown)),
             ["shown"] = shown.Count == options.Count
                 ? ""
@@ -80,7 +78,7 @@ internal static class ProfilePage
 
     private static Chart Loss(ModelProfile profile, IReadOnlyList<ProfileOption> options)
     {
-        double decades = Math.Log10(MostLoss(options) / LeastLoss);
+        double decades = Math.Log10(MostLoss(options) / Show.LeastLoss);
         return new Chart(
             $"Loss by layer and option, {profile.Model.Name}", Layers(profile), Rows(options),
             [.. options.Select((option, i) => (Option: option, Row: options.Count - 1 - i)).GroupBy(entry => entry.Option.Policy.Kind).Select(kind => new Series(
@@ -90,11 +88,11 @@ internal static class ProfilePage
                        from layer in profile.Layers
                        let measured = entry.Option.Layers[layer.Layer]
                        where measured is not null
-                       let loss = Math.Max(measured.Loss, LeastLoss)
+                       let loss = Math.Max(measured.Loss, Show.LeastLoss)
                        select new ChartPoint(layer.Layer, entry.Row, LossTitle(layer.Layer, entry.Option, measured))
                        {
-                           Opacity = Opacity(Math.Log10(loss / LeastLoss) / decades),
-                           Label = loss > LeastLoss ? $"{Math.Round(-Math.Log10(loss)) + 0:0}" : null,
+                           Opacity = Opacity(Math.Log10(loss / Show.LeastLoss) / decades),
+                           Label = loss > Show.LeastLoss ? $"{Math.Round(-Math.Log10(loss)) + 0:0}" : null,
                        },
                 ])
             { Style = kind.Key })])
@@ -143,7 +141,7 @@ internal static class ProfilePage
     private static Axis Rows(IReadOnlyList<ProfileOption> options) => Axis.Named("", [.. options.Reverse().Select(option => option.Name)]);
 
     private static double MostLoss(IReadOnlyList<ProfileOption> options) =>
-        Math.Max(options.SelectMany(option => option.Layers).Max(layer => layer?.Loss ?? 0), 10 * LeastLoss);
+        Math.Max(options.SelectMany(option => option.Layers).Max(layer => layer?.Loss ?? 0), 10 * Show.LeastLoss);
 
     private static double Opacity(double share) => FaintestCell + ((1 - FaintestCell) * Math.Clamp(share, 0, 1));
 

@@ -20,7 +20,7 @@ public static class Catalogue
         .. Pairs((8, 8), (8, 4), (4, 4), (4, 2)).Select(bits => Kivi(bits.Keys, bits.Values)),
         .. Pairs((4, 4), (4, 3), (3, 3), (3, 2), (3, 1), (2, 2), (2, 1), (1, 1)).Select(bits => Rotated(bits.Keys, bits.Values)),
         .. from bits in Pairs((4, 4), (4, 3), (4, 2), (3, 3), (3, 2), (2, 3), (2, 2), (2, 1))
-           select new QuantizedPolicy { Keys = PerChannel(bits.Keys, 64), Values = RotatedNormal(bits.Values) },
+           select PerChannelAndRotated(bits.Keys, bits.Values),
         .. from choice in new (int TopK, KeyIndex Index)[]
            {
                (64, CodedKeys(1)), (64, new CriticalChannels(8)), (256, CodedKeys(2)), (256, CodedKeysPerChannel(2)), (256, new CriticalChannels(8)),
@@ -75,6 +75,11 @@ public static class Catalogue
     /// <param name="valueBits">Bits of a value's code.</param>
     public static QuantizedPolicy Rotated(int keyBits, int valueBits) =>
         new() { Keys = new RotatedNormalFormat { Bits = keyBits }, Values = new RotatedNormalFormat { Bits = valueBits } };
+
+    /// <summary>Keys per channel in groups of 64 tokens, where they lose least, and values in rotated codes of normal levels, where those do.</summary>
+    /// <param name="keyBits">Bits of a key's code.</param>
+    /// <param name="valueBits">Bits of a value's code.</param>
+    public static QuantizedPolicy PerChannelAndRotated(int keyBits, int valueBits) => new() { Keys = PerChannel(keyBits, 64), Values = RotatedNormal(valueBits) };
 
     /// <summary>Rotated codes of normal levels, refined by exact rows.</summary>
     /// <param name="keyBits">Bits of a key's code.</param>

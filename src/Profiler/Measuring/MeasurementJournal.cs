@@ -83,9 +83,6 @@ public sealed class MeasurementJournal : IDisposable
         return result;
     }
 
-    /// <summary>Whether a step was measured before.</summary>
-    internal bool Has(string step) => _finished.ContainsKey(step);
-
     private void Append(JournalLine line)
     {
         _file.Write(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(line, JournalJsonContext.Default.JournalLine) + "\n"));

@@ -64,10 +64,7 @@ public sealed class WindowMeasurement : IDisposable
     public static long MemoryBytes(ModelShape shape, int context, int tail) =>
         WindowRecord.MemoryBytes(shape, context, tail) + (2 * WorkBytes(shape, context, tail));
 
-    /// <summary>Tokens after which dense-preference scores were taken, ascending; the last is the whole window.</summary>
-    public IReadOnlyList<int> ScoredContexts => _record.ScoredContexts;
-
-    /// <summary>Dense-preference scores of a layer: [scored context][query head].</summary>
+    /// <summary>Dense-preference scores of a layer: [scored context][query head]; the last context is the whole window.</summary>
     public IReadOnlyList<IReadOnlyList<double>> HeadDensePreference(int layer) => _record.HeadDensities[layer];
 
     /// <summary>Log probability, in nats, that the exact cache gives a token after one of the tail's.</summary>
