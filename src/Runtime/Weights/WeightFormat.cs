@@ -21,10 +21,10 @@ public sealed unsafe class WeightFormat
     ];
 
     private readonly delegate*<byte*, float*, int, void> _decode;
-    private readonly delegate*<byte*, int, int, float*, float*, float*, int, void> _dots;
+    private readonly delegate*<byte*, int, int, RoundedInput, float*, void> _dots;
 
     private WeightFormat(
-        WeightType type, int blockElements, int blockBytes, delegate*<byte*, float*, int, void> decode, delegate*<byte*, int, int, float*, float*, float*, int, void> dots)
+        WeightType type, int blockElements, int blockBytes, delegate*<byte*, float*, int, void> decode, delegate*<byte*, int, int, RoundedInput, float*, void> dots)
     {
         (Type, BlockElements, BlockBytes) = (type, blockElements, blockBytes);
         _decode = decode;
@@ -67,10 +67,8 @@ public sealed unsafe class WeightFormat
     /// <param name="count">Rows.</param>
     /// <param name="columns">Numbers of a row, a whole number of blocks.</param>
     /// <param name="input">[columns].</param>
-    /// <param name="inputSums">[columns / 32]: the sums of each 32 numbers of the input.</param>
     /// <param name="dots">[count].</param>
-    /// <param name="lanes">Numbers multiplied at once: 16, where the machine has AVX-512, or 8.</param>
-    internal void Dots(byte* rows, int count, int columns, float* input, float* inputSums, float* dots, int lanes) => _dots(rows, count, columns, input, inputSums, dots, lanes);
+    internal void Dots(byte* rows, int count, int columns, RoundedInput input, float* dots) => _dots(rows, count, columns, input, dots);
 
     private static WeightFormat Of<TBlocks>(WeightType type)
         where TBlocks : struct, IBlocks => new(type, TBlocks.Elements, TBlocks.Bytes, &BlockKernel<TBlocks>.Decode, &BlockKernel<TBlocks>.Dots);

@@ -1,8 +1,8 @@
-using System.Runtime.Intrinsics;
 using TailorKV.Planner;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Threads;
+using TailorKV.Runtime.Weights.Blocks;
 using TailorKV.Runtime.Weights.Panels;
 
 namespace TailorKV.Runtime.Weights;
@@ -12,7 +12,6 @@ public sealed unsafe class WeightMatrix
 {
     // Up to as many input rows, reading the weights as they lie is sooner than decoding them for all.
     private const int FewRows = 3;
-    private const int SumLength = 32;
 
     private readonly StoredTensor _tensor;
     private readonly WeightFormat _format;
@@ -84,22 +83,16 @@ public sealed unsafe class WeightMatrix
     public void Multiply(ReadOnlySpan<float> input, int count, Span<float> output, int threads = -1)
     {
         CheckLengths(input, count, output);
-        byte* weights = _tensor.Pointer;
-        Span<float> inputSums = stackalloc float[count <= FewRows ? InputSums(count) : 0];
-        fixed (float* inputStart = input, outputStart = output, sums = inputSums)
+        if (count <= FewRows)
         {
-            if (count <= FewRows)
-            {
-                SumInput(input, inputSums);
-                Products few = new(this, weights, inputStart, sums, count, outputStart);
-                Share(few.Parts, few, threads);
-            }
-            else
-            {
-                PanelProduct many = new(
-                    _format, weights, Rows, Columns, inputStart, count, outputStart, threads == 1 ? 1 : WorkerPool.Shared.Threads, PanelKernel.Widest);
-                Share(many.Parts, many, threads);
-            }
+            MultiplyFew(input, count, this, output, null, [], null, [], threads);
+            return;
+        }
+
+        fixed (float* from = input, to = output)
+        {
+            PanelProduct work = new(_format, _tensor.Pointer, Rows, Columns, from, count, to, threads == 1 ? 1 : WorkerPool.Shared.Threads, PanelKernel.Widest);
+            Share(work.Parts, work, threads);
         }
     }
 
@@ -129,14 +122,24 @@ public sealed unsafe class WeightMatrix
         first.CheckLengths(input, count, firstOutput);
         second.CheckLengths(input, count, secondOutput);
         third?.CheckLengths(input, count, thirdOutput);
-        Span<float> inputSums = stackalloc float[first.InputSums(count)];
-        SumInput(input, inputSums);
-        fixed (float* from = input, sums = inputSums, to1 = firstOutput, to2 = secondOutput, to3 = thirdOutput)
+        MultiplyFew(input, count, first, firstOutput, second, secondOutput, third, thirdOutput, threads: -1);
+    }
+
+    private static void MultiplyFew(
+        ReadOnlySpan<float> input, int count, WeightMatrix first, Span<float> firstOutput, WeightMatrix? second, Span<float> secondOutput, WeightMatrix? third,
+        Span<float> thirdOutput, int threads)
+    {
+        bool allPlain = first._plainRows is not null && second is not { _plainRows: null } && third is not { _plainRows: null };
+        int numbers = allPlain ? 0 : count * first.Columns;
+        Span<byte> room = stackalloc byte[RoundedInput.Room(numbers)];
+        fixed (byte* roomStart = room)
+        fixed (float* from = input, to1 = firstOutput, to2 = secondOutput, to3 = thirdOutput)
         {
+            var rounded = RoundedInput.Of(from, numbers, roomStart);
             ProductsTogether work = new(
-                new Products(first, first._tensor.Pointer, from, sums, count, to1), new Products(second, second._tensor.Pointer, from, sums, count, to2),
-                third is null ? default : new Products(third, third._tensor.Pointer, from, sums, count, to3));
-            WorkerPool.Shared.Run(work.Parts, work);
+                new Products(first, from, rounded, count, to1), second is null ? default : new Products(second, from, rounded, count, to2),
+                third is null ? default : new Products(third, from, rounded, count, to3));
+            Share(work.Parts, work, threads);
         }
     }
 
@@ -145,18 +148,6 @@ public sealed unsafe class WeightMatrix
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         if (input.Length < (long)count * Columns || output.Length < (long)count * Rows)
             throw new ArgumentException($"\"{Name}\" [{Rows}, {Columns}] takes {count} rows from {input.Length} elements to {output.Length}", nameof(count));
-    }
-
-    private int InputSums(int count) => count * Columns / SumLength;
-
-    /// <summary>Sums of each 32 numbers of an input, which offsets of blocks are multiplied with.</summary>
-    private static void SumInput(ReadOnlySpan<float> input, Span<float> sums)
-    {
-        for (int i = 0; i < sums.Length; i++)
-        {
-            ReadOnlySpan<float> part = input.Slice(i * SumLength, SumLength);
-            sums[i] = Vector256.Sum(Vector256.Create(part) + Vector256.Create(part[8..]) + Vector256.Create(part[16..]) + Vector256.Create(part[24..]));
-        }
     }
 
     private static void Share<TWork>(int parts, TWork work, int threads)
@@ -174,7 +165,7 @@ public sealed unsafe class WeightMatrix
     }
 
     /// <summary>Products of a few rows of input, some of the weights' rows a part.</summary>
-    private readonly struct Products(WeightMatrix matrix, byte* weights, float* input, float* inputSums, int count, float* output) : IWork
+    private readonly struct Products(WeightMatrix matrix, float* input, RoundedInput rounded, int count, float* output) : IWork
     {
         // Some microseconds of work.
         private const int PartWeights = 1 << 15;
@@ -186,7 +177,7 @@ public sealed unsafe class WeightMatrix
         public void Run(int part)
         {
             int first = part * _partRows, rows = Math.Min(_partRows, matrix.Rows - first);
-            byte* from = weights + first * matrix._rowBytes;
+            byte* from = matrix._tensor.Pointer + first * matrix._rowBytes;
             if (matrix._plainRows is { } plain)
             {
                 plain.Dots(from, rows, input, count, output + first, matrix.Rows);
@@ -194,11 +185,7 @@ public sealed unsafe class WeightMatrix
             }
 
             for (int i = 0; i < count; i++)
-            {
-                matrix._format.Dots(
-                    from, rows, matrix.Columns, input + (nint)i * matrix.Columns, inputSums + (nint)i * matrix.Columns / SumLength,
-                    output + (nint)i * matrix.Rows + first, RowKernel.Widest);
-            }
+                matrix._format.Dots(from, rows, matrix.Columns, rounded.From((nint)i * matrix.Columns), output + (nint)i * matrix.Rows + first);
         }
     }
 

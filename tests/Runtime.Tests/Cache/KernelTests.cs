@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using FsCheck;
 using FsCheck.Fluent;
 using TailorKV.Planner.Policies.Codes;
@@ -120,30 +121,74 @@ public sealed class KernelTests
         float[][] weights = Rows(random, n, stride), outputs = Rows(random, n, headDim);
         float[] sums = [.. outputs.SelectMany(row => row)];
         codes.AddWeighted([.. weights.SelectMany(row => row)], stride, from, to, sums);
+        // Weights are rounded together: half a step for each, of a 32,767th of the largest, times what codes span. Turned or not, that is twice a row's norm at the most.
+        double weightRounding = decoded[from..to].Select(row => Math.Sqrt(PlainHead.Dot(row, row))).Append(0).Max() * (to - from) / short.MaxValue;
         for (int i = 0; i < sums.Length; i++)
-            AssertNear(outputs[i / headDim][i % headDim] + Enumerable.Range(0, to - from).Sum(t => (double)weights[i / headDim][t] * decoded[from + t][i % headDim]), sums[i], tokens);
+        {
+            double sum = outputs[i / headDim][i % headDim] + Enumerable.Range(0, to - from).Sum(t => (double)weights[i / headDim][t] * decoded[from + t][i % headDim]);
+            Assert.Equal(sum, sums[i], weightRounding + (1e-6 * (tokens + 10)));
+        }
     });
 
-    [Fact]
-    public void Integers_multiply_alike_in_vectors_and_one_by_one() => ForAll(300, random =>
+    [Theory]
+    [InlineData(1f)]
+    [InlineData(1e-20f)]
+    [InlineData(1e-36f)]
+    [InlineData(0f)]
+    [InlineData(float.NaN)]
+    [InlineData(float.NegativeInfinity)]
+    public void Factors_round_by_half_a_step(float factor) => ForAll(100, random =>
     {
-        int length = random.Next(1, 150), count = random.Next(0, 20), n = random.Next(1, 10), stride = count + random.Next(3);
-        int start = random.Next((length / 16) + 1) * 16, end = random.Next(start, length + 1);
-        byte[] levels = new byte[count * length];
-        random.NextBytes(levels);
-        short[] queries = [.. Enumerable.Range(0, n * length).Select(_ => Gen.Elements(short.MinValue, short.MaxValue, (short)random.Next(-100, 100)).Draw(random))];
-        int[] expected = new int[n * stride];
-        for (int i = 0; i < expected.Length; i++)
-        {
-            if (i % stride < count)
-                expected[i] = Enumerable.Range(start, end - start).Sum(j => queries[(i / stride * length) + j] * (sbyte)levels[(i % stride * length) + j]);
-        }
+        int length = random.Next(1, 1500);
+        float[] numbers = Row(random, length), scales = Row(random, length);
+        numbers[random.Next(length)] = factor;
+        bool scaled = random.Next(2) == 0;
+        short[] rounded = new short[length];
+        float step = scaled ? RoundedFactors.Round(numbers, scales, rounded) : RoundedFactors.Round(numbers, rounded);
+        Assert.Equal(float.IsFinite(factor), float.IsFinite(step));
+        for (int i = 0; i < length && float.IsFinite(step); i++)
+            Assert.InRange(Math.Abs((rounded[i] * step) - (numbers[i] * (scaled ? scales[i] : 1))), 0, 0.51 * step);
+        // What 32 bits must hold.
+        Assert.InRange(rounded.Sum(number => Math.Abs((long)number)) * 128, 0, int.MaxValue);
+    });
 
-        foreach (int lanes in Widths)
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void Integers_score_rows(int lanes) => ForAll(300, random =>
+    {
+        int length = random.Next(1, 150), count = random.Next(0, 40), n = random.Next(1, 10), stride = count + random.Next(3);
+        int start = random.Next((length / 16) + 1) * 16, end = random.Next(start, length + 1);
+        sbyte[] levels = Levels(random, count * length);
+        short[] queries = Shorts(random, n * length);
+        float[] steps = Row(random, n), scales = Row(random, count), before = Row(random, n * stride);
+        float[] scores = [.. before];
+        IntegerDots.AddScaled(MemoryMarshal.AsBytes(levels.AsSpan()), length, start, end, queries, steps, scales, scores, stride, lanes);
+        for (int i = 0; i < scores.Length; i++)
         {
-            int[] dots = new int[n * stride];
-            IntegerDots.Run(levels, length, start, end, queries, dots, stride, lanes);
-            Assert.Equal(expected, dots);
+            int query = i / stride, row = i % stride;
+            double[] added = row < count
+                ? [.. Enumerable.Range(start, end - start).Select(j => queries[(query * length) + j] * levels[(row * length) + j] * (double)scales[row] * steps[query])]
+                : [];
+            Assert.Equal(before[i] + added.Sum(), scores[i], 1e-6 * (1 + added.Sum(Math.Abs)));
+        }
+    });
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void Integers_sum_rows(int lanes) => ForAll(300, random =>
+    {
+        int length = random.Next(1, 150), count = random.Next(0, 40), n = random.Next(1, 10), stride = count + random.Next(3);
+        int start = random.Next((length / 16) + 1) * 16, end = random.Next(start, length + 1), outputStride = end - start + random.Next(3);
+        sbyte[] levels = Levels(random, count * length);
+        short[] weights = Shorts(random, n * stride);
+        float[] steps = Row(random, n), before = Row(random, n * outputStride);
+        float[] outputs = [.. before];
+        IntegerSums.Add(MemoryMarshal.AsBytes(levels.AsSpan()), length, start, end, weights, stride, steps, outputs, outputStride, lanes);
+        for (int i = 0; i < outputs.Length; i++)
+        {
+            int query = i / outputStride, column = start + (i % outputStride);
+            double[] added = column < end ? [.. Enumerable.Range(0, count).Select(row => weights[(query * stride) + row] * levels[(row * length) + column] * (double)steps[query])] : [];
+            Assert.Equal(before[i] + added.Sum(), outputs[i], 1e-6 * (1 + added.Sum(Math.Abs)));
         }
     });
 
@@ -181,6 +226,16 @@ public sealed class KernelTests
         codes.Decode(token, row);
         return row;
     }
+
+    private static sbyte[] Levels(Random random, int count)
+    {
+        byte[] levels = new byte[count];
+        random.NextBytes(levels);
+        return [.. levels.Select(level => (sbyte)level)];
+    }
+
+    private static short[] Shorts(Random random, int count) =>
+        [.. Enumerable.Range(0, count).Select(_ => Gen.Elements(short.MinValue, short.MaxValue, (short)random.Next(-100, 100)).Draw(random))];
 
     private static int Bits(Random random) => Gen.Elements(1, 2, 3, 4, 8).Draw(random);
 

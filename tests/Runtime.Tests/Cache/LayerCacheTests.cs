@@ -32,7 +32,7 @@ public sealed class LayerCacheTests
                 {
                     (compared, undecided) = expected is null ? (compared, undecided + 1) : (compared + 1, undecided);
                     if (expected is not null)
-                        AssertClose(expected, actual);
+                        AssertClose(expected, actual, one.Policy is QuantizedPolicy or RefinedPolicy);
                 }
             }
         }));
@@ -79,13 +79,13 @@ public sealed class LayerCacheTests
             }
         }));
 
-    private static void AssertClose(double[] expected, float[] actual)
+    private static void AssertClose(double[] expected, float[] actual, bool codedValues)
     {
-        const double tolerance = 1e-4;
         double norm = Math.Sqrt(expected.Sum(x => x * x));
         double difference = Math.Sqrt(expected.Zip(actual, (x, y) => (x - y) * (x - y)).Sum());
-        // Values are about one, so sums of them round by that measure however small they come out.
-        Assert.True(difference <= (tolerance * norm) + 1e-6, $"differs by {difference} of {norm}");
+        // Values are about one, so sums of them round by that measure however small they come out. Weights of coded ones are rounded to 16 bits, those of 128 tokens by the largest: what is lost of the others may be a 512th of it.
+        double tolerance = codedValues ? 1e-3 * (norm + Math.Sqrt(expected.Length)) : (1e-4 * norm) + 1e-6;
+        Assert.True(difference <= tolerance, $"differs by {difference} of {norm}");
     }
 
     private static Arbitrary<CacheCase> Cases(string kind) => Gen.Choose(0, int.MaxValue - 1).Select(seed =>

@@ -29,6 +29,8 @@ internal static class Hadamard
                 half = Vector256<float>.Count;
             }
 
+            for (; half * 8 <= block; half *= 8)
+                ButterfliesOfEight(part, half);
             for (; half < block; half *= 2)
             {
                 for (int pair = 0; pair < block; pair += 2 * half)
@@ -36,6 +38,35 @@ internal static class Hadamard
             }
 
             TensorPrimitives.Multiply(part, scale, part);
+        }
+    }
+
+    /// <summary>Butterflies of elements 1, 2 and then 4 halves apart, whose numbers stay in registers meanwhile.</summary>
+    private static void ButterfliesOfEight(Span<float> part, int half)
+    {
+        ref float first = ref MemoryMarshal.GetReference(part);
+        nuint stride = (nuint)half;
+        for (nuint start = 0; start < (nuint)part.Length; start += 8 * stride)
+        {
+            for (nuint i = start; i < start + stride; i += (nuint)Vector256<float>.Count)
+            {
+                Vector256<float> a = Vector256.LoadUnsafe(ref first, i), b = Vector256.LoadUnsafe(ref first, i + stride);
+                Vector256<float> c = Vector256.LoadUnsafe(ref first, i + (2 * stride)), d = Vector256.LoadUnsafe(ref first, i + (3 * stride));
+                Vector256<float> e = Vector256.LoadUnsafe(ref first, i + (4 * stride)), f = Vector256.LoadUnsafe(ref first, i + (5 * stride));
+                Vector256<float> g = Vector256.LoadUnsafe(ref first, i + (6 * stride)), h = Vector256.LoadUnsafe(ref first, i + (7 * stride));
+                (a, b, c, d) = (a + b, a - b, c + d, c - d);
+                (e, f, g, h) = (e + f, e - f, g + h, g - h);
+                (a, b, c, d) = (a + c, b + d, a - c, b - d);
+                (e, f, g, h) = (e + g, f + h, e - g, f - h);
+                (a + e).StoreUnsafe(ref first, i);
+                (b + f).StoreUnsafe(ref first, i + stride);
+                (c + g).StoreUnsafe(ref first, i + (2 * stride));
+                (d + h).StoreUnsafe(ref first, i + (3 * stride));
+                (a - e).StoreUnsafe(ref first, i + (4 * stride));
+                (b - f).StoreUnsafe(ref first, i + (5 * stride));
+                (c - g).StoreUnsafe(ref first, i + (6 * stride));
+                (d - h).StoreUnsafe(ref first, i + (7 * stride));
+            }
         }
     }
 

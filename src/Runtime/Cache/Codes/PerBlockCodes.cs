@@ -12,7 +12,7 @@ internal sealed class PerBlockCodes : RowCodes
     private readonly NativeBuffer<Half> _scales;
 
     public PerBlockCodes(Arena arena, int tokens, int headDim, int bits, int lanes)
-        : base(arena, tokens, headDim, bits, CodeRows.Steps(-(1 << (bits - 1)), bits), 0, PerBlockFormat.BlockChannels, lanes)
+        : base(arena, tokens, headDim, bits, CodeRows.Steps(bits), 0, PerBlockFormat.BlockChannels, lanes)
     {
         (_bits, _tokens) = (bits, tokens);
         _scales = arena.Take<Half>((long)tokens * Groups);

@@ -24,7 +24,7 @@ internal sealed class PerChannelCodes : ICodes
     {
         (_headDim, _bits, _group, _offset) = (headDim, bits, group, CodeRows.Offset(bits));
         long groups = tokens / group;
-        _rows = new CodeRows(bits, group, CodeRows.Steps(0, bits), lanes);
+        _rows = new CodeRows(bits, group, CodeRows.Steps(bits), lanes);
         _kernel = RowKernel.OfSignedBytes(group, lanes);
         _codes = arena.Take<byte>(groups * headDim * _rows.RowBytes);
         _scales = arena.Take<Half>(groups * headDim * 2);
@@ -55,8 +55,7 @@ internal sealed class PerChannelCodes : ICodes
         {
             HalfFloat.Widen(Scales(group), scales);
             HalfFloat.Widen(Zeros(group), zeros);
-            if (_offset != 0)
-                TensorPrimitives.MultiplyAdd(scales, _offset, zeros, zeros);
+            TensorPrimitives.MultiplyAdd(scales, _offset, zeros, zeros);
             for (int query = 0; query < n; query++)
             {
                 ReadOnlySpan<float> elements = queries.Slice(query * _headDim, _headDim);

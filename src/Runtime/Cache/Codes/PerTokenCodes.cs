@@ -11,7 +11,7 @@ internal sealed class PerTokenCodes : RowCodes
     private readonly NativeBuffer<Half> _scales;
 
     public PerTokenCodes(Arena arena, int tokens, int headDim, int bits, int group, int lanes)
-        : base(arena, tokens, headDim, bits, CodeRows.Steps(0, bits), CodeRows.Offset(bits), group, lanes)
+        : base(arena, tokens, headDim, bits, CodeRows.Steps(bits), CodeRows.Offset(bits), group, lanes)
     {
         (_bits, _tokens) = (bits, tokens);
         _scales = arena.Take<Half>((long)tokens * Groups * 2);

@@ -1,6 +1,5 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Memory;
 
@@ -12,7 +11,7 @@ namespace TailorKV.Runtime.Cache.Codes;
 /// </summary>
 internal abstract class RowCodes : ICodes
 {
-    // Tokens whose levels, scales and sums stay in the nearest cache.
+    // Tokens whose levels stay in the nearest cache, and few enough for weights that are rounded together: what is lost of each lies below a 65,534th of the largest.
     private const int Tile = 128;
 
     private readonly int _headDim;
@@ -20,7 +19,6 @@ internal abstract class RowCodes : ICodes
     private readonly int _offset;
     private readonly int _lanes;
     private readonly CodeRows _rows;
-    private readonly RowKernel _kernel;
     private readonly NativeBuffer<byte> _codes;
 
     /// <summary>Takes the codes' memory.</summary>
@@ -37,7 +35,6 @@ internal abstract class RowCodes : ICodes
         (_headDim, _group, _offset, _lanes) = (headDim, group, offset, lanes);
         Groups = (headDim + group - 1) / group;
         _rows = new CodeRows(bits, headDim, levels, lanes);
-        _kernel = RowKernel.OfSignedBytes(headDim, lanes);
         _codes = arena.Take<byte>((long)tokens * _rows.RowBytes);
     }
 
@@ -51,8 +48,8 @@ internal abstract class RowCodes : ICodes
         {
             for (int group = 0; group < Groups; group++)
             {
-                (int first, int end) = Channels(group);
-                EncodeGroup(token, group, rows[(start + first)..(start + end)], codes[first..end]);
+                Range channels = Channels(group);
+                EncodeGroup(token, group, rows.Slice(start, _headDim)[channels], codes[channels]);
             }
 
             _rows.Pack(codes, Rows(token, 1));
@@ -63,29 +60,31 @@ internal abstract class RowCodes : ICodes
     public void Scores(ReadOnlySpan<float> queries, int from, int to, Span<float> scores, int stride)
     {
         int n = queries.Length / _headDim;
-        Span<float> scales = stackalloc float[Tile], zeros = stackalloc float[Tile], steps = stackalloc float[n];
-        Span<int> dots = stackalloc int[n * Tile];
+        Span<float> scales = stackalloc float[Tile], zeros = stackalloc float[Tile], steps = stackalloc float[n], sums = stackalloc float[n * Groups];
         Span<byte> room = stackalloc byte[_headDim * Tile];
         Span<short> rounded = stackalloc short[queries.Length];
         for (int query = 0; query < n; query++)
-            steps[query] = RoundedQueries.Round(queries.Slice(query * _headDim, _headDim), rounded.Slice(query * _headDim, _headDim));
+        {
+            Span<short> one = rounded.Slice(query * _headDim, _headDim);
+            steps[query] = RoundedFactors.Round(queries.Slice(query * _headDim, _headDim), one);
+            for (int group = 0; group < Groups; group++)
+                sums[(query * Groups) + group] = steps[query] * Sum(one[Channels(group)]);
+            scores.Slice(query * stride, to - from).Clear();
+        }
+
         for (int token = from; token < to; token += Tile)
         {
             int count = Math.Min(Tile, to - token);
             ReadOnlySpan<byte> levels = _rows.Levels(Rows(token, count), room);
             for (int group = 0; group < Groups; group++)
             {
-                (int first, int end) = Channels(group);
-                IntegerDots.Run(levels, _headDim, first, end, rounded, dots, Tile, _lanes);
+                Range channels = Channels(group);
                 bool hasZeros = ReadScalesAndZeros(token, group, scales[..count], zeros[..count]);
-                for (int query = 0; query < n; query++)
+                IntegerDots.AddScaled(levels, _headDim, channels.Start.Value, channels.End.Value, rounded, steps, scales, scores[(token - from)..], stride, _lanes);
+                for (int query = 0; query < n && hasZeros; query++)
                 {
-                    Span<float> sums = scores.Slice((query * stride) + token - from, count);
-                    if (group == 0)
-                        sums.Clear();
-                    AddScaled(dots.Slice(query * Tile, count), scales, steps[query], sums);
-                    if (hasZeros)
-                        TensorPrimitives.MultiplyAdd(zeros[..count], steps[query] * Sum(rounded[((query * _headDim) + first)..((query * _headDim) + end)]), sums, sums);
+                    Span<float> one = scores.Slice((query * stride) + token - from, count);
+                    TensorPrimitives.MultiplyAdd(zeros[..count], sums[(query * Groups) + group], one, one);
                 }
             }
         }
@@ -95,27 +94,28 @@ internal abstract class RowCodes : ICodes
     public void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, Span<float> outputs)
     {
         int n = outputs.Length / _headDim;
-        Span<float> scales = stackalloc float[Tile], zeros = stackalloc float[Tile], scaled = stackalloc float[n * Tile];
+        Span<float> scales = stackalloc float[Tile], zeros = stackalloc float[Tile], steps = stackalloc float[n];
         Span<byte> room = stackalloc byte[_headDim * Tile];
+        Span<short> rounded = stackalloc short[n * Tile];
         for (int token = from; token < to; token += Tile)
         {
             int count = Math.Min(Tile, to - token);
             ReadOnlySpan<byte> levels = _rows.Levels(Rows(token, count), room);
             for (int group = 0; group < Groups; group++)
             {
-                (int first, int end) = Channels(group);
+                Range channels = Channels(group);
                 bool hasZeros = ReadScalesAndZeros(token, group, scales[..count], zeros[..count]);
                 for (int query = 0; query < n; query++)
                 {
                     ReadOnlySpan<float> weighing = weights.Slice((query * stride) + token - from, count);
-                    TensorPrimitives.Multiply(weighing, scales[..count], scaled[(query * Tile)..]);
+                    steps[query] = RoundedFactors.Round(weighing, scales, rounded[(query * Tile)..]);
                     if (!hasZeros)
                         continue;
-                    Span<float> output = outputs[((query * _headDim) + first)..((query * _headDim) + end)];
+                    Span<float> output = outputs.Slice(query * _headDim, _headDim)[channels];
                     TensorPrimitives.Add(output, DotProduct.Of(weighing, zeros[..count]), output);
                 }
 
-                _kernel.AddWeighted(levels, first, end, scaled, Tile, n, outputs[first..], _headDim);
+                IntegerSums.Add(levels, _headDim, channels.Start.Value, channels.End.Value, rounded, Tile, steps, outputs[channels.Start.Value..], _headDim, _lanes);
             }
         }
     }
@@ -125,11 +125,11 @@ internal abstract class RowCodes : ICodes
         Span<float> scale = stackalloc float[1], zero = stackalloc float[1];
         for (int group = 0; group < Groups; group++)
         {
-            (int first, int end) = Channels(group);
+            Range channels = Channels(group);
             ReadScales(token, group, scale);
             if (!ReadZeros(token, group, zero))
                 zero.Clear();
-            for (int i = first; i < end; i++)
+            for (int i = channels.Start.Value; i < channels.End.Value; i++)
                 row[i] = (scale[0] * (_rows.Level(Rows(token, 1), i) + _offset)) + zero[0];
         }
     }
@@ -147,25 +147,14 @@ internal abstract class RowCodes : ICodes
     /// <summary>Zeros of as many tokens as there is room for; false where the format has none.</summary>
     protected virtual bool ReadZeros(int firstToken, int group, Span<float> zeros) => false;
 
-    /// <summary>Scales, and what takes the place of zeros where an offset has been scaled too; false where there are no zeros.</summary>
+    /// <summary>Scales, and what takes the place of zeros when the offset has been scaled too; false where there are no zeros.</summary>
     private bool ReadScalesAndZeros(int firstToken, int group, Span<float> scales, Span<float> zeros)
     {
         ReadScales(firstToken, group, scales);
         if (!ReadZeros(firstToken, group, zeros))
             return false;
-        if (_offset != 0)
-            TensorPrimitives.MultiplyAdd(scales, _offset, zeros, zeros);
+        TensorPrimitives.MultiplyAdd(scales, _offset, zeros, zeros);
         return true;
-    }
-
-    /// <summary>sums += dots * scales * step.</summary>
-    private static void AddScaled(ReadOnlySpan<int> dots, ReadOnlySpan<float> scales, float step, Span<float> sums)
-    {
-        int i = 0;
-        for (; i <= dots.Length - Vector256<int>.Count; i += Vector256<int>.Count)
-            (Vector256.Create<float>(sums[i..]) + (Vector256.ConvertToSingle(Vector256.Create(dots[i..])) * (Vector256.Create(scales[i..]) * step))).CopyTo(sums[i..]);
-        for (; i < dots.Length; i++)
-            sums[i] += dots[i] * (scales[i] * step);
     }
 
     private static int Sum(ReadOnlySpan<short> numbers)
@@ -178,5 +167,5 @@ internal abstract class RowCodes : ICodes
 
     private Span<byte> Rows(int token, int count) => _codes.Slice(token * _rows.RowBytes, count * _rows.RowBytes);
 
-    private (int First, int End) Channels(int group) => (group * _group, Math.Min((group + 1) * _group, _headDim));
+    private Range Channels(int group) => (group * _group)..Math.Min((group + 1) * _group, _headDim);
 }

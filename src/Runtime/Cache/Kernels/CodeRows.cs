@@ -39,11 +39,14 @@ internal sealed unsafe class CodeRows
     /// <summary>Bytes from one row to the next.</summary>
     public int RowBytes { get; }
 
-    /// <summary>What a level of <see cref="Steps"/> from 0 lacks to its code.</summary>
-    public static int Offset(int bits) => bits == 8 ? -LowestByte : 0;
+    /// <summary>What a level of <see cref="Steps"/> lacks to its code.</summary>
+    public static int Offset(int bits) => 1 << (bits - 1);
 
-    /// <summary>The levels of codes of which the lowest stands for so much and each other for one more than the one before; of 8 bits they begin at -128 whatever is asked.</summary>
-    public static sbyte[] Steps(int lowest, int bits) => bits == 8 ? [] : [.. Enumerable.Range(lowest, 1 << bits).Select(level => (sbyte)level)];
+    /// <summary>
+    /// The levels of codes each of which stands for one more than the one before. They lie on both sides of zero, so that what rounding leaves of the weights of many rows
+    /// does not add up. Those of 8 bits need no table.
+    /// </summary>
+    public static sbyte[] Steps(int bits) => bits == 8 ? [] : [.. Enumerable.Range(-Offset(bits), 1 << bits).Select(level => (sbyte)level)];
 
     /// <summary>Writes a row.</summary>
     /// <param name="codes">The codes, one a byte.</param>

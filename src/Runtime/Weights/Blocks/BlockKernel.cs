@@ -27,48 +27,21 @@ internal static unsafe class BlockKernel<TBlocks>
     /// <param name="count">Rows.</param>
     /// <param name="columns">Numbers of a row, whole blocks.</param>
     /// <param name="input">[columns].</param>
-    /// <param name="inputSums">[columns / 32]: the sums of each 32 numbers of the input.</param>
     /// <param name="dots">[count].</param>
-    /// <param name="lanes">Numbers multiplied at once: 16 or 8.</param>
-    public static void Dots(byte* rows, int count, int columns, float* input, float* inputSums, float* dots, int lanes)
-    {
-        if (lanes == 16)
-            Dots512(rows, count, columns, input, inputSums, dots);
-        else
-            Dots256(rows, count, columns, input, inputSums, dots);
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Dots512(byte* rows, int count, int columns, float* input, float* inputSums, float* dots)
+    public static void Dots(byte* rows, int count, int columns, RoundedInput input, float* dots)
     {
         for (int row = 0; row < count; row++)
         {
-            Dot512 sink = new(input, inputSums);
+            IntegerDot sums = new(input);
             for (byte* end = rows + (nint)columns / TBlocks.Elements * TBlocks.Bytes; rows < end; rows += TBlocks.Bytes)
             {
                 Prefetch(rows);
-                TBlocks.Read(rows, ref sink);
-                sink.Advance(TBlocks.Elements);
+                TBlocks.Read(rows, ref sums);
+                sums.Advance(TBlocks.Elements);
             }
 
-            dots[row] = sink.Sum;
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Dots256(byte* rows, int count, int columns, float* input, float* inputSums, float* dots)
-    {
-        for (int row = 0; row < count; row++)
-        {
-            Dot256 sink = new(input, inputSums);
-            for (byte* end = rows + (nint)columns / TBlocks.Elements * TBlocks.Bytes; rows < end; rows += TBlocks.Bytes)
-            {
-                Prefetch(rows);
-                TBlocks.Read(rows, ref sink);
-                sink.Advance(TBlocks.Elements);
-            }
-
-            dots[row] = sink.Sum;
+            dots[row] = sums.Sum;
         }
     }
 

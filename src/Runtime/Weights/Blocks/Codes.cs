@@ -34,14 +34,23 @@ internal static unsafe class Codes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Widen512(Vector128<sbyte> codes) => Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(codes));
 
-    /// <summary>The same in two halves.</summary>
+    /// <summary>Sixteen small integers to integers of 16 bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<short> WidenToInt16(Vector128<sbyte> codes) => Avx2.IsSupported
+        ? Avx2.ConvertToVector256Int16(codes)
+        : Vector256.Create(Vector128.WidenLower(codes), Vector128.WidenUpper(codes));
+
+    /// <summary>Sixteen bytes to integers of 16 bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<short> WidenToInt16(Vector128<byte> bytes) => Avx2.IsSupported
+        ? Avx2.ConvertToVector256Int16(bytes)
+        : Vector256.Create(Vector128.WidenLower(bytes), Vector128.WidenUpper(bytes)).AsInt16();
+
+    /// <summary>Sixteen small integers to sixteen numbers in two halves.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector256<float> Lower, Vector256<float> Upper) Widen(Vector128<sbyte> codes)
     {
-        Vector256<short> wide = Avx2.IsSupported
-            ? Avx2.ConvertToVector256Int16(codes)
-            : Vector256.Create(Vector128.WidenLower(codes), Vector128.WidenUpper(codes));
-        (Vector256<int> lower, Vector256<int> upper) = Vector256.Widen(wide);
+        (Vector256<int> lower, Vector256<int> upper) = Vector256.Widen(WidenToInt16(codes));
         return (Vector256.ConvertToSingle(lower), Vector256.ConvertToSingle(upper));
     }
 }
