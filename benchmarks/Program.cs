@@ -2,7 +2,7 @@ using BenchmarkDotNet.Running;
 using TailorKV.Benchmarks.Planner;
 using TailorKV.Benchmarks.Speed;
 
-// Everything but these two commands is BenchmarkDotNet's, as in: --filter *Planner*
+// Everything but these three commands is BenchmarkDotNet's, as in: --filter *Planner*
 if (args is ["growth", .. var rest])
 {
     PlannerGrowth.Run(rest is [var folder] ? folder : Path.Combine("benchmarks", "results"));
@@ -11,6 +11,9 @@ if (args is ["growth", .. var rest])
 
 if (args is ["contexts", .. var options])
     return new ContextsCommand().Parse(options).Invoke();
+
+if (args is ["beside", .. var beside])
+    return new BesideCommand().Parse(beside).Invoke();
 
 foreach (var summary in BenchmarkSwitcher.FromAssembly(typeof(PlannerBenchmarks).Assembly).Run(args))
     SeedSummary.Write(summary, Console.Out);

@@ -1,17 +1,18 @@
 namespace TailorKV.Quality;
 
 /// <summary>Figures of ours beside those of another implementation, and whether each is near enough.</summary>
-internal sealed class Comparison
+/// <param name="tolerance">Nats by which a figure may differ that differs by more than 10 %.</param>
+internal sealed class Comparison(double tolerance)
 {
     private readonly List<string[]> _rows = [];
     private int _compared;
     private int _near;
 
-    /// <summary>Adds a row. Figures of 0.5 nats and more are shown and not judged; the rest may differ by 10 % or 3e-4 nats.</summary>
+    /// <summary>Adds a row. Figures of 0.5 nats and more are shown and not judged; the rest may differ by 10 % or the tolerance.</summary>
     public void Add(string what, double ours, double theirs, double perplexity = double.NaN)
     {
         bool judged = theirs < 0.5;
-        bool near = Math.Abs(ours - theirs) <= Math.Max(0.1 * theirs, 3e-4);
+        bool near = Math.Abs(ours - theirs) <= Math.Max(0.1 * theirs, tolerance);
         _compared += judged ? 1 : 0;
         _near += judged && near ? 1 : 0;
         _rows.Add([what, $"{ours:0.00000}", $"{theirs:0.00000}", $"{(theirs > 0 ? ours / theirs : 1):0.00}", !judged ? "-" : near ? "yes" : "no",
@@ -23,7 +24,7 @@ internal sealed class Comparison
     {
         string[] header = ["setting", "ours", "other", "ratio", "near", "perplexity"];
         int columns = withPerplexity ? 6 : 5;
-        report.Paragraph($"Within 10 % or 3e-4 nats: {_near} of {_compared} figures below 0.5 nats.");
+        report.Paragraph($"Within 10 % or {tolerance:0e-0} nats: {_near} of {_compared} figures below 0.5 nats.");
         report.Table(header[..columns], _rows.Select(row => row[..columns]));
     }
 }

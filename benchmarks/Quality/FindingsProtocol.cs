@@ -25,7 +25,7 @@ internal static class FindingsProtocol
             report.Heading("Quantizers, every layer, keys or values alone");
             report.Paragraph(
                 "Not repeated, as no format of this library: keys less their mean (\"smoothed\"), normal levels per channel, values per channel, rotated affine codes of 1 bit.");
-            var quantizers = new Comparison();
+            var quantizers = new Comparison(3e-4);
             foreach (string part in new[] { "keys", "values" })
             {
                 foreach (JsonProperty format in root.GetProperty("quantizers").GetProperty(part).EnumerateObject())
@@ -53,7 +53,7 @@ internal static class FindingsProtocol
             report.Heading("Indexes of retrieved layers, every layer, 4 sinks and the newest 32 exact");
             report.Paragraph(
                 "Critical channels are chosen there by the query itself and here, as a runtime must, by the query predicted from the layer before; layer 0, which has none before it, uses 1-bit rotated keys here.");
-            var indexes = new Comparison();
+            var indexes = new Comparison(3e-4);
             foreach (JsonProperty index in root.GetProperty("indexes").GetProperty("values").EnumerateObject())
             {
                 foreach (JsonProperty k in index.Value.EnumerateObject())
@@ -69,7 +69,7 @@ internal static class FindingsProtocol
 
             report.Heading("Refined, other formats, context 1,024");
             report.Paragraph("Not repeated, as no format of this library: values kept as means of blocks.");
-            var formats = new Comparison();
+            var formats = new Comparison(3e-4);
             foreach (JsonElement row in root.GetProperty("refinedFormats").GetProperty("values").EnumerateArray())
             {
                 if (Words(row.GetProperty("keys").GetString()!) is not { } keys || Words(row.GetProperty("values").GetString()!) is not { } values)
@@ -92,7 +92,7 @@ internal static class FindingsProtocol
     {
         report.Heading($"Rotated codes of normal levels, refined by the top k (0: codes alone), every layer, {title}");
         report.Paragraph($"Perplexity of the exact cache: {windows.ExactPerplexity():0.00}");
-        var comparison = new Comparison();
+        var comparison = new Comparison(3e-4);
         foreach (JsonProperty pair in figures.EnumerateObject())
         {
             foreach (JsonProperty k in pair.Value.GetProperty("kl").EnumerateObject())

@@ -27,7 +27,7 @@ internal static class SensitivityProtocol
 
         report.Heading("Every layer at one setting");
         report.Paragraph($"Perplexity of the exact cache: {windows.ExactPerplexity():0.00}");
-        var whole = new Comparison();
+        var whole = new Comparison(2e-4);
         foreach (JsonProperty option in root.GetProperty("uniform").EnumerateObject())
         {
             (double loss, double perplexity) = windows.Whole(Kivi(option.Name));
@@ -43,7 +43,7 @@ internal static class SensitivityProtocol
         whole.WriteTo(report, withPerplexity: true);
 
         report.Heading("One layer alone");
-        var single = new Comparison();
+        var single = new Comparison(2e-4);
         string[] options = [.. root.GetProperty("options").EnumerateArray().Select(name => name.GetString()!)];
         for (int layer = 0; layer < model.Shape.Layers; layer++)
         {

@@ -14,13 +14,22 @@ internal sealed class LlamaBench(string command)
     /// <param name="generated">Tokens decoded.</param>
     /// <param name="repetitions">Repetitions.</param>
     /// <param name="cancellation">Ends the program.</param>
-    public IReadOnlyList<double> Decode(string type, int threads, int depth, int generated, int repetitions, CancellationToken cancellation)
+    public IReadOnlyList<double> Decode(string type, int threads, int depth, int generated, int repetitions, CancellationToken cancellation) =>
+        Run(type, threads, ["-p", "0", "-n", $"{generated}", "-d", $"{depth}"], repetitions, cancellation);
+
+    /// <summary>Tokens per second of each repetition of reading a prompt.</summary>
+    /// <param name="type">The type of keys and values.</param>
+    /// <param name="threads">Threads.</param>
+    /// <param name="prompt">Tokens of the prompt.</param>
+    /// <param name="repetitions">Repetitions.</param>
+    /// <param name="cancellation">Ends the program.</param>
+    public IReadOnlyList<double> Prefill(string type, int threads, int prompt, int repetitions, CancellationToken cancellation) =>
+        Run(type, threads, ["-p", $"{prompt}", "-n", "0"], repetitions, cancellation);
+
+    private List<double> Run(string type, int threads, string[] what, int repetitions, CancellationToken cancellation)
     {
         string[] words = command.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        string[] arguments =
-        [
-            .. words[1..], "-t", $"{threads}", "-fa", "1", "-ctk", type, "-ctv", type, "-p", "0", "-n", $"{generated}", "-d", $"{depth}", "-r", $"{repetitions}", "-o", "json",
-        ];
+        string[] arguments = [.. words[1..], "-t", $"{threads}", "-fa", "1", "-ctk", type, "-ctv", type, .. what, "-r", $"{repetitions}", "-o", "json"];
         using Process process = Process.Start(new ProcessStartInfo(words[0], arguments) { RedirectStandardOutput = true, UseShellExecute = false })!;
         using CancellationTokenRegistration registration = cancellation.Register(() => process.Kill(entireProcessTree: true));
         string output = process.StandardOutput.ReadToEnd();

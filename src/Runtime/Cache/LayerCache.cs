@@ -14,6 +14,7 @@ public sealed unsafe class LayerCache
 
     private readonly HeadCache[] _heads;
     private readonly float[] _segmentSums;
+    private readonly int[] _finished;
     private readonly LayerShape _layer;
     private readonly int _context;
 
@@ -44,6 +45,7 @@ public sealed unsafe class LayerCache
             };
         }
 
+        _finished = ChoosingStep.Counts(_heads.Length);
         _segmentSums = new float[2 * layer.Heads * Math.Max(1, context / segmentTokens)];
         NeedsPredictedQueries = policy is RetrievedPolicy { Index: CriticalChannels };
     }
@@ -89,19 +91,19 @@ public sealed unsafe class LayerCache
                 _heads[head].Append(keys.Slice(start, _layer.HeadDim), values.Slice(start, _layer.HeadDim));
             }
 
-            Step step = new(this, row, queries, predicted, outputs, scores, chooses ? Phase.Score : Phase.Whole);
-            WorkerPool.Shared.Run(_heads.Length * step.Segments, step);
+            Step step = new(this, row, queries, predicted, outputs, scores);
             if (chooses)
             {
-                WorkerPool.Shared.Run(_heads.Length * step.Segments, step with { Phase = Phase.Weigh });
-                WorkerPool.Shared.Run(_heads.Length, step with { Phase = Phase.Choose });
+                Array.Clear(_finished);
+                ChoosingStep choosing = new(step);
+                WorkerPool.Shared.Run(choosing.Parts, choosing);
+            }
+            else
+            {
+                WorkerPool.Shared.Run(_heads.Length * step.Segments, step);
             }
 
-            if (!_heads[0].SumsSegments)
-                continue;
-            if (chooses)
-                WorkerPool.Shared.Run(_heads.Length * step.Segments, step with { Phase = Phase.Sum });
-            for (int head = 0; head < _heads.Length; head++)
+            for (int head = 0; head < _heads.Length && _heads[head].SumsSegments; head++)
                 _heads[head].Merge(step.Of(head));
         }
     }
@@ -117,15 +119,6 @@ public sealed unsafe class LayerCache
         return head is null ? [] : head.ChoosingMass;
     }
 
-    private enum Phase
-    {
-        Score,
-        Weigh,
-        Choose,
-        Sum,
-        Whole,
-    }
-
     /// <summary>A prompt on its way into the heads, one a part.</summary>
     private readonly struct Loading(LayerCache cache, float* keys, float* values, int tokens, int stride) : IWork
     {
@@ -137,25 +130,20 @@ public sealed unsafe class LayerCache
         }
     }
 
-    /// <summary>One token's step through all heads.</summary>
+    /// <summary>One token's step through all heads, a segment of a head a part.</summary>
     private readonly record struct Step(
-        LayerCache Cache, int Row, NativeBuffer<float> Queries, NativeBuffer<float> Predicted, NativeBuffer<float> Outputs, NativeBuffer<float> Scores, Phase Phase) : IWork
+        LayerCache Cache, int Row, NativeBuffer<float> Queries, NativeBuffer<float> Predicted, NativeBuffer<float> Outputs, NativeBuffer<float> Scores) : IWork
     {
         public int Segments => Cache._heads[0].Segments;
 
         public void Run(int part)
         {
-            int head = part % Cache._heads.Length, segment = part / Cache._heads.Length;
-            HeadCache cache = Cache._heads[head];
-            AttentionStep step = Of(head);
-            if (Phase is Phase.Score or Phase.Whole)
-                cache.Score(step, segment);
-            if (Phase is Phase.Weigh or Phase.Whole)
-                cache.Weigh(step, segment);
-            if (Phase is Phase.Choose)
-                cache.Choose(step);
-            if (Phase is Phase.Sum or Phase.Whole)
-                cache.Sum(step, segment);
+            HeadCache head = Cache._heads[part % Cache._heads.Length];
+            AttentionStep step = Of(part % Cache._heads.Length);
+            int segment = part / Cache._heads.Length;
+            head.Score(step, segment);
+            head.Weigh(step, segment);
+            head.Sum(step, segment);
         }
 
         public AttentionStep Of(int head)
@@ -169,6 +157,81 @@ public sealed unsafe class LayerCache
                 Cache.NeedsPredictedQueries ? Predicted.Slice(start, length) : default,
                 Outputs.Slice(start, length), Scores.Slice(head * group * Cache._context, group * Cache._context),
                 sums[..segmentSums], sums[segmentSums..]);
+        }
+    }
+
+    private enum Stage
+    {
+        Score,
+        Weigh,
+        Choose,
+        Sum,
+    }
+
+    /// <summary>
+    /// The same where heads choose: all segments are scored, then weighed, the heads choose, and all segments are summed. A part waits for those of its head that it needs
+    /// and for no others; they come before it, so that each has been begun.
+    /// </summary>
+    private readonly struct ChoosingStep(Step step) : IWork
+    {
+        private const int Stages = 4;
+
+        private readonly int _heads = step.Cache._heads.Length;
+        private readonly int _segments = step.Segments;
+
+        private int Pieces => _heads * _segments;
+
+        public int Parts => (2 * Pieces) + _heads + (step.Cache._heads[0].SumsSegments ? Pieces : 0);
+
+        /// <summary>Counts of what is finished: of each head, a number for each stage.</summary>
+        public static int[] Counts(int heads) => new int[heads * Stages];
+
+        public void Run(int part)
+        {
+            (Stage stage, int head, int segment) = Of(part);
+            Span<int> finished = step.Cache._finished.AsSpan(head * Stages, Stages);
+            if (stage > Stage.Score)
+                Await(ref finished[(int)stage - 1], stage == Stage.Sum ? 1 : _segments);
+            try
+            {
+                HeadCache cache = step.Cache._heads[head];
+                AttentionStep one = step.Of(head);
+                if (stage == Stage.Score)
+                    cache.Score(one, segment);
+                else if (stage == Stage.Weigh)
+                    cache.Weigh(one, segment);
+                else if (stage == Stage.Choose)
+                    cache.Choose(one);
+                else
+                    cache.Sum(one, segment);
+            }
+            finally
+            {
+                // Failed or not: who waits for it must not wait for ever.
+                Interlocked.Increment(ref finished[(int)stage]);
+            }
+        }
+
+        private static void Await(ref int finished, int count)
+        {
+            SpinWait spin = default;
+            while (Volatile.Read(ref finished) < count)
+                spin.SpinOnce(sleep1Threshold: -1);
+        }
+
+        private (Stage Stage, int Head, int Segment) Of(int part)
+        {
+            if (part < Pieces)
+                return (Stage.Score, part % _heads, part / _heads);
+            part -= Pieces;
+            if (part < Pieces)
+                return (Stage.Weigh, part % _heads, part / _heads);
+            part -= Pieces;
+            if (part < _heads)
+                return (Stage.Choose, part, 0);
+            // Of the head that was the first to choose first.
+            part -= _heads;
+            return (Stage.Sum, part / _segments, part % _segments);
         }
     }
 }

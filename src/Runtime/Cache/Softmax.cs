@@ -93,6 +93,32 @@ internal static unsafe class Softmax
         return sum;
     }
 
+    /// <summary>mix[i] = sum over rows of shares[row] * rows[row * stride + i].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Mix(ReadOnlySpan<float> rows, int stride, ReadOnlySpan<float> shares, Span<float> mix)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(rows.Length, ((shares.Length - 1) * stride) + mix.Length);
+        fixed (float* from = rows, share = shares, to = mix)
+        {
+            int i = 0;
+            for (; i <= mix.Length - Vector256<float>.Count; i += Vector256<float>.Count)
+            {
+                Vector256<float> sum = default;
+                for (int row = 0; row < shares.Length; row++)
+                    sum = Vector256.FusedMultiplyAdd(Vector256.Load(from + ((nint)row * stride) + i), Vector256.Create(share[row]), sum);
+                sum.Store(to + i);
+            }
+
+            for (; i < mix.Length; i++)
+            {
+                float sum = 0;
+                for (int row = 0; row < shares.Length; row++)
+                    sum = MathF.FusedMultiplyAdd(from[((nint)row * stride) + i], share[row], sum);
+                to[i] = sum;
+            }
+        }
+    }
+
     /// <summary>Divides each of the outputs [n, headDim] by the sum of its weights.</summary>
     public static void Divide(Span<float> outputs, int headDim, ReadOnlySpan<float> sums)
     {

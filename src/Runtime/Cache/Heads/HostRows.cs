@@ -47,15 +47,10 @@ internal sealed class HostRows
     public Span<float> Room => _mass.Slice(0, _fetched);
 
     /// <summary>
-    /// Zeros to which the probability of each of the middle's tokens is added, summed over the query group and among all that a query sees, so that a query that
-    /// looks elsewhere has less of a say.
+    /// Room for the probability of each of the middle's tokens, summed over the query group and among all that a query sees, so that a query that looks elsewhere has
+    /// less of a say.
     /// </summary>
-    public Span<float> Mass(int tokens)
-    {
-        Span<float> mass = _mass.Slice(0, tokens);
-        mass.Clear();
-        return mass;
-    }
+    public Span<float> Mass(int tokens) => _mass.Slice(0, tokens);
 
     /// <summary>What the last step's tokens were chosen by, as long as <see cref="Room"/> has not been used.</summary>
     public ReadOnlySpan<float> LastMass(int tokens) => _mass.Slice(0, tokens);

@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Memory;
 
@@ -122,16 +121,18 @@ internal abstract class WindowedHead : HeadCache
     /// <returns>The tokens chosen, counted from the middle's first, in ascending order.</returns>
     protected ReadOnlySpan<int> ChooseTokens(HostRows host, AttentionStep step)
     {
-        Span<float> mass = host.Mass(Middle);
         int group = step.Queries.Length / HeadDim;
+        Span<float> shares = stackalloc float[group];
         for (int query = 0; query < group; query++)
         {
             float sum = 0;
             for (int place = query; place < Segments * group; place += group)
                 sum += step.Sums[place];
-            TensorPrimitives.MultiplyAdd(step.Scores.Slice((query * Tokens) + SinkTokens, Middle), 1 / sum, mass, mass);
+            shares[query] = 1 / sum;
         }
 
+        Span<float> mass = host.Mass(Middle);
+        Softmax.Mix(step.Scores[SinkTokens..], Tokens, shares, mass);
         return host.Choose(mass);
     }
 
