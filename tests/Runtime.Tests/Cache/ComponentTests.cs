@@ -175,6 +175,17 @@ public sealed class ComponentTests
     });
 
     [Fact]
+    public void Rows_are_mixed_by_their_shares() => ForAll(300, random =>
+    {
+        int rows = random.Next(1, 9), length = random.Next(0, 100), stride = length + random.Next(3);
+        float[] all = [.. Enumerable.Range(0, rows * stride).Select(_ => random.NextSingle())], shares = [.. Enumerable.Range(0, rows).Select(_ => random.NextSingle())];
+        float[] mix = new float[length];
+        Softmax.Mix(all, stride, shares, mix);
+        for (int i = 0; i < length; i++)
+            Assert.Equal(Enumerable.Range(0, rows).Sum(row => (double)shares[row] * all[(row * stride) + i]), mix[i], 1e-5);
+    });
+
+    [Fact]
     public void A_ring_of_rows_forgets_the_oldest() => ForAll(200, random =>
     {
         int capacity = random.Next(1, 20), headDim = random.Next(1, 40), tokens = random.Next(60);
