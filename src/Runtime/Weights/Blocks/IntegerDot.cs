@@ -27,7 +27,7 @@ internal unsafe struct IntegerDot(RoundedInput input) : ICodeSink
     public void Take(int at, Vector128<sbyte> first, Vector128<sbyte> second, float scale, float offset)
     {
         Take(at, first, second, scale);
-        _offsets += offset * _input.Sums[at / RoundedInput.Group];
+        _offsets += offset * _input.Sums[Group(at)];
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -35,11 +35,15 @@ internal unsafe struct IntegerDot(RoundedInput input) : ICodeSink
     {
         Vector256<short> wide = Codes.WidenToInt16(packed);
         Add(at, Products(at, wide & Vector256.Create((short)15)) + Products(at + 16, wide >>> 4), scale);
-        _offsets += offset * _input.Sums[at / RoundedInput.Group];
+        _offsets += offset * _input.Sums[Group(at)];
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Advance(int elements) => _input = _input.From(elements);
+
+    // Of what is never below zero, as the compiler cannot know: a shift.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static nint Group(int at) => (nint)((uint)at / RoundedInput.Group);
 
     /// <summary>Sums of the products of sixteen codes with the input, in eight parts.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -55,5 +59,5 @@ internal unsafe struct IntegerDot(RoundedInput input) : ICodeSink
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Add(int at, Vector256<int> products, float scale) =>
-        _sums = Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(products), Vector256.Create(scale * _input.Steps[at / RoundedInput.Group]), _sums);
+        _sums = Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(products), Vector256.Create(scale * _input.Steps[Group(at)]), _sums);
 }

@@ -49,7 +49,7 @@ internal readonly unsafe struct RoundedInput
 
     /// <summary>The same from a number on that begins a group.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public RoundedInput From(nint number) => new(Numbers + number, Steps + (number / Group), Sums + (number / Group));
+    public RoundedInput From(nint number) => new(Numbers + number, Steps + ((nuint)number / Group), Sums + ((nuint)number / Group));
 
     private static (float Step, float Sum) Round(float* input, short* rounded)
     {
