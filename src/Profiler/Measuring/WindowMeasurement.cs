@@ -132,9 +132,11 @@ public sealed class WindowMeasurement : IDisposable
         for (int above = layer + 1; above < _shape.Layers; above++)
         {
             transformer.Project(above, _record.Context, tail, _workspace);
-            StoreTail(above);
+            StoreTail(above, _workspace.Keys, _workspace.Values);
             PrefillAttention.Run(
                 _shape.Layer(above), _record.Context, tail, _workspace.Queries, _record.Keys[above], _record.Values[above], tokens, _workspace.Attended);
+            // What is measured next must not see this layer's effect.
+            StoreTail(above, _record.TailKeys[above], _record.TailValues[above]);
             transformer.Finish(above, tail, _workspace);
         }
 
@@ -258,7 +260,7 @@ public sealed class WindowMeasurement : IDisposable
         }
     }
 
-    private void StoreTail(int layer)
+    private void StoreTail(int layer, NativeBuffer<float> keys, NativeBuffer<float> values)
     {
         int headDim = _shape.HeadDim;
         int tokens = _record.Context + _record.Tail;
@@ -268,8 +270,8 @@ public sealed class WindowMeasurement : IDisposable
             {
                 int from = ((row * _shape.KvHeads) + head) * headDim;
                 int to = ((head * tokens) + _record.Context + row) * headDim;
-                _workspace.Keys.Slice(from, headDim).CopyTo(_record.Keys[layer].Slice(to, headDim));
-                _workspace.Values.Slice(from, headDim).CopyTo(_record.Values[layer].Slice(to, headDim));
+                keys.Slice(from, headDim).CopyTo(_record.Keys[layer].Slice(to, headDim));
+                values.Slice(from, headDim).CopyTo(_record.Values[layer].Slice(to, headDim));
             }
         }
     }

@@ -43,7 +43,7 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
     /// <summary>Tokens judged.</summary>
     public int Tail { get; }
 
-    /// <summary>[layer][kvHeads, context + tail, headDim]; the tail's rows are overwritten by later passes.</summary>
+    /// <summary>[layer][kvHeads, context + tail, headDim]; the tail's rows are another's while a layer is measured, and exact again after it.</summary>
     public NativeBuffer<float>[] Keys { get; }
 
     /// <summary>As <see cref="Keys"/>.</summary>

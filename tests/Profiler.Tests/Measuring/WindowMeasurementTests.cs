@@ -140,6 +140,27 @@ public sealed class WindowMeasurementTests : IDisposable
         Assert.Equal(expected / (Tail * shape.KvHeads), measurement.Recall(Layer, null, [Count])[0], 1e-5);
     }
 
+    /// <summary>Measuring a layer leaves nothing behind: what is measured after it is what would have been measured without it.</summary>
+    [Fact]
+    public void What_a_layer_is_measured_by_does_not_depend_on_what_was_measured_before()
+    {
+        const int Layer = 2;
+        int[] counts = [1, 4, 16];
+        var index = new CodedKeys(new RotatedNormalFormat { Bits = 1 });
+        using var measurement = new WindowMeasurement(_model, _window, Context);
+        double[] exact = measurement.Recall(Layer, null, counts), coded = measurement.Recall(Layer, index, counts);
+        LayerEffect effect = measurement.Measure(Layer, Catalogue.Kivi(2, 2));
+
+        LayerEffect below = measurement.Measure(0, Catalogue.Kivi(1, 1));
+
+        Assert.InRange(below.Loss, 1e-3, 10);
+        // Another layer's attention is worked out anew.
+        measurement.Recall(1, null, counts);
+        Assert.Equal(exact, measurement.Recall(Layer, null, counts));
+        Assert.Equal(coded, measurement.Recall(Layer, index, counts));
+        Assert.Equal(effect, measurement.Measure(Layer, Catalogue.Kivi(2, 2)));
+    }
+
     /// <summary>A layer changed alone gives what all layers give when the others are exact.</summary>
     [Theory]
     [MemberData(nameof(Kinds))]
