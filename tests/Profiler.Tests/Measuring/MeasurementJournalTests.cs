@@ -1,3 +1,4 @@
+using System.Text;
 using TailorKV.Planner;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Measuring;
@@ -18,7 +19,9 @@ public sealed class MeasurementJournalTests : IDisposable
 
     public MeasurementJournalTests() => (_path, _text) = (Path.Combine(_folder, "journal"), MeasuringText.Open(_model, null));
 
-    /// <summary>However much of a journal is there, cut within a line too, the profile has the same bytes, and nothing whole is measured again.</summary>
+    /// <summary>
+    /// However much of a journal is there, cut within a line too or between two layers, the profile has the same bytes, and nothing whole is measured again.
+    /// </summary>
     [Fact]
     public void Work_goes_on_from_every_place_it_was_ended()
     {
@@ -26,9 +29,10 @@ public sealed class MeasurementJournalTests : IDisposable
         Assert.Equal(profile, Measured(Request));
         byte[] whole = File.ReadAllBytes(_path);
         var random = new Random(11);
-        for (int i = 0; i < 12; i++)
+        int[] betweenLayers = [.. Enumerable.Range(0, whole.Length).Where(at => at > 0 && whole[at - 1] == '\n' && Line(whole, at).Contains("attention", StringComparison.Ordinal))];
+        Assert.Equal(2 * _model.Shape.Layers, betweenLayers.Length);
+        foreach (int length in (int[])[whole.Length, .. betweenLayers, .. Enumerable.Range(0, 11).Select(_ => random.Next(whole.Length))])
         {
-            int length = i == 0 ? whole.Length : random.Next(whole.Length);
             File.WriteAllBytes(_path, whole[..length]);
             int lines = whole.AsSpan(0, length).Count((byte)'\n');
             using (MeasurementJournal journal = MeasurementJournal.Open(_path))
@@ -82,6 +86,8 @@ public sealed class MeasurementJournalTests : IDisposable
         _model.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
+
+    private static string Line(byte[] file, int start) => Encoding.UTF8.GetString(file.AsSpan(start, Array.IndexOf(file, (byte)'\n', start) - start));
 
     private string Measured(ProfileRequest request)
     {
