@@ -36,7 +36,11 @@ internal static class EqualBytesProtocol
             report.Heading($"{share:0 %} of the full f16 cache: at most {limit} device bytes of caches");
             var rows = new List<(string Name, string Kind, long Bytes, double Loss)>();
             foreach ((string name, LayerPolicy policy) in Uniform())
-                Add(name, name.Split(',')[0], [.. Enumerable.Repeat(policy, model.Shape.Layers)], requireFit: !name.StartsWith("llama.cpp", StringComparison.Ordinal));
+            {
+                string kind = name.Split(',')[0];
+                Add(name, kind, [.. Enumerable.Repeat(policy, model.Shape.Layers)], requireFit: kind != "llama.cpp");
+            }
+
             Add("TailorKV-1 (threshold 0.2)", "tau rule", TailorKVRule.Make(profile, context, 1).Policies, requireFit: false);
             Add("TailorKV-2 (threshold 0.2)", "tau rule", TailorKVRule.Make(profile, context, 2).Policies, requireFit: false);
             if (TruthProtocol.Best(pairs, context, limit) is { } tuned)

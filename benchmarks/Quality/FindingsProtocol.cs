@@ -8,6 +8,9 @@ namespace TailorKV.Quality;
 /// <summary>The protocols of findings.json: code formats for keys or values alone, indexes, and refined layers.</summary>
 internal static class FindingsProtocol
 {
+    // Nats.
+    private const double Tolerance = 3e-4;
+
     private const int Tail = 64;
 
     // Stands for values or keys that are kept: its loss is a hundredth of the smallest figure compared.
@@ -25,7 +28,7 @@ internal static class FindingsProtocol
             report.Heading("Quantizers, every layer, keys or values alone");
             report.Paragraph(
                 "Not repeated, as no format of this library: keys less their mean (\"smoothed\"), normal levels per channel, values per channel, rotated affine codes of 1 bit.");
-            var quantizers = new Comparison(3e-4);
+            var quantizers = new Comparison(Tolerance);
             foreach (string part in new[] { "keys", "values" })
             {
                 foreach (JsonProperty format in root.GetProperty("quantizers").GetProperty(part).EnumerateObject())
@@ -53,7 +56,7 @@ internal static class FindingsProtocol
             report.Heading("Indexes of retrieved layers, every layer, 4 sinks and the newest 32 exact");
             report.Paragraph(
                 "Critical channels are chosen there by the query itself and here, as a runtime must, by the query predicted from the layer before; layer 0, which has none before it, uses 1-bit rotated keys here.");
-            var indexes = new Comparison(3e-4);
+            var indexes = new Comparison(Tolerance);
             foreach (JsonProperty index in root.GetProperty("indexes").GetProperty("values").EnumerateObject())
             {
                 foreach (JsonProperty k in index.Value.EnumerateObject())
@@ -69,7 +72,7 @@ internal static class FindingsProtocol
 
             report.Heading("Refined, other formats, context 1,024");
             report.Paragraph("Not repeated, as no format of this library: values kept as means of blocks.");
-            var formats = new Comparison(3e-4);
+            var formats = new Comparison(Tolerance);
             foreach (JsonElement row in root.GetProperty("refinedFormats").GetProperty("values").EnumerateArray())
             {
                 if (Words(row.GetProperty("keys").GetString()!) is not { } keys || Words(row.GetProperty("values").GetString()!) is not { } values)
@@ -92,7 +95,7 @@ internal static class FindingsProtocol
     {
         report.Heading($"Rotated codes of normal levels, refined by the top k (0: codes alone), every layer, {title}");
         report.Paragraph($"Perplexity of the exact cache: {windows.ExactPerplexity():0.00}");
-        var comparison = new Comparison(3e-4);
+        var comparison = new Comparison(Tolerance);
         foreach (JsonProperty pair in figures.EnumerateObject())
         {
             foreach (JsonProperty k in pair.Value.GetProperty("kl").EnumerateObject())

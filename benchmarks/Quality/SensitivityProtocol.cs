@@ -11,6 +11,9 @@ namespace TailorKV.Quality;
 /// </summary>
 internal static class SensitivityProtocol
 {
+    // Nats.
+    private const double Tolerance = 2e-4;
+
     public static void Run(string shared, Report report, CancellationToken cancellation)
     {
         string folder = Path.Combine(shared, "models", "SmolLM2-135M-Instruct");
@@ -27,7 +30,7 @@ internal static class SensitivityProtocol
 
         report.Heading("Every layer at one setting");
         report.Paragraph($"Perplexity of the exact cache: {windows.ExactPerplexity():0.00}");
-        var whole = new Comparison(2e-4);
+        var whole = new Comparison(Tolerance);
         foreach (JsonProperty option in root.GetProperty("uniform").EnumerateObject())
         {
             (double loss, double perplexity) = windows.Whole(Kivi(option.Name));
@@ -43,7 +46,7 @@ internal static class SensitivityProtocol
         whole.WriteTo(report, withPerplexity: true);
 
         report.Heading("One layer alone");
-        var single = new Comparison(2e-4);
+        var single = new Comparison(Tolerance);
         string[] options = [.. root.GetProperty("options").EnumerateArray().Select(name => name.GetString()!)];
         for (int layer = 0; layer < model.Shape.Layers; layer++)
         {
