@@ -23,9 +23,6 @@ internal sealed class PerTokenCodes : RowCodes
     protected override void ReadScales(int firstToken, int group, Span<float> scales) =>
         HalfFloat.Widen(_scales.Slice((group * _tokens) + firstToken, scales.Length), scales);
 
-    protected override bool ReadZeros(int firstToken, int group, Span<float> zeros)
-    {
+    protected override void ReadZeros(int firstToken, int group, Span<float> zeros) =>
         HalfFloat.Widen(_scales.Slice(((Groups + group) * _tokens) + firstToken, zeros.Length), zeros);
-        return true;
-    }
 }

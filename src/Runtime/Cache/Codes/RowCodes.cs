@@ -41,6 +41,8 @@ internal abstract class RowCodes : ICodes
     /// <summary>Groups of channels.</summary>
     protected int Groups { get; }
 
+    private bool HasZeros => _offset != 0;
+
     public void Encode(int firstToken, ReadOnlySpan<float> rows)
     {
         Span<byte> codes = stackalloc byte[_headDim];
@@ -67,7 +69,7 @@ internal abstract class RowCodes : ICodes
         {
             Span<short> one = rounded.Slice(query * _headDim, _headDim);
             steps[query] = RoundedFactors.Round(queries.Slice(query * _headDim, _headDim), one);
-            for (int group = 0; group < Groups; group++)
+            for (int group = 0; group < Groups && HasZeros; group++)
                 sums[(query * Groups) + group] = steps[query] * Sum(one[Channels(group)]);
             scores.Slice(query * stride, to - from).Clear();
         }
@@ -79,9 +81,9 @@ internal abstract class RowCodes : ICodes
             for (int group = 0; group < Groups; group++)
             {
                 Range channels = Channels(group);
-                bool hasZeros = ReadScalesAndZeros(token, group, scales[..count], zeros[..count]);
+                ReadScalesAndZeros(token, group, scales[..count], zeros[..count]);
                 IntegerDots.AddScaled(levels, _headDim, channels.Start.Value, channels.End.Value, rounded, steps, scales, scores[(token - from)..], stride, _lanes);
-                for (int query = 0; query < n && hasZeros; query++)
+                for (int query = 0; query < n && HasZeros; query++)
                 {
                     Span<float> one = scores.Slice((query * stride) + token - from, count);
                     TensorPrimitives.MultiplyAdd(zeros[..count], sums[(query * Groups) + group], one, one);
@@ -104,12 +106,12 @@ internal abstract class RowCodes : ICodes
             for (int group = 0; group < Groups; group++)
             {
                 Range channels = Channels(group);
-                bool hasZeros = ReadScalesAndZeros(token, group, scales[..count], zeros[..count]);
+                ReadScalesAndZeros(token, group, scales[..count], zeros[..count]);
                 for (int query = 0; query < n; query++)
                 {
                     ReadOnlySpan<float> weighing = weights.Slice((query * stride) + token - from, count);
                     steps[query] = RoundedFactors.Round(weighing, scales, rounded[(query * Tile)..]);
-                    if (!hasZeros)
+                    if (!HasZeros)
                         continue;
                     Span<float> output = outputs.Slice(query * _headDim, _headDim)[channels];
                     TensorPrimitives.Add(output, DotProduct.Of(weighing, zeros[..count]), output);
@@ -127,8 +129,9 @@ internal abstract class RowCodes : ICodes
         {
             Range channels = Channels(group);
             ReadScales(token, group, scale);
-            if (!ReadZeros(token, group, zero))
-                zero.Clear();
+            zero.Clear();
+            if (HasZeros)
+                ReadZeros(token, group, zero);
             for (int i = channels.Start.Value; i < channels.End.Value; i++)
                 row[i] = (scale[0] * (_rows.Level(Rows(token, 1), i) + _offset)) + zero[0];
         }
@@ -144,17 +147,19 @@ internal abstract class RowCodes : ICodes
     /// <summary>Scales of as many tokens as there is room for.</summary>
     protected abstract void ReadScales(int firstToken, int group, Span<float> scales);
 
-    /// <summary>Zeros of as many tokens as there is room for; false where the format has none.</summary>
-    protected virtual bool ReadZeros(int firstToken, int group, Span<float> zeros) => false;
+    /// <summary>Zeros of as many tokens as there is room for, if the format has an offset.</summary>
+    protected virtual void ReadZeros(int firstToken, int group, Span<float> zeros)
+    {
+    }
 
-    /// <summary>Scales, and what takes the place of zeros when the offset has been scaled too; false where there are no zeros.</summary>
-    private bool ReadScalesAndZeros(int firstToken, int group, Span<float> scales, Span<float> zeros)
+    /// <summary>Scales, and, where there are zeros, what takes their place when the offset has been scaled too.</summary>
+    private void ReadScalesAndZeros(int firstToken, int group, Span<float> scales, Span<float> zeros)
     {
         ReadScales(firstToken, group, scales);
-        if (!ReadZeros(firstToken, group, zeros))
-            return false;
+        if (!HasZeros)
+            return;
+        ReadZeros(firstToken, group, zeros);
         TensorPrimitives.MultiplyAdd(scales, _offset, zeros, zeros);
-        return true;
     }
 
     private static int Sum(ReadOnlySpan<short> numbers)

@@ -47,13 +47,10 @@ internal sealed class HostRows
     public Span<float> Room => _mass.Slice(0, _fetched);
 
     /// <summary>
-    /// Room for the probability of each of the middle's tokens, summed over the query group and among all that a query sees, so that a query that looks elsewhere has
-    /// less of a say.
+    /// The probability of each of the middle's tokens, summed over the query group and among all that a query sees, so that a query that looks elsewhere has less of a
+    /// say: filled before <see cref="Choose"/>, and there until <see cref="Room"/> is used.
     /// </summary>
     public Span<float> Mass(int tokens) => _mass.Slice(0, tokens);
-
-    /// <summary>What the last step's tokens were chosen by, as long as <see cref="Room"/> has not been used.</summary>
-    public ReadOnlySpan<float> LastMass(int tokens) => _mass.Slice(0, tokens);
 
     /// <summary>Chooses the tokens of most probability, and fetches their rows.</summary>
     /// <param name="mass">What <see cref="Mass"/> gave, filled.</param>

@@ -26,7 +26,7 @@ internal sealed class RetrievedHead : WindowedHead
     }
 
     /// <summary>What the last step chose by: the probability, summed over the query group, that the index gave each of the middle's tokens.</summary>
-    public ReadOnlySpan<float> ChoosingMass => _host.LastMass(Middle);
+    public ReadOnlySpan<float> ChoosingMass => _host.Mass(Middle);
 
     public override bool Chooses => true;
 

@@ -128,16 +128,7 @@ internal static unsafe class IntegerDots
         Vector256<int> s00 = default, s01 = default, s02 = default, s03 = default, s10 = default, s11 = default, s12 = default, s13 = default;
         sbyte* second = rows + length;
         short* query1 = queries + length, query2 = query1 + length, query3 = query2 + length;
-        nint i = start;
-        for (; i <= end - (4 * Together); i += 4 * Together)
-        {
-            Multiply<TQueries>(rows, second, queries, query1, query2, query3, i, ref s00, ref s01, ref s02, ref s03, ref s10, ref s11, ref s12, ref s13);
-            Multiply<TQueries>(rows, second, queries, query1, query2, query3, i + Together, ref s00, ref s01, ref s02, ref s03, ref s10, ref s11, ref s12, ref s13);
-            Multiply<TQueries>(rows, second, queries, query1, query2, query3, i + (2 * Together), ref s00, ref s01, ref s02, ref s03, ref s10, ref s11, ref s12, ref s13);
-            Multiply<TQueries>(rows, second, queries, query1, query2, query3, i + (3 * Together), ref s00, ref s01, ref s02, ref s03, ref s10, ref s11, ref s12, ref s13);
-        }
-
-        for (; i < end; i += Together)
+        for (nint i = start; i < end; i += Together)
             Multiply<TQueries>(rows, second, queries, query1, query2, query3, i, ref s00, ref s01, ref s02, ref s03, ref s10, ref s11, ref s12, ref s13);
         q0 = Avx2.UnpackLow(s00, s10) + Avx2.UnpackHigh(s00, s10);
         q1 = Avx2.UnpackLow(s01, s11) + Avx2.UnpackHigh(s01, s11);
@@ -153,29 +144,21 @@ internal static unsafe class IntegerDots
         where TQueries : struct, ICount
     {
         Vector256<short> first = Avx2.ConvertToVector256Int16(row0 + index), second = Avx2.ConvertToVector256Int16(row1 + index);
-        Vector256<short> query = Vector256.Load(query0 + index);
-        s00 += Avx2.MultiplyAddAdjacent(first, query);
-        s10 += Avx2.MultiplyAddAdjacent(second, query);
+        Multiply(first, second, query0 + index, ref s00, ref s10);
         if (TQueries.Value > 1)
-        {
-            query = Vector256.Load(query1 + index);
-            s01 += Avx2.MultiplyAddAdjacent(first, query);
-            s11 += Avx2.MultiplyAddAdjacent(second, query);
-        }
-
+            Multiply(first, second, query1 + index, ref s01, ref s11);
         if (TQueries.Value > 2)
-        {
-            query = Vector256.Load(query2 + index);
-            s02 += Avx2.MultiplyAddAdjacent(first, query);
-            s12 += Avx2.MultiplyAddAdjacent(second, query);
-        }
-
+            Multiply(first, second, query2 + index, ref s02, ref s12);
         if (TQueries.Value > 3)
-        {
-            query = Vector256.Load(query3 + index);
-            s03 += Avx2.MultiplyAddAdjacent(first, query);
-            s13 += Avx2.MultiplyAddAdjacent(second, query);
-        }
+            Multiply(first, second, query3 + index, ref s03, ref s13);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Multiply(Vector256<short> first, Vector256<short> second, short* query, ref Vector256<int> firstSums, ref Vector256<int> secondSums)
+    {
+        var numbers = Vector256.Load(query);
+        firstSums += Avx2.MultiplyAddAdjacent(first, numbers);
+        secondSums += Avx2.MultiplyAddAdjacent(second, numbers);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -100,7 +100,7 @@ internal static unsafe class IntegerSums
         where TVectors : struct, ICount
     {
         Vector256<int> s00 = default, s01 = default, s02 = default, s03 = default, s10 = default, s11 = default, s12 = default, s13 = default;
-        Vector256<int> s20 = default, s21 = default, s22 = default, s23 = default, s30 = default, s31 = default;
+        Vector256<int> s20 = default, s21 = default, s22 = default, s23 = default, s30 = default, s31 = default, s32 = default, s33 = default;
         byte* first = rows.Row(0) + start;
         for (int row = 0; row < rows.Count; row += 2, first += 2 * rows.Bytes, weights += 2)
         {
@@ -111,38 +111,13 @@ internal static unsafe class IntegerSums
             Vector256<short> w3 = TQueries.Value > 3 ? Vector256.Create(*(int*)(weights + (3 * stride))).AsInt16() : w0;
 
             Vector128<byte> one = Vector128.Load(first), other = Vector128.Load(second);
-            Vector256<short> levels = Avx2.ConvertToVector256Int16(Sse2.UnpackLow(one, other).AsSByte());
-            s00 += Avx2.MultiplyAddAdjacent(levels, w0);
-            if (TQueries.Value > 1)
-                s10 += Avx2.MultiplyAddAdjacent(levels, w1);
-            if (TQueries.Value > 2)
-                s20 += Avx2.MultiplyAddAdjacent(levels, w2);
-            if (TQueries.Value > 3)
-                s30 += Avx2.MultiplyAddAdjacent(levels, w3);
-            levels = Avx2.ConvertToVector256Int16(Sse2.UnpackHigh(one, other).AsSByte());
-            s01 += Avx2.MultiplyAddAdjacent(levels, w0);
-            if (TQueries.Value > 1)
-                s11 += Avx2.MultiplyAddAdjacent(levels, w1);
-            if (TQueries.Value > 2)
-                s21 += Avx2.MultiplyAddAdjacent(levels, w2);
-            if (TQueries.Value > 3)
-                s31 += Avx2.MultiplyAddAdjacent(levels, w3);
-
+            Multiply<TQueries>(Sse2.UnpackLow(one, other), w0, w1, w2, w3, ref s00, ref s10, ref s20, ref s30);
+            Multiply<TQueries>(Sse2.UnpackHigh(one, other), w0, w1, w2, w3, ref s01, ref s11, ref s21, ref s31);
             if (TVectors.Value > 2)
             {
                 (one, other) = (Vector128.Load(first + (2 * Width)), Vector128.Load(second + (2 * Width)));
-                levels = Avx2.ConvertToVector256Int16(Sse2.UnpackLow(one, other).AsSByte());
-                s02 += Avx2.MultiplyAddAdjacent(levels, w0);
-                if (TQueries.Value > 1)
-                    s12 += Avx2.MultiplyAddAdjacent(levels, w1);
-                if (TQueries.Value > 2)
-                    s22 += Avx2.MultiplyAddAdjacent(levels, w2);
-                levels = Avx2.ConvertToVector256Int16(Sse2.UnpackHigh(one, other).AsSByte());
-                s03 += Avx2.MultiplyAddAdjacent(levels, w0);
-                if (TQueries.Value > 1)
-                    s13 += Avx2.MultiplyAddAdjacent(levels, w1);
-                if (TQueries.Value > 2)
-                    s23 += Avx2.MultiplyAddAdjacent(levels, w2);
+                Multiply<TQueries>(Sse2.UnpackLow(one, other), w0, w1, w2, w3, ref s02, ref s12, ref s22, ref s32);
+                Multiply<TQueries>(Sse2.UnpackHigh(one, other), w0, w1, w2, w3, ref s03, ref s13, ref s23, ref s33);
             }
         }
 
@@ -152,7 +127,24 @@ internal static unsafe class IntegerSums
         if (TQueries.Value > 2)
             AddScaled<TVectors>(outputs + (2 * outputStride), steps[2], s20, s21, s22, s23);
         if (TQueries.Value > 3)
-            AddScaled<ICount.Two>(outputs + (3 * outputStride), steps[3], s30, s31, default, default);
+            AddScaled<TVectors>(outputs + (3 * outputStride), steps[3], s30, s31, s32, s33);
+    }
+
+    /// <summary>Adds the weighted levels of two rows, which lie in turns, to each query's sums.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Multiply<TQueries>(
+        Vector128<byte> levels, Vector256<short> w0, Vector256<short> w1, Vector256<short> w2, Vector256<short> w3,
+        ref Vector256<int> s0, ref Vector256<int> s1, ref Vector256<int> s2, ref Vector256<int> s3)
+        where TQueries : struct, ICount
+    {
+        Vector256<short> wide = Avx2.ConvertToVector256Int16(levels.AsSByte());
+        s0 += Avx2.MultiplyAddAdjacent(wide, w0);
+        if (TQueries.Value > 1)
+            s1 += Avx2.MultiplyAddAdjacent(wide, w1);
+        if (TQueries.Value > 2)
+            s2 += Avx2.MultiplyAddAdjacent(wide, w2);
+        if (TQueries.Value > 3)
+            s3 += Avx2.MultiplyAddAdjacent(wide, w3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

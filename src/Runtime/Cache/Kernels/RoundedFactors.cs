@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics;
 namespace TailorKV.Runtime.Cache.Kernels;
 
 /// <summary>
-/// Queries, or weights, in integers of 16 bits, so that they meet the levels of codes in integer arithmetic, whose sums are the same on every machine. All that are rounded
+/// Queries, weights or inputs in integers of 16 bits, so that they meet the levels of codes in integer arithmetic, whose sums are the same on every machine. All that are rounded
 /// together count in steps of a 32,767th of their largest magnitude: each is off by half a step at the most.
 /// </summary>
 internal static class RoundedFactors
