@@ -1,6 +1,5 @@
 using BenchmarkDotNet.Attributes;
 using TailorKV.Planner.Policies.Codes;
-using TailorKV.Runtime.Cache.Codes;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Memory;
 
@@ -25,8 +24,6 @@ public abstract class CodeKernels : IDisposable
     [ParamsSource(nameof(Widths))]
     public int Lanes { get; set; }
 
-    private protected ICodes Codes { get; private set; } = null!;
-
     /// <summary>[heads, tokens].</summary>
     private protected float[] Scores { get; } = Numbers(new Random(2), QueryHeads * Tokens);
 
@@ -45,16 +42,21 @@ public abstract class CodeKernels : IDisposable
     /// <summary>What all scores, or all sums, ask of the machine.</summary>
     internal static KernelWork Work(CodeFormat format, int headDim) => new(format.Bytes(Tokens, headDim), (double)QueryHeads * Tokens * headDim, 1);
 
-    private protected void Encode(CodeFormat format)
+    /// <summary>Measures the ceilings, and takes memory for the codes and random numbers to meet them.</summary>
+    private protected Arena Prepare(CodeFormat format)
     {
         Work(format, HeadDim).MeasureCeilings();
-        var random = new Random(1);
-        _arena = new Arena("codes", format.Bytes(Tokens, HeadDim));
-        Codes = CodeFactory.Create(format, Tokens, HeadDim, _arena, Lanes);
-        Queries = Numbers(random, QueryHeads * HeadDim);
+        Queries = Numbers(new Random(1), QueryHeads * HeadDim);
         Row = new float[HeadDim];
+        return _arena = new Arena("codes", format.Bytes(Tokens, HeadDim));
+    }
+
+    /// <summary>Rows to code, a block at a time.</summary>
+    private protected IEnumerable<(int FirstToken, float[] Rows)> Blocks(CodeFormat format)
+    {
+        var random = new Random(3);
         for (int token = 0; token < Tokens; token += format.BlockTokens)
-            Codes.Encode(token, Numbers(random, format.BlockTokens * HeadDim));
+            yield return (token, Numbers(random, format.BlockTokens * HeadDim));
     }
 
     private static float[] Numbers(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() - 0.5f)];

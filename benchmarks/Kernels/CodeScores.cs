@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using BenchmarkDotNet.Attributes;
 using TailorKV.Planner.Policies.Codes;
+using TailorKV.Runtime.Cache.Codes;
 
 namespace TailorKV.Benchmarks.Kernels;
 
@@ -8,6 +9,8 @@ namespace TailorKV.Benchmarks.Kernels;
 [Config(typeof(KernelConfig))]
 public class CodeScores : CodeKernels
 {
+    private IKeyCodes _keys = null!;
+
     public static IEnumerable<CodeFormatCase> Formats { get; } =
     [
         .. new[] { 1, 2, 3, 4, 8 }.Select(bits => new CodeFormatCase(new PerChannelFormat { Bits = bits, Group = 32 })),
@@ -20,19 +23,24 @@ public class CodeScores : CodeKernels
     public CodeFormatCase Format { get; set; } = null!;
 
     [GlobalSetup]
-    public void Encode() => Encode(Format.Format);
+    public void Encode()
+    {
+        _keys = CodeFactory.Keys(Format.Format, Tokens, HeadDim, Prepare(Format.Format), Lanes);
+        foreach ((int firstToken, float[] rows) in Blocks(Format.Format))
+            _keys.Encode(firstToken, rows);
+    }
 
     [Benchmark(Baseline = true, Description = "decode, then multiply")]
     public void Decoded()
     {
         for (int token = 0; token < Tokens; token++)
         {
-            Codes.Decode(token, Row);
+            _keys.Decode(token, Row);
             for (int head = 0; head < QueryHeads; head++)
                 Scores[(head * Tokens) + token] = TensorPrimitives.Dot(Queries.AsSpan(head * HeadDim, HeadDim), Row);
         }
     }
 
     [Benchmark(Description = "scores")]
-    public void Kernel() => Codes.Scores(Queries, 0, Tokens, Scores, Tokens);
+    public void Kernel() => _keys.Scores(Queries, 0, Tokens, Scores, Tokens);
 }

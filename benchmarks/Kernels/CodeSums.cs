@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using BenchmarkDotNet.Attributes;
 using TailorKV.Planner.Policies.Codes;
+using TailorKV.Runtime.Cache.Codes;
 
 namespace TailorKV.Benchmarks.Kernels;
 
@@ -8,6 +9,8 @@ namespace TailorKV.Benchmarks.Kernels;
 [Config(typeof(KernelConfig))]
 public class CodeSums : CodeKernels
 {
+    private IValueCodes _values = null!;
+
     public static IEnumerable<CodeFormatCase> Formats { get; } =
     [
         .. new[] { 1, 2, 3, 4, 8 }.Select(bits => new CodeFormatCase(new PerTokenFormat { Bits = bits, Group = 64 })),
@@ -19,14 +22,19 @@ public class CodeSums : CodeKernels
     public CodeFormatCase Format { get; set; } = null!;
 
     [GlobalSetup]
-    public void Encode() => Encode(Format.Format);
+    public void Encode()
+    {
+        _values = CodeFactory.Values(Format.Format, Tokens, HeadDim, Prepare(Format.Format), Lanes);
+        foreach ((int firstToken, float[] rows) in Blocks(Format.Format))
+            _values.Encode(firstToken, rows);
+    }
 
     [Benchmark(Baseline = true, Description = "decode, then multiply")]
     public void Decoded()
     {
         for (int token = 0; token < Tokens; token++)
         {
-            Codes.Decode(token, Row);
+            _values.Decode(token, Row);
             for (int head = 0; head < QueryHeads; head++)
             {
                 Span<float> output = Queries.AsSpan(head * HeadDim, HeadDim);
@@ -36,5 +44,5 @@ public class CodeSums : CodeKernels
     }
 
     [Benchmark(Description = "weighted sums")]
-    public void Kernel() => Codes.AddWeighted(Scores, Tokens, 0, Tokens, Queries);
+    public void Kernel() => _values.AddWeighted(Scores, Tokens, 0, Tokens, Queries);
 }

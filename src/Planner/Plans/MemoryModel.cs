@@ -55,7 +55,17 @@ public static class MemoryModel
         return (3 * Floats(chunk * shape.HiddenSize))
             + (queries * (predictsQueries ? 3 : 2)) + (2 * keys)
             + (2 * Floats(chunk * shape.IntermediateSize))
-            + Floats((long)shape.Heads * context);
+            + Floats(shape.Heads * (long)ScoreRow(context));
+    }
+
+    /// <summary>
+    /// Floats that a head's row of scores has room for: the scores, and what it takes for those of the tokens between sinks and window to begin, as each row does, on a cache line.
+    /// </summary>
+    /// <param name="context">Tokens the session can hold.</param>
+    public static int ScoreRow(int context)
+    {
+        const int Line = CacheBytes.Alignment / sizeof(float);
+        return (context + (2 * Line) - 2) / Line * Line;
     }
 
     private static long Floats(long count) => CacheBytes.Align(count * sizeof(float));

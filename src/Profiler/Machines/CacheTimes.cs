@@ -1,4 +1,5 @@
 using TailorKV.Planner.Models;
+using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Memory;
 
@@ -30,7 +31,7 @@ internal sealed class CacheTimes : IDisposable
         _values = _arena.Take<float>(row * tokens);
         _queries = _arena.Take<float>((long)layer.Heads * layer.HeadDim);
         _outputs = _arena.Take<float>((long)layer.Heads * layer.HeadDim);
-        _scores = _arena.Take<float>(layer.Heads * tokens);
+        _scores = _arena.Take<float>(layer.Heads * MemoryModel.ScoreRow((int)tokens));
         var random = new Random(1);
         foreach (NativeBuffer<float> buffer in new[] { _keys, _values, _queries })
         {
@@ -43,7 +44,7 @@ internal sealed class CacheTimes : IDisposable
     public static long MemoryBytes(LayerShape layer, int context, int steps)
     {
         long tokens = context + steps;
-        long[] lengths = [layer.KvHeads * layer.HeadDim * tokens, layer.KvHeads * layer.HeadDim * tokens, layer.Heads * layer.HeadDim, layer.Heads * layer.HeadDim, layer.Heads * tokens];
+        long[] lengths = [layer.KvHeads * layer.HeadDim * tokens, layer.KvHeads * layer.HeadDim * tokens, layer.Heads * layer.HeadDim, layer.Heads * layer.HeadDim, layer.Heads * MemoryModel.ScoreRow((int)tokens)];
         return lengths.Sum(length => CacheBytes.Align(length * sizeof(float)));
     }
 

@@ -1,4 +1,5 @@
 using TailorKV.Planner.Models;
+using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Cache.Heads;
 using TailorKV.Runtime.Memory;
@@ -17,6 +18,7 @@ public sealed unsafe class LayerCache
     private readonly int[] _finished;
     private readonly LayerShape _layer;
     private readonly int _context;
+    private readonly int _scoreRow;
 
     /// <summary>Takes the cache's memory.</summary>
     /// <param name="policy">How the layer is kept.</param>
@@ -32,6 +34,7 @@ public sealed unsafe class LayerCache
         segmentTokens = Math.Max(segmentTokens, layer.HeadDim);
         _layer = layer;
         _context = context;
+        _scoreRow = MemoryModel.ScoreRow(context);
         _heads = new HeadCache[layer.KvHeads];
         for (int head = 0; head < _heads.Length; head++)
         {
@@ -76,7 +79,7 @@ public sealed unsafe class LayerCache
     /// <param name="keys">[count, kvHeads, headDim], after RoPE.</param>
     /// <param name="values">[count, kvHeads, headDim].</param>
     /// <param name="outputs">[count, heads, headDim].</param>
-    /// <param name="scores">Room for heads * context floats.</param>
+    /// <param name="scores">Room for heads * <see cref="MemoryModel.ScoreRow"/> floats.</param>
     public void Extend(
         int count, NativeBuffer<float> queries, NativeBuffer<float> predicted, NativeBuffer<float> keys, NativeBuffer<float> values,
         NativeBuffer<float> outputs, NativeBuffer<float> scores)
@@ -155,7 +158,7 @@ public sealed unsafe class LayerCache
             return new AttentionStep(
                 Queries.Slice(start, length),
                 Cache.NeedsPredictedQueries ? Predicted.Slice(start, length) : default,
-                Outputs.Slice(start, length), Scores.Slice(head * group * Cache._context, group * Cache._context),
+                Outputs.Slice(start, length), Scores.Slice(head * group * Cache._scoreRow, group * Cache._scoreRow),
                 sums[..segmentSums], sums[segmentSums..]);
         }
     }

@@ -1,9 +1,10 @@
 using TailorKV.Planner.Models;
+using TailorKV.Planner.Plans;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Sessions;
 
-/// <summary>The device buffers of one chunk of tokens, all f32; priced by <see cref="Planner.Plans.MemoryModel"/>.</summary>
+/// <summary>The device buffers of one chunk of tokens, all f32; priced by <see cref="MemoryModel"/>.</summary>
 internal sealed class Workspace
 {
     public Workspace(ModelShape shape, int context, int prefillChunk, bool predictsQueries, Arena device)
@@ -21,7 +22,7 @@ internal sealed class Workspace
         Values = device.Take<float>(keys);
         Gate = device.Take<float>((long)Chunk * shape.IntermediateSize);
         Up = device.Take<float>((long)Chunk * shape.IntermediateSize);
-        Scores = device.Take<float>((long)shape.Heads * context);
+        Scores = device.Take<float>(shape.Heads * (long)MemoryModel.ScoreRow(context));
     }
 
     /// <summary>Tokens the buffers have room for.</summary>
@@ -57,6 +58,6 @@ internal sealed class Workspace
     /// <summary>[chunk, intermediate].</summary>
     public NativeBuffer<float> Up { get; }
 
-    /// <summary>Attention scores of decoding, [heads, context].</summary>
+    /// <summary>Attention scores of decoding, [heads, <see cref="MemoryModel.ScoreRow"/>].</summary>
     public NativeBuffer<float> Scores { get; }
 }

@@ -1,4 +1,5 @@
 using TailorKV.Planner.Models;
+using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Cache;
 using TailorKV.Runtime.Memory;
@@ -34,13 +35,13 @@ internal sealed class CacheUnderTest : IDisposable
         _host = new Arena("host", bytes.Host);
         _buffers = new Arena("buffers", bytes.Staging + (1L << 20));
         _staging = _buffers.Take<byte>(bytes.Staging);
-        // Every second case is long enough for several segments.
-        int segmentTokens = one.Seed % 2 == 0 ? 512 : LayerCache.DefaultSegmentTokens;
+        // Every second case has as many segments as there can be.
+        int segmentTokens = one.Seed % 2 == 0 ? 1 : LayerCache.DefaultSegmentTokens;
         _cache = new LayerCache(one.Policy, one.Layer, one.Context, _device, _host, Arena.Over("staging", _staging), segmentTokens);
         int queries = LongestStep * one.Layer.Heads * one.Layer.HeadDim, keys = LongestStep * one.Layer.KvHeads * one.Layer.HeadDim;
         (_queries, _predicted, _outputs) = (_buffers.Take<float>(queries), _buffers.Take<float>(queries), _buffers.Take<float>(queries));
         (_keys, _values) = (_buffers.Take<float>(keys), _buffers.Take<float>(keys));
-        _scores = _buffers.Take<float>(one.Layer.Heads * one.Context);
+        _scores = _buffers.Take<float>(one.Layer.Heads * MemoryModel.ScoreRow(one.Context));
     }
 
     public int Tokens => _cache.Tokens;

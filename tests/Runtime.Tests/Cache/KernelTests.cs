@@ -1,10 +1,11 @@
-using System.Runtime.InteropServices;
 using FsCheck;
 using FsCheck.Fluent;
+using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Cache;
 using TailorKV.Runtime.Cache.Codes;
 using TailorKV.Runtime.Cache.Kernels;
+using TailorKV.Runtime.Cache.Packs;
 using TailorKV.Runtime.Memory;
 using TailorKV.Testing;
 
@@ -40,26 +41,62 @@ public sealed class KernelTests
         ["rotated normal"] = random => new RotatedNormalFormat { Bits = random.Next(1, 5) },
     };
 
+    /// <summary>Codes of keys and of values come back from where they were put, whatever lay there, and their levels meet factors as whole numbers do.</summary>
     [Theory]
     [MemberData(nameof(Widths))]
-    public void Codes_come_back_and_multiply(int lanes) => ForAll(300, random =>
+    public void Packed_codes_come_back_and_multiply(int lanes) => ForAll(300, random =>
     {
-        int bits = Bits(random), length = random.Next(1, 150), count = random.Next(0, 20), n = random.Next(1, 10);
-        int start = Gen.Elements(0, Math.Min(length, random.Next(5) * 16) / 16 * 16).Draw(random), end = random.Next(start, length + 1);
-        sbyte[] levels = [.. Enumerable.Range(0, bits == 8 ? 0 : 1 << bits).Select(_ => (sbyte)random.Next(-128, 128))];
-        CodeRows coded = new(bits, length, levels, lanes);
-        byte[][] codes = [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, length).Select(_ => (byte)random.Next(1 << bits)).ToArray())];
-        sbyte[][] plain = [.. codes.Select(row => row.Select(code => bits == 8 ? (sbyte)(code - 128) : levels[code]).ToArray())];
-        byte[] rows = new byte[count * coded.RowBytes], room = new byte[count * length];
-        Array.Fill(rows, (byte)0xAA);
-        for (int row = 0; row < count; row++)
-            coded.Pack(codes[row], rows.AsSpan(row * coded.RowBytes, coded.RowBytes));
+        int bits = Bits(random), headDim = random.Next(1, 150), tokens = random.Next(1, 150), n = random.Next(1, 10);
+        CodeLevels levels = bits < 8 && random.Next(2) == 0 ? CodeLevels.Normal(Math.Min(bits, 4)) : CodeLevels.Steps(bits);
+        int numberBytes = bits < 8 && levels.Largest <= 10 ? random.Next(1, 3) : 2;
+        var kernel = PackKernel.Create(levels, numberBytes, lanes);
+        byte[][] codes = [.. Enumerable.Range(0, tokens).Select(_ => Enumerable.Range(0, headDim).Select(_ => (byte)random.Next(1 << bits)).ToArray())];
+        using Arena arena = new("codes", 2 * CacheBytes.Align(CodeFormat.PackedBytes(tokens, headDim, bits)));
+        PackedCodes keys = PackedCodes.OfKeys(arena, tokens, headDim, kernel), values = PackedCodes.OfValues(arena, tokens, headDim, kernel);
+        foreach (int token in Enumerable.Range(0, tokens).Concat(Enumerable.Range(0, tokens)).OrderBy(_ => random.Next()))
+        {
+            keys.Write(token, [.. codes[token].Select(_ => (byte)random.Next(1 << bits))]);
+            values.Write(token, [.. codes[token].Select(_ => (byte)random.Next(1 << bits))]);
+            keys.Write(token, codes[token]);
+            values.Write(token, codes[token]);
+        }
 
-        for (int row = 0; row < count; row++)
-            Assert.Equal(plain[row], Enumerable.Range(0, length).Select(i => coded.Level(rows.AsSpan(row * coded.RowBytes, coded.RowBytes), i)));
-        byte[] read = coded.Levels(rows, room).ToArray();
-        Assert.Equal(plain.SelectMany(row => row), read.Select(level => (sbyte)level));
-        Multiply(RowKernel.OfSignedBytes(length, lanes), read, [.. plain.Select(row => row.Select(level => (float)level).ToArray())], start, end, n, random);
+        for (int token = 0; token < tokens; token++)
+        {
+            Assert.Equal(codes[token], Enumerable.Range(0, headDim).Select(channel => (byte)keys.Read(token, channel)));
+            Assert.Equal(codes[token], Enumerable.Range(0, headDim).Select(channel => (byte)values.Read(token, channel)));
+        }
+
+        int first = random.Next(((tokens - 1) / PackedCodes.Tokens) + 1) * PackedCodes.Tokens, packs = random.Next(1, ((tokens - 1 - first) / PackedCodes.Tokens) + 2);
+        int start = random.Next(((headDim - 1) / 32) + 1) * 32, end = random.Next(2) == 0 ? headDim : Math.Min(headDim, start + (random.Next(1, 4) * 32));
+        int[][] plain = [.. codes.Skip(first).Take(packs * PackedCodes.Tokens).Select(row => row[start..end].Select(code => levels.Of(code)).ToArray())];
+        Multiply(keys.Keys(first, packs, start..end), [.. plain]);
+        // Lanes of channels that are left over when those of tokens are not are what kernels of 16 bits alone meet.
+        if (numberBytes == 2)
+            Multiply(values.Values(first, packs, start..end), [.. Enumerable.Range(0, end - start).Select(channel => plain.Select(row => row[channel]).ToArray())]);
+
+        // What lies beyond the tokens and channels that there are meets factors of zero, or is not looked at.
+        void Multiply(PackRange range, int[][] matrix)
+        {
+            int all = range.Lanes * range.Repeats, depths = range.Depth * range.Sums, factorStride = depths + random.Next(3), stride = all + random.Next(3);
+            int most = numberBytes == 2 ? short.MaxValue : Math.Min(sbyte.MaxValue, short.MaxValue / levels.Largest / matrix[0].Length);
+            int[] factors = [.. Enumerable.Range(0, n * factorStride).Select(i => i % factorStride < matrix[0].Length ? Gen.Elements(-most, most, random.Next(-most, most)).Draw(random) : 0)];
+            float[] steps = Row(random, n), scales = Row(random, all), before = Row(random, n * stride);
+            float[] sums = [.. before];
+            byte[] packed = numberBytes == 1 ? [.. factors.Select(factor => (byte)factor)] : [.. factors.SelectMany(factor => BitConverter.GetBytes((short)factor))];
+            kernel.AddProducts(range, packed, factorStride * numberBytes, steps, scales, sums, stride);
+            for (int i = 0; i < sums.Length; i++)
+            {
+                int query = i / stride, lane = i % stride;
+                if (lane >= all)
+                    Assert.Equal(before[i], sums[i]);
+                if (lane >= matrix.Length)
+                    continue;
+                long sum = matrix[lane].Select((level, depth) => level * (long)factors[(query * factorStride) + depth]).Sum();
+                double added = sum * (double)scales[lane] * steps[query];
+                Assert.Equal(before[i] + added, sums[i], 1e-6 * (1 + Math.Abs(added)));
+            }
+        }
     });
 
     [Theory]
@@ -88,15 +125,18 @@ public sealed class KernelTests
         // More than one tile of tokens, and less.
         int tokens = block * random.Next(1, (Gen.Elements(40, 600).Draw(random) / block) + 2), stride = tokens + random.Next(3);
         float[][] rows = Rows(random, tokens, headDim);
-        using Arena arena = new("codes", format.Bytes(tokens, headDim));
-        ICodes codes = CodeFactory.Create(format, tokens, headDim, arena, lanes);
+        using Arena arena = new("codes", 2 * format.Bytes(tokens, headDim));
+        IKeyCodes codes = CodeFactory.Keys(format, tokens, headDim, arena, lanes);
+        Assert.Equal(format.Bytes(tokens, headDim), arena.Used);
         for (int token = 0; token < tokens; token += block)
             codes.Encode(token, [.. rows[token..(token + block)].SelectMany(row => row)]);
-        float[][] decoded = [.. Enumerable.Range(0, tokens).Select(token => Decoded(codes, token, headDim))];
+        float[][] decoded = Decoded(codes.Decode, tokens, headDim);
         if (!kind.StartsWith("rotated", StringComparison.Ordinal))
             Assert.Equal(rows.Chunk(block).SelectMany(part => PlainHead.Coded(format, part)), decoded);
 
-        float[][] queries = Rows(random, n, headDim), met = [.. queries.Select(query => PlainHead.Met(format, query))];
+        (float, float)[][] channels = [.. rows.Chunk(block).SelectMany(part => Enumerable.Repeat(PlainHead.ChannelScales(format, part), block))];
+        float[][] queries = Rows(random, n, headDim);
+        double[][] expected = [.. queries.Select(query => PlainHead.CodedScores(format, query, decoded.Zip(channels)))];
         var scores = new float[n * stride];
         Array.Fill(scores, float.NaN);
         int from = random.Next((tokens / block) + 1) * block, to = from + (random.Next(((tokens - from) / block) + 1) * block);
@@ -110,17 +150,22 @@ public sealed class KernelTests
             }
 
             float[] query = queries[i / stride], key = decoded[from + (i % stride)];
-            AssertNear(PlainHead.Dot(met[i / stride], key), scores[i], headDim);
-            // Half a step for each element, of a 32,767th of at most the query's norm; turning keeps norms.
-            double rounding = Math.Sqrt(PlainHead.Dot(query, query) * PlainHead.Dot(key, key) * headDim) / 65534;
+            AssertNear(expected[i / stride][from + (i % stride)], scores[i], headDim);
+            // Half a step for each element, of a 32,767th or, of coarse codes, a 127th of at most the query's norm; turning keeps norms. Where channels have scales, keys of about
+            // one differ from the middle by as much.
+            double keyNorm = format is PerChannelFormat ? 2 * Math.Sqrt(headDim) : Math.Sqrt(PlainHead.Dot(key, key));
+            double rounding = Math.Sqrt(PlainHead.Dot(query, query) * headDim) * keyNorm / (format.Bits <= 2 ? 254 : 65534);
             Assert.InRange(scores[i] - PlainHead.Dot(query, key), -rounding - (1e-6 * (headDim + 10)), rounding + (1e-6 * (headDim + 10)));
         }
 
         if (format is PerChannelFormat)
             return;
+        IValueCodes values = CodeFactory.Values(format, tokens, headDim, arena, lanes);
+        values.Encode(0, [.. rows.SelectMany(row => row)]);
+        Assert.Equal(decoded, Decoded(values.Decode, tokens, headDim));
         float[][] weights = Rows(random, n, stride), outputs = Rows(random, n, headDim);
         float[] sums = [.. outputs.SelectMany(row => row)];
-        codes.AddWeighted([.. weights.SelectMany(row => row)], stride, from, to, sums);
+        values.AddWeighted([.. weights.SelectMany(row => row)], stride, from, to, sums);
         // Weights are rounded together: half a step for each, of a 32,767th of the largest, times what codes span. Turned or not, that is twice a row's norm at the most.
         double weightRounding = decoded[from..to].Select(row => Math.Sqrt(PlainHead.Dot(row, row))).Append(0).Max() * (to - from) / short.MaxValue;
         for (int i = 0; i < sums.Length; i++)
@@ -139,7 +184,7 @@ public sealed class KernelTests
     [InlineData(float.NegativeInfinity)]
     public void Factors_round_by_half_a_step(float factor) => ForAll(100, random =>
     {
-        int length = random.Next(1, 1500);
+        int length = random.Next(1, 1000);
         float[] numbers = Row(random, length), scales = Row(random, length);
         numbers[random.Next(length)] = factor;
         bool scaled = random.Next(2) == 0;
@@ -150,46 +195,16 @@ public sealed class KernelTests
             Assert.InRange(Math.Abs((rounded[i] * step) - (numbers[i] * (scaled ? scales[i] : 1))), 0, 0.51 * step);
         // What 32 bits must hold.
         Assert.InRange(rounded.Sum(number => Math.Abs((long)number)) * 128, 0, int.MaxValue);
-    });
+        Assert.Equal(rounded.Sum(number => number), RoundedFactors.Sum(rounded));
 
-    [Theory]
-    [MemberData(nameof(Widths))]
-    public void Integers_score_rows(int lanes) => ForAll(300, random =>
-    {
-        int length = random.Next(1, 150), count = random.Next(0, 40), n = random.Next(1, 10), stride = count + random.Next(3);
-        int start = random.Next((length / 16) + 1) * 16, end = random.Next(start, length + 1);
-        sbyte[] levels = Levels(random, count * length);
-        short[] queries = Shorts(random, n * length);
-        float[] steps = Row(random, n), scales = Row(random, count), before = Row(random, n * stride);
-        float[] scores = [.. before];
-        IntegerDots.AddScaled(MemoryMarshal.AsBytes(levels.AsSpan()), length, start, end, queries, steps, scales, scores, stride, lanes);
-        for (int i = 0; i < scores.Length; i++)
-        {
-            int query = i / stride, row = i % stride;
-            double[] added = row < count
-                ? [.. Enumerable.Range(start, end - start).Select(j => queries[(query * length) + j] * levels[(row * length) + j] * (double)scales[row] * steps[query])]
-                : [];
-            Assert.Equal(before[i] + added.Sum(), scores[i], 1e-6 * (1 + added.Sum(Math.Abs)));
-        }
-    });
-
-    [Theory]
-    [MemberData(nameof(Widths))]
-    public void Integers_sum_rows(int lanes) => ForAll(300, random =>
-    {
-        int length = random.Next(1, 150), count = random.Next(0, 40), n = random.Next(1, 10), stride = count + random.Next(3);
-        int start = random.Next((length / 16) + 1) * 16, end = random.Next(start, length + 1), outputStride = end - start + random.Next(3);
-        sbyte[] levels = Levels(random, count * length);
-        short[] weights = Shorts(random, n * stride);
-        float[] steps = Row(random, n), before = Row(random, n * outputStride);
-        float[] outputs = [.. before];
-        IntegerSums.Add(MemoryMarshal.AsBytes(levels.AsSpan()), length, start, end, weights, stride, steps, outputs, outputStride, lanes);
-        for (int i = 0; i < outputs.Length; i++)
-        {
-            int query = i / outputStride, column = start + (i % outputStride);
-            double[] added = column < end ? [.. Enumerable.Range(0, count).Select(row => weights[(query * stride) + row] * levels[(row * length) + column] * (double)steps[query])] : [];
-            Assert.Equal(before[i] + added.Sum(), outputs[i], 1e-6 * (1 + added.Sum(Math.Abs)));
-        }
+        sbyte[] eight = new sbyte[length];
+        int most = random.Next(length + 10, 33_000);
+        step = RoundedFactors.Round(numbers, scaled ? scales : [], most, eight);
+        Assert.Equal(float.IsFinite(factor), float.IsFinite(step));
+        for (int i = 0; i < length && float.IsFinite(step); i++)
+            Assert.InRange(Math.Abs((eight[i] * step) - (numbers[i] * (scaled ? scales[i] : 1))), 0, 0.501 * step);
+        Assert.InRange(eight.Sum(number => Math.Abs(number)), 0, most);
+        Assert.Equal(eight.Sum(number => number), RoundedFactors.Sum(eight));
     });
 
     private static void Multiply(RowKernel kernel, byte[] rows, float[][] plain, int start, int end, int n, Random random)
@@ -220,22 +235,15 @@ public sealed class KernelTests
         }
     }
 
-    private static float[] Decoded(ICodes codes, int token, int headDim)
-    {
-        var row = new float[headDim];
-        codes.Decode(token, row);
-        return row;
-    }
+    private delegate void Decode(int token, Span<float> row);
 
-    private static sbyte[] Levels(Random random, int count)
+    private static float[][] Decoded(Decode decode, int tokens, int headDim)
     {
-        byte[] levels = new byte[count];
-        random.NextBytes(levels);
-        return [.. levels.Select(level => (sbyte)level)];
+        float[][] rows = [.. Enumerable.Range(0, tokens).Select(_ => new float[headDim])];
+        for (int token = 0; token < tokens; token++)
+            decode(token, rows[token]);
+        return rows;
     }
-
-    private static short[] Shorts(Random random, int count) =>
-        [.. Enumerable.Range(0, count).Select(_ => Gen.Elements(short.MinValue, short.MaxValue, (short)random.Next(-100, 100)).Draw(random))];
 
     private static int Bits(Random random) => Gen.Elements(1, 2, 3, 4, 8).Draw(random);
 

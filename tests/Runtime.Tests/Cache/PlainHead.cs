@@ -35,13 +35,18 @@ internal abstract class PlainHead(ExactPrecision precision)
             return Enumerable.Range(0, query.Length).Select(d => rows.Select((row, i) => weights[i] * row.Value[d]).Sum()).ToArray();
         })];
 
-    /// <summary>A query as coded keys of a format meet it: rounded to 16 bits, turned where they are; keys per channel meet it as it is.</summary>
-    public static float[] Met(CodeFormat format, float[] query) => format switch
+    /// <summary>A query's scores with coded keys of a format, whose channels' scales are those of <see cref="ChannelScales"/> where they have any.</summary>
+    public static double[] CodedScores(CodeFormat format, float[] query, IEnumerable<(float[] Key, (float Scale, float Middle)[] Channels)> keys)
     {
-        PerChannelFormat => query,
-        RotatedBlockFormat or RotatedAffineFormat or RotatedNormalFormat => PlainRotation.Rotate(Rounded(PlainRotation.Rotate(query))),
-        _ => Rounded(query),
-    };
+        if (format is PerChannelFormat)
+            return [.. keys.Select(key => PerChannelDot(format, query, key.Key, key.Channels))];
+        float[] met = Turns(format) ? PlainRotation.Rotate(Rounded(format, PlainRotation.Rotate(query))) : Rounded(format, query);
+        return [.. keys.Select(key => Dot(met, key.Key))];
+    }
+
+    /// <summary>Of each channel of a group, what one code is apart from the next, and what the code in the middle stands for; of other formats nothing.</summary>
+    public static (float Scale, float Middle)[] ChannelScales(CodeFormat format, float[][] rows) => format is not PerChannelFormat ? [] :
+        [.. Enumerable.Range(0, rows[0].Length).Select(d => Scale([.. rows.Select(row => row[d])], format.Bits)).Select(one => (one.Scale, one.Zero + (one.Scale * (1 << (format.Bits - 1)))))];
 
     public static double[] Softmax(double[] scores)
     {
@@ -65,11 +70,9 @@ internal abstract class PlainHead(ExactPrecision precision)
     /// <summary>The elements after coding and decoding: zero = min and scale = (max - zero) / (2^bits - 1), both in fp16.</summary>
     public static float[] Coded(float[] elements, int bits)
     {
-        int levels = (1 << bits) - 1;
-        float zero = (float)(Half)elements.Min();
-        float scale = (float)(Half)((elements.Max() - zero) / levels);
+        (float scale, float zero) = Scale(elements, bits);
         float inverse = scale > 0 ? 1 / scale : 0;
-        return [.. elements.Select(x => (scale * Math.Clamp(MathF.Round((x - zero) * inverse), 0, levels)) + zero)];
+        return [.. elements.Select(x => (scale * Math.Clamp(MathF.Round((x - zero) * inverse), 0, (1 << bits) - 1)) + zero)];
     }
 
     /// <summary>Rows coded along each row, a group of channels at a time.</summary>
@@ -105,11 +108,34 @@ internal abstract class PlainHead(ExactPrecision precision)
         _ => throw new NotSupportedException($"There is no plain twin of {format.Describe()}."),
     };
 
-    /// <summary>In steps of a 32,767th of the largest magnitude.</summary>
-    private static float[] Rounded(float[] row)
+    private static (float Scale, float Zero) Scale(float[] elements, int bits)
     {
-        float largest = row.Max(Math.Abs), steps = largest > 0 ? 32767 / largest : 0;
-        return [.. row.Select(x => MathF.Round(x * steps) * (largest / 32767))];
+        float zero = (float)(Half)elements.Min();
+        return ((float)(Half)((elements.Max() - zero) / ((1 << bits) - 1)), zero);
+    }
+
+    private static bool Turns(CodeFormat format) => format is RotatedBlockFormat or RotatedAffineFormat or RotatedNormalFormat;
+
+    /// <summary>The query's products with the channels' scales are rounded, and meet how many codes a key lies from the middle one.</summary>
+    private static double PerChannelDot(CodeFormat format, float[] query, float[] key, (float Scale, float Middle)[] channels)
+    {
+        float[] rounded = Rounded(format, [.. query.Select((x, d) => x * channels[d].Scale)]);
+        return query.Select((x, d) => ((double)x * channels[d].Middle) + (channels[d].Scale == 0 ? 0 : rounded[d] * Math.Round((key[d] - (double)channels[d].Middle) / channels[d].Scale))).Sum();
+    }
+
+    /// <summary>In steps of a 32,767th of the largest magnitude; where codes have 1 or 2 bits, of a 127th, or larger ones that let 16 bits hold any sum of products with levels.</summary>
+    private static float[] Rounded(CodeFormat format, float[] row)
+    {
+        float largest = row.Max(Math.Abs);
+        if (format.Bits > 2)
+        {
+            float steps = largest > 0 ? 32767 / largest : 0;
+            return [.. row.Select(x => MathF.Round(x * steps) * (largest / 32767))];
+        }
+
+        int largestLevel = format is RotatedNormalFormat ? (format.Bits == 1 ? 1 : 10) : format.Bits;
+        float step = Math.Max(largest / 127, (float)(row.Sum(x => (double)Math.Abs(x)) / ((32767 / largestLevel) - (row.Length / 2f) - 1)));
+        return [.. row.Select(x => step > 0 ? MathF.Round(x * (1 / step)) * step : 0)];
     }
 
     private static float[][] BlockCoded(float[][] rows, int bits) => [.. rows.Select(row => row.Chunk(32).SelectMany(part => BlockCoded(part, bits)).ToArray())];
@@ -122,19 +148,14 @@ internal abstract class PlainHead(ExactPrecision precision)
         int[] order = [.. Enumerable.Range(0, values.Length).OrderByDescending(i => values[i]).ThenBy(i => i)];
         if (count >= values.Length)
             return order;
-        double last = values[order[count - 1]], next = values[order[count]];
-        return last != next && last - next < 1e-5 * last ? null : order[..count];
+        // What is equal in single precision may differ here, and of equal ones the earlier go first.
+        double last = values[order[count - 1]], near = 1e-5 * last;
+        bool cut = last - values[order[count]] < near;
+        return cut && values.Any(value => value != last && Math.Abs(value - last) < near) ? null : order[..count];
     }
 
     /// <summary>A query's scores with rows.</summary>
-    protected double[] Scores(float[] query, IEnumerable<PlainRow> rows)
-    {
-        float[] met = Meet(query);
-        return [.. rows.Select(row => Dot(row.IsCoded ? met : query, row.Key))];
-    }
-
-    /// <summary>A query as coded keys meet it.</summary>
-    protected virtual float[] Meet(float[] query) => query;
+    protected virtual double[] Scores(float[] query, PlainRow[] rows) => [.. rows.Select(row => Dot(query, row.Key))];
 
     protected float[] Exact(float[] row) => precision == ExactPrecision.Float32 ? row : [.. row.Select(BrainFloat)];
 

@@ -17,9 +17,17 @@ internal class PlainQuantizedHead(WindowedPolicy policy, CodeFormat keyFormat, C
 
     protected override void Forget() => CodedRows.Clear();
 
-    protected override void Leave(float[][] keys, float[][] values) => CodedRows.AddRange(Coded(keyFormat, keys).Zip(Coded(valueFormat, values), (key, value) => new PlainRow(key, value, IsCoded: true)));
+    protected override void Leave(float[][] keys, float[][] values)
+    {
+        (float, float)[] channels = ChannelScales(keyFormat, keys);
+        CodedRows.AddRange(Coded(keyFormat, keys).Zip(Coded(valueFormat, values), (key, value) => new PlainRow(key, value, channels)));
+    }
 
-    protected override float[] Meet(float[] query) => Met(keyFormat, query);
+    protected override double[] Scores(float[] query, PlainRow[] rows)
+    {
+        var coded = new Queue<double>(CodedScores(keyFormat, query, [.. rows.Where(row => row.Channels is not null).Select(row => (row.Key, row.Channels!))]));
+        return [.. rows.Select(row => row.Channels is null ? Dot(query, row.Key) : coded.Dequeue())];
+    }
 
     protected override IEnumerable<PlainRow>? Seen(float[][] queries, float[][] predicted) => [.. Sinks, .. CodedRows, .. Window];
 }
@@ -58,7 +66,7 @@ internal sealed class PlainRetrievedHead(RetrievedPolicy policy)
     : PlainWindowedHead(policy, policy.Index is CodedKeys { Keys: PerChannelFormat perChannel } ? perChannel.Group : 1)
 {
     private readonly List<PlainRow> _host = [];
-    private readonly List<float[]> _indexed = [];
+    private readonly List<(float[] Key, (float Scale, float Middle)[] Channels)> _indexed = [];
 
     protected override void Forget()
     {
@@ -69,7 +77,8 @@ internal sealed class PlainRetrievedHead(RetrievedPolicy policy)
     protected override void Leave(float[][] keys, float[][] values)
     {
         _host.AddRange(keys.Zip(values, (key, value) => new PlainRow(Exact(key), Exact(value))));
-        _indexed.AddRange(policy.Index is CodedKeys codes ? Coded(codes.Keys, keys) : keys);
+        (float, float)[] channels = policy.Index is CodedKeys coded ? ChannelScales(coded.Keys, keys) : [];
+        _indexed.AddRange((policy.Index is CodedKeys codes ? Coded(codes.Keys, keys) : keys).Select(key => (key, channels)));
     }
 
     protected override IEnumerable<PlainRow>? Seen(float[][] queries, float[][] predicted) =>
@@ -81,15 +90,14 @@ internal sealed class PlainRetrievedHead(RetrievedPolicy policy)
     {
         int[]? channels = [.. Enumerable.Range(0, queries[0].Length)];
         if (policy.Index is CriticalChannels critical)
-            channels = Largest([.. channels.Select(d => Math.Abs(predicted.Sum(query => (double)query[d])) * _indexed.Max(key => Math.Abs(key[d])))], critical.Count);
+            channels = Largest([.. channels.Select(d => Math.Abs(predicted.Sum(query => (double)query[d])) * _indexed.Max(key => Math.Abs(key.Key[d])))], critical.Count);
         if (channels is null)
             return null;
-        Func<float, float> element = policy.Index is CriticalChannels ? BrainFloat : x => x;
         // A probability among all that a query sees: the ends exactly, the rest as the index has it.
-        var probabilities = queries.Select(query => (Exact: query, Met: policy.Index is CodedKeys codes ? Met(codes.Keys, query) : query)).Select(query => Softmax(
+        var probabilities = queries.Select(query => Softmax(
         [
-            .. _indexed.Select(key => channels.Sum(d => (double)query.Met[d] * element(key[d]))),
-            .. Sinks.Concat(Window).Select(row => Dot(query.Exact, row.Key)),
+            .. policy.Index is CodedKeys codes ? CodedScores(codes.Keys, query, _indexed) : _indexed.Select(key => channels.Sum(d => (double)query[d] * BrainFloat(key.Key[d]))),
+            .. Sinks.Concat(Window).Select(row => Dot(query, row.Key)),
         ])).ToArray();
         return Largest([.. _indexed.Select((_, i) => probabilities.Sum(ofQuery => ofQuery[i]))], policy.TopK);
     }

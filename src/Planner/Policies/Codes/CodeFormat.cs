@@ -31,9 +31,22 @@ public abstract record CodeFormat
     /// <summary>What is out of range, or null.</summary>
     public abstract string? Problem();
 
-    /// <summary>Bytes that a number of codes are packed into: 3 bits lie as a plane of 2 and a plane of 1, each a whole number of bytes.</summary>
-    public static int PackedBytes(int count, int bits) =>
-        bits == 3 ? PackedBytes(count, 2) + PackedBytes(count, 1) : ((count * bits) + 7) / 8;
+    /// <summary>Tokens whose codes lie together, in words of 32 bits; of the last ones, fewer take as much.</summary>
+    public const int PackedTokens = 32;
+
+    /// <summary>Bytes of the codes of one KV head's keys or values, without scales.</summary>
+    /// <param name="tokens">Tokens coded; they take as much as whole packs of <see cref="PackedTokens"/>.</param>
+    /// <param name="headDim">Elements of a token's key or value; they take as much as <see cref="PackedChannels"/>.</param>
+    /// <param name="bits">Bits of a code.</param>
+    public static long PackedBytes(int tokens, int headDim, int bits) =>
+        ((long)tokens + PackedTokens - 1) / PackedTokens * PackedTokens * PackedChannels(headDim, bits) * bits / 8;
+
+    /// <summary>Channels that a pack has room for: a whole number of words a token (of 1 bit, which 3 bits have too, 32 codes, of 2 bits 16), and of eights.</summary>
+    public static int PackedChannels(int headDim, int bits)
+    {
+        int whole = bits is 1 or 3 ? 32 : bits == 2 ? 16 : 8;
+        return (headDim + whole - 1) / whole * whole;
+    }
 
     /// <summary>What is wrong with a bit width or group size, or null.</summary>
     private protected string? Outside(int[] bitWidths, int group, int[] groups) =>

@@ -22,6 +22,6 @@ public sealed record PerBlockFormat : CodeFormat
     public override string? Problem() => Outside([4, 8], 0, [0]);
 
     internal static long Bytes(int tokens, int headDim, int bits) =>
-        CacheBytes.Align((long)tokens * PackedBytes(headDim, bits))
+        CacheBytes.Align(PackedBytes(tokens, headDim, bits))
         + CacheBytes.Align((long)tokens * ((headDim + BlockChannels - 1) / BlockChannels) * ScaleBytes);
 }

@@ -19,11 +19,8 @@ public sealed record PerChannelFormat : CodeFormat
     public override string Describe() => $"{Bits}-bit per channel g{Group}";
 
     /// <inheritdoc/>
-    public override long Bytes(int tokens, int headDim)
-    {
-        long runs = (long)(tokens / Group) * headDim;
-        return CacheBytes.Align(runs * PackedBytes(Group, Bits)) + CacheBytes.Align(runs * PerTokenFormat.ScaleAndZeroBytes);
-    }
+    public override long Bytes(int tokens, int headDim) =>
+        CacheBytes.Align(PackedBytes(tokens, headDim, Bits)) + CacheBytes.Align((long)(tokens / Group) * headDim * PerTokenFormat.ScaleAndZeroBytes);
 
     /// <inheritdoc/>
     public override string? Problem() => Outside([1, 2, 3, 4, 8], Group, [32, 64, 128]);

@@ -22,6 +22,6 @@ public sealed record PerTokenFormat : CodeFormat
     public override string? Problem() => Outside([1, 2, 3, 4, 8], Group, [32, 64, 128]);
 
     internal static long Bytes(int tokens, int headDim, int bits, int group) =>
-        CacheBytes.Align((long)tokens * PackedBytes(headDim, bits))
+        CacheBytes.Align(PackedBytes(tokens, headDim, bits))
         + CacheBytes.Align((long)tokens * ((headDim + group - 1) / group) * ScaleAndZeroBytes);
 }

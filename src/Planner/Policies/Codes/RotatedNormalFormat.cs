@@ -14,7 +14,7 @@ public sealed record RotatedNormalFormat : CodeFormat
 
     /// <inheritdoc/>
     public override long Bytes(int tokens, int headDim) =>
-        CacheBytes.Align((long)tokens * PackedBytes(headDim, Bits)) + CacheBytes.Align((long)tokens * NormBytes);
+        CacheBytes.Align(PackedBytes(tokens, headDim, Bits)) + CacheBytes.Align((long)tokens * NormBytes);
 
     /// <inheritdoc/>
     public override string? Problem() => Outside([1, 2, 3, 4], 0, [0]);

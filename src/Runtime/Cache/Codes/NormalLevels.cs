@@ -4,10 +4,14 @@ namespace TailorKV.Runtime.Cache.Codes;
 
 /// <summary>
 /// The levels that quantize a unit normal with the least mean squared error (Lloyd 1982, Max 1960): each level is the mean of the values nearer to it
-/// than to any other. They are kept as signed bytes, in units of which the outer levels are 127: of 4 bits that moves a level by 0.011 at the most.
+/// than to any other. They are kept as signed bytes, in units of which the outer levels are a number that suits all others.
 /// </summary>
 internal static class NormalLevels
 {
+    // Of 1 and 2 bits small, so that 16 bits hold a sum of their products with 8-bit factors: the inner levels of 2 bits are 2.998 such units, which are taken for 3. Of 4 bits
+    // rounding moves a level by 0.011 at the most.
+    private static readonly int[] OuterLevels = [1, 10, sbyte.MaxValue, sbyte.MaxValue];
+
     private static readonly float[][] Tables = [.. Enumerable.Range(1, 4).Select(Compute)];
 
     /// <summary>The levels in ascending order, in units, [2^bits].</summary>
@@ -16,7 +20,7 @@ internal static class NormalLevels
 
     /// <summary>What a unit stands for.</summary>
     /// <param name="bits">1 to 4.</param>
-    public static float Unit(int bits) => Tables[bits - 1][^1] / sbyte.MaxValue;
+    public static float Unit(int bits) => Tables[bits - 1][^1] / OuterLevels[bits - 1];
 
     /// <summary>The levels themselves.</summary>
     /// <param name="bits">1 to 4.</param>

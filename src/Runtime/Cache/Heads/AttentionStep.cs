@@ -4,9 +4,9 @@ namespace TailorKV.Runtime.Cache.Heads;
 /// <param name="queries">[group, headDim]: the query heads that share this KV head, scaled by 1 / sqrt(headDim).</param>
 /// <param name="predicted">The same, predicted from the layer before; empty unless the policy's index asks for it.</param>
 /// <param name="outputs">[group, headDim].</param>
-/// <param name="scores">Room for group * context floats.</param>
-/// <param name="largest">[segments, group]: the largest score of each segment.</param>
-/// <param name="sums">[segments, group]: the sum of each segment's weights.</param>
+/// <param name="scores">Room for group rows of scores, as long as <see cref="HeadCache"/> makes them.</param>
+/// <param name="largest">[group, segments]: the largest score of each segment.</param>
+/// <param name="sums">[group, segments]: the sum of each segment's weights.</param>
 internal readonly ref struct AttentionStep(
     ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, Span<float> outputs, Span<float> scores, Span<float> largest, Span<float> sums)
 {

@@ -21,23 +21,20 @@ internal sealed class FullHead : HeadCache
 
     protected override int DivisibleTokens => Tokens - First;
 
-    protected override int ScoreStride => Tokens - First;
+    protected override int Scored => Tokens - First;
 
     private int First => Math.Max(0, Tokens - _capacity);
 
-    public override void Load(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens)
+    protected override void Store(ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
     {
-        int first = Math.Max(0, tokens - _capacity);
-        _keys.WriteRange(first, keys[(first * HeadDim)..(tokens * HeadDim)]);
-        _values.WriteRange(first, values[(first * HeadDim)..(tokens * HeadDim)]);
-        Tokens = tokens;
+        _keys.WriteRange(First, keys[(First * HeadDim)..]);
+        _values.WriteRange(First, values[(First * HeadDim)..]);
     }
 
-    public override void Append(ReadOnlySpan<float> key, ReadOnlySpan<float> value)
+    protected override void StoreNewest(ReadOnlySpan<float> key, ReadOnlySpan<float> value)
     {
-        _keys.Write(Tokens, key);
-        _values.Write(Tokens, value);
-        Tokens++;
+        _keys.Write(Tokens - 1, key);
+        _values.Write(Tokens - 1, value);
     }
 
     protected override void ScoreTokens(AttentionStep step, int first, int end, bool isFirst, bool isLast) =>

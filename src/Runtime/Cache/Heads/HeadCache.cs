@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using TailorKV.Planner.Policies;
 
 namespace TailorKV.Runtime.Cache.Heads;
 
@@ -11,11 +12,14 @@ namespace TailorKV.Runtime.Cache.Heads;
 /// <param name="segmentTokens">Tokens of a segment, at least <paramref name="headDim"/>; the last segment is longer by what is left over.</param>
 internal abstract class HeadCache(int headDim, int segmentTokens)
 {
+    // Floats of a cache line.
+    private const int Line = CacheBytes.Alignment / sizeof(float);
+
     /// <summary>Tokens held.</summary>
-    public int Tokens { get; protected set; }
+    public int Tokens { get; private set; }
 
     /// <summary>Segments of a step from the newest token.</summary>
-    public int Segments => Math.Max(1, DivisibleTokens / segmentTokens);
+    public int Segments { get; private set; } = 1;
 
     /// <summary>Whether a step calls <see cref="Choose"/>.</summary>
     public virtual bool Chooses => false;
@@ -25,11 +29,19 @@ internal abstract class HeadCache(int headDim, int segmentTokens)
 
     protected int HeadDim => headDim;
 
+    /// <summary>
+    /// From one query's scores to the next's. Rows begin on a cache line, and so do the scores of the divided tokens, which are read and written in whole vectors many times.
+    /// </summary>
+    protected int ScoreStride => (ScoresStart + Scored + Line - 1) / Line * Line;
+
+    /// <summary>Where in its row a query's first score lies.</summary>
+    protected int ScoresStart => (Line - (ScoresBefore % Line)) % Line;
+
     /// <summary>Tokens that are divided into segments.</summary>
     protected abstract int DivisibleTokens { get; }
 
-    /// <summary>Scores of a step: one for each token that is scored.</summary>
-    protected abstract int ScoreStride { get; }
+    /// <summary>Tokens that are scored.</summary>
+    protected abstract int Scored { get; }
 
     /// <summary>Scores before those of the divided tokens.</summary>
     protected virtual int ScoresBefore => 0;
@@ -38,10 +50,20 @@ internal abstract class HeadCache(int headDim, int segmentTokens)
     /// <param name="keys">[tokens, headDim], after RoPE.</param>
     /// <param name="values">[tokens, headDim].</param>
     /// <param name="tokens">At most the context the cache was made for.</param>
-    public abstract void Load(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens);
+    public void Load(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens)
+    {
+        Tokens = tokens;
+        Store(keys[..(tokens * headDim)], values[..(tokens * headDim)]);
+        Divide();
+    }
 
     /// <summary>Adds one token.</summary>
-    public abstract void Append(ReadOnlySpan<float> key, ReadOnlySpan<float> value);
+    public void Append(ReadOnlySpan<float> key, ReadOnlySpan<float> value)
+    {
+        Tokens++;
+        StoreNewest(key, value);
+        Divide();
+    }
 
     /// <summary>Scores a segment's tokens.</summary>
     public void Score(AttentionStep step, int segment)
@@ -50,7 +72,7 @@ internal abstract class HeadCache(int headDim, int segmentTokens)
         ScoreTokens(step, first, end, segment == 0, segment == Segments - 1);
         int group = step.Queries.Length / headDim;
         for (int query = 0; query < group; query++)
-            step.Largest[(segment * group) + query] = Softmax.Largest(Row(step, segment, query));
+            LargestOf(step, query)[segment] = Softmax.Largest(Row(step, segment, query));
     }
 
     /// <summary>
@@ -62,8 +84,8 @@ internal abstract class HeadCache(int headDim, int segmentTokens)
         int group = step.Queries.Length / headDim;
         for (int query = 0; query < group; query++)
         {
-            int place = (segment * group) + query;
-            step.Sums[place] = Softmax.Weigh(Row(step, segment, query), Chooses ? Largest(step, query) : step.Largest[place]);
+            Span<float> largest = LargestOf(step, query);
+            SumsOf(step, query)[segment] = Softmax.Weigh(Row(step, segment, query), Chooses ? Softmax.Largest(largest) : largest[segment]);
         }
     }
 
@@ -81,7 +103,8 @@ internal abstract class HeadCache(int headDim, int segmentTokens)
         {
             // What was chosen has lost its weight; the first segment begins with what choosing left.
             float sum = TensorPrimitives.Sum<float>(Row(step, segment, query));
-            step.Sums[(segment * group) + query] = segment == 0 ? step.Sums[query] + sum : sum;
+            ref float whole = ref SumsOf(step, query)[segment];
+            whole = segment == 0 ? whole + sum : sum;
         }
 
         if (segment == 0)
@@ -103,25 +126,29 @@ internal abstract class HeadCache(int headDim, int segmentTokens)
     /// <summary>Makes one softmax of the segments'.</summary>
     public void Merge(AttentionStep step)
     {
-        int group = step.Queries.Length / headDim, segments = Segments;
+        int group = step.Queries.Length / headDim;
         for (int query = 0; query < group; query++)
         {
             Span<float> output = step.Outputs.Slice(query * headDim, headDim);
-            float largest = step.Largest[query], sum = step.Sums[query];
-            for (int segment = 1; segment < segments; segment++)
+            Span<float> sums = SumsOf(step, query);
+            float largest = Softmax.Largest(LargestOf(step, query)), factor = Factor(step, 0, query, largest), sum = sums[0] * factor;
+            TensorPrimitives.Multiply(output, factor, output);
+            for (int segment = 1; segment < sums.Length; segment++)
             {
-                float other = Chooses ? largest : step.Largest[(segment * group) + query];
-                ReadOnlySpan<float> part = Row(step, segment, query)[..headDim];
-                (float shrink, float factor) = other > largest ? (MathF.Exp(largest - other), 1f) : (1f, MathF.Exp(other - largest));
-                largest = Math.Max(largest, other);
-                sum = (sum * shrink) + (step.Sums[(segment * group) + query] * factor);
-                TensorPrimitives.Multiply(output, shrink, output);
-                TensorPrimitives.MultiplyAdd(part, factor, output, output);
+                factor = Factor(step, segment, query, largest);
+                sum += sums[segment] * factor;
+                TensorPrimitives.MultiplyAdd(Row(step, segment, query)[..headDim], factor, output, output);
             }
 
             TensorPrimitives.Divide(output, sum, output);
         }
     }
+
+    /// <summary>Stores all of <see cref="Tokens"/> in place of what was there.</summary>
+    protected abstract void Store(ReadOnlySpan<float> keys, ReadOnlySpan<float> values);
+
+    /// <summary>Stores the last of <see cref="Tokens"/>.</summary>
+    protected abstract void StoreNewest(ReadOnlySpan<float> key, ReadOnlySpan<float> value);
 
     /// <summary>Scores of a segment's tokens, each at its place in the row of its query.</summary>
     /// <param name="step">The step.</param>
@@ -134,26 +161,29 @@ internal abstract class HeadCache(int headDim, int segmentTokens)
     /// <summary>Adds the values of a segment's tokens, by the weights in the places of their scores.</summary>
     protected abstract void SumTokens(AttentionStep step, int first, int end, bool isFirst, bool isLast, Span<float> outputs);
 
-    /// <summary>The largest score of a query.</summary>
-    protected float Largest(AttentionStep step, int query)
-    {
-        int group = step.Queries.Length / headDim;
-        float largest = step.Largest[query];
-        for (int segment = 1; segment < Segments; segment++)
-            largest = Math.Max(largest, step.Largest[(segment * group) + query]);
-        return largest;
-    }
+    /// <summary>The largest score of each segment.</summary>
+    protected Span<float> LargestOf(AttentionStep step, int query) => step.Largest.Slice(query * Segments, Segments);
+
+    /// <summary>The sum of each segment's weights.</summary>
+    protected Span<float> SumsOf(AttentionStep step, int query) => step.Sums.Slice(query * Segments, Segments);
+
+    private void Divide() => Segments = Math.Max(1, DivisibleTokens / segmentTokens);
+
+    /// <summary>What a segment's weights are multiplied with, so that they are of the largest score of all: where some were chosen they are already.</summary>
+    private float Factor(AttentionStep step, int segment, int query, float largest) =>
+        Chooses ? 1 : MathF.Exp(LargestOf(step, query)[segment] - largest);
 
     /// <summary>A query's scores of a segment's tokens, or what has taken their place.</summary>
     private Span<float> Row(AttentionStep step, int segment, int query)
     {
         (int from, int to) = Places(segment);
-        return step.Scores[((query * ScoreStride) + from)..((query * ScoreStride) + to)];
+        int start = (query * ScoreStride) + ScoresStart;
+        return step.Scores[(start + from)..(start + to)];
     }
 
     /// <summary>Where a segment's scores lie in the row of a query.</summary>
     private (int From, int To) Places(int segment) =>
-        (segment == 0 ? 0 : ScoresBefore + Divisible(segment).First, segment == Segments - 1 ? ScoreStride : ScoresBefore + Divisible(segment).End);
+        (segment == 0 ? 0 : ScoresBefore + Divisible(segment).First, segment == Segments - 1 ? Scored : ScoresBefore + Divisible(segment).End);
 
     /// <summary>The divided tokens of a segment.</summary>
     private (int First, int End) Divisible(int segment) =>

@@ -8,21 +8,21 @@ namespace TailorKV.Runtime.Cache.Heads;
 /// <summary>The middle lies in codes, and every query sees all of it.</summary>
 internal sealed class QuantizedHead : WindowedHead
 {
-    private readonly ICodes _keys;
-    private readonly ICodes _values;
+    private readonly IKeyCodes _keys;
+    private readonly IValueCodes _values;
 
     public QuantizedHead(QuantizedPolicy policy, LayerShape layer, int context, int segmentTokens, Arena device)
         : base(policy, layer.HeadDim, segmentTokens, device)
     {
         int middle = policy.MiddleTokens(context);
-        _keys = CodeFactory.Create(policy.Keys, middle, layer.HeadDim, device);
-        _values = CodeFactory.Create(policy.Values, middle, layer.HeadDim, device);
+        _keys = CodeFactory.Keys(policy.Keys, middle, layer.HeadDim, device);
+        _values = CodeFactory.Values(policy.Values, middle, layer.HeadDim, device);
     }
 
-    protected override void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores) => _keys.Scores(step.Queries, first, end, scores, Tokens);
+    protected override void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores) => _keys.Scores(step.Queries, first, end, scores, ScoreStride);
 
     protected override void SumMiddle(ReadOnlySpan<float> weights, int first, int end, Span<float> outputs) =>
-        _values.AddWeighted(weights, Tokens, first, end, outputs);
+        _values.AddWeighted(weights, ScoreStride, first, end, outputs);
 
     protected override void AddToMiddle(int first, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
     {

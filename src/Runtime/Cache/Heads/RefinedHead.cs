@@ -12,16 +12,16 @@ namespace TailorKV.Runtime.Cache.Heads;
 /// </summary>
 internal sealed class RefinedHead : WindowedHead
 {
-    private readonly ICodes _keys;
-    private readonly ICodes _values;
+    private readonly IKeyCodes _keys;
+    private readonly IValueCodes _values;
     private readonly HostRows _host;
 
     public RefinedHead(RefinedPolicy policy, LayerShape layer, int context, int segmentTokens, Arena device, Arena host, Arena staging)
         : base(policy, layer.HeadDim, segmentTokens, device)
     {
         int middle = policy.MiddleTokens(context);
-        _keys = CodeFactory.Create(policy.Keys, middle, HeadDim, device);
-        _values = CodeFactory.Create(policy.Values, middle, HeadDim, device);
+        _keys = CodeFactory.Keys(policy.Keys, middle, HeadDim, device);
+        _values = CodeFactory.Values(policy.Values, middle, HeadDim, device);
         _host = new HostRows(policy, policy.TopK, middle, HeadDim, host, staging);
     }
 
@@ -36,10 +36,10 @@ internal sealed class RefinedHead : WindowedHead
             AddChosen(step, query, chosen);
     }
 
-    protected override void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores) => _keys.Scores(step.Queries, first, end, scores, Tokens);
+    protected override void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores) => _keys.Scores(step.Queries, first, end, scores, ScoreStride);
 
     protected override void SumMiddle(ReadOnlySpan<float> weights, int first, int end, Span<float> outputs) =>
-        _values.AddWeighted(weights, Tokens, first, end, outputs);
+        _values.AddWeighted(weights, ScoreStride, first, end, outputs);
 
     protected override void AddToMiddle(int first, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
     {
@@ -51,12 +51,13 @@ internal sealed class RefinedHead : WindowedHead
     /// <summary>Puts the chosen tokens' exact values, weighted by their exact scores, into one query's output, and takes their weight from the codes.</summary>
     private void AddChosen(AttentionStep step, int query, ReadOnlySpan<int> chosen)
     {
-        step.Sums[query] = 0;
+        ref float sum = ref SumsOf(step, query)[0];
+        sum = 0;
         if (chosen.IsEmpty)
             return;
-        Span<float> exact = _host.Room, weights = step.Scores.Slice(query * Tokens, Tokens);
+        Span<float> exact = _host.Room, weights = step.Scores.Slice((query * ScoreStride) + ScoresStart, Scored);
         _host.Scores(step.Queries.Slice(query * HeadDim, HeadDim), exact, chosen.Length);
-        float largest = Largest(step, query), largestExact = TensorPrimitives.Max<float>(exact);
+        float largest = Softmax.Largest(LargestOf(step, query)), largestExact = TensorPrimitives.Max<float>(exact);
         if (largestExact > largest)
         {
             // An exact score may be any amount above all that the codes gave: weights are of the largest of both.
@@ -64,7 +65,7 @@ internal sealed class RefinedHead : WindowedHead
             largest = largestExact;
         }
 
-        step.Sums[query] = Softmax.Weigh(exact, largest);
+        sum = Softmax.Weigh(exact, largest);
         foreach (int token in chosen)
             weights[SinkTokens + token] = 0;
         _host.AddWeighted(exact, chosen.Length, step.Outputs.Slice(query * HeadDim, HeadDim));

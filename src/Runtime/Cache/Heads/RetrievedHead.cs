@@ -20,7 +20,7 @@ internal sealed class RetrievedHead : WindowedHead
         _index = policy.Index switch
         {
             CriticalChannels channels => new CriticalChannelIndex(channels, HeadDim, middle, device, host, staging),
-            CodedKeys coded => new CodedKeyIndex(CodeFactory.Create(coded.Keys, middle, HeadDim, device)),
+            CodedKeys coded => new CodedKeyIndex(CodeFactory.Keys(coded.Keys, middle, HeadDim, device)),
             _ => throw new ArgumentException($"There is no index for {policy.Index.GetType().Name}.", nameof(policy)),
         };
     }
@@ -37,22 +37,22 @@ internal sealed class RetrievedHead : WindowedHead
         ReadOnlySpan<int> chosen = ChooseTokens(_host, step);
 
         // The chosen tokens' exact scores take the place of all that the index gave.
-        int stride = SinkTokens + chosen.Length + WindowTokens;
+        int windowStart = SinkTokens + chosen.Length, stride = windowStart + WindowTokens;
         Span<float> scores = step.Scores[..(step.Queries.Length / HeadDim * stride)];
         ScoreSinks(step.Queries, scores, stride);
         _host.Scores(step.Queries, scores[SinkTokens..], stride);
-        ScoreWindow(step.Queries, scores, stride);
+        ScoreWindow(step.Queries, scores[windowStart..], stride);
         Span<float> sums = step.Sums[..(step.Queries.Length / HeadDim)];
         Softmax.Exponentials(scores, stride, sums);
         step.Outputs.Clear();
         AddSinks(scores, stride, step.Outputs);
         _host.AddWeighted(scores[SinkTokens..], stride, step.Outputs);
-        AddWindow(scores, stride, step.Outputs);
+        AddWindow(scores[windowStart..], stride, step.Outputs);
         Softmax.Divide(step.Outputs, HeadDim, sums);
     }
 
     protected override void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores) =>
-        _index.Scores(step.Queries, step.Predicted, first, end, scores, Tokens);
+        _index.Scores(step.Queries, step.Predicted, first, end, scores, ScoreStride);
 
     protected override void ClearMiddle() => _index.Clear();
 

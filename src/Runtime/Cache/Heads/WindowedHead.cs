@@ -34,34 +34,36 @@ internal abstract class WindowedHead : HeadCache
 
     protected override int DivisibleTokens => Middle;
 
-    protected override int ScoreStride => Tokens;
+    protected override int Scored => Tokens;
 
     protected override int ScoresBefore => SinkTokens;
 
     protected int WindowTokens => Tokens - SinkTokens - Middle;
 
-    public sealed override void Load(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens)
+    /// <summary>Where in its row the scores of the middle begin.</summary>
+    protected int MiddleStart => ScoresStart + SinkTokens;
+
+    protected sealed override void Store(ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
     {
-        Tokens = tokens;
         Middle = 0;
         ClearMiddle();
         int sinkEnd = SinkTokens * HeadDim;
-        int middleEnd = sinkEnd + (_policy.MiddleTokens(tokens) * HeadDim);
+        int middleEnd = sinkEnd + (_policy.MiddleTokens(Tokens) * HeadDim);
         int block = _policy.BlockTokens * HeadDim;
         _sinkKeys.WriteRange(0, keys[..sinkEnd]);
         _sinkValues.WriteRange(0, values[..sinkEnd]);
         for (int start = sinkEnd; start < middleEnd; start += block)
             JoinMiddle(keys.Slice(start, block), values.Slice(start, block));
-        _windowKeys.WriteRange(SinkTokens + Middle, keys[middleEnd..(tokens * HeadDim)]);
-        _windowValues.WriteRange(SinkTokens + Middle, values[middleEnd..(tokens * HeadDim)]);
+        _windowKeys.WriteRange(SinkTokens + Middle, keys[middleEnd..]);
+        _windowValues.WriteRange(SinkTokens + Middle, values[middleEnd..]);
     }
 
-    public sealed override void Append(ReadOnlySpan<float> key, ReadOnlySpan<float> value)
+    protected sealed override void StoreNewest(ReadOnlySpan<float> key, ReadOnlySpan<float> value)
     {
-        bool sink = Tokens < _policy.Sinks;
-        (sink ? _sinkKeys : _windowKeys).Write(Tokens, key);
-        (sink ? _sinkValues : _windowValues).Write(Tokens, value);
-        Tokens++;
+        int position = Tokens - 1;
+        bool sink = position < _policy.Sinks;
+        (sink ? _sinkKeys : _windowKeys).Write(position, key);
+        (sink ? _sinkValues : _windowValues).Write(position, value);
         if (WindowTokens == _policy.WindowCapacity)
             LeaveWindow();
     }
@@ -80,22 +82,22 @@ internal abstract class WindowedHead : HeadCache
     protected sealed override void ScoreTokens(AttentionStep step, int first, int end, bool isFirst, bool isLast)
     {
         if (isFirst)
-            ScoreSinks(step.Queries, step.Scores, Tokens);
-        ScoreMiddle(step, first, end, step.Scores[(SinkTokens + first)..]);
+            ScoreSinks(step.Queries, step.Scores[ScoresStart..], ScoreStride);
+        ScoreMiddle(step, first, end, step.Scores[(MiddleStart + first)..]);
         if (isLast)
-            ScoreWindow(step.Queries, step.Scores, Tokens);
+            ScoreWindow(step.Queries, step.Scores[(MiddleStart + Middle)..], ScoreStride);
     }
 
     protected sealed override void SumTokens(AttentionStep step, int first, int end, bool isFirst, bool isLast, Span<float> outputs)
     {
         if (isFirst)
-            AddSinks(step.Scores, Tokens, outputs);
-        SumMiddle(step.Scores[(SinkTokens + first)..], first, end, outputs);
+            AddSinks(step.Scores[ScoresStart..], ScoreStride, outputs);
+        SumMiddle(step.Scores[(MiddleStart + first)..], first, end, outputs);
         if (isLast)
-            AddWindow(step.Scores, Tokens, outputs);
+            AddWindow(step.Scores[(MiddleStart + Middle)..], ScoreStride, outputs);
     }
 
-    /// <summary>Scores of the middle's tokens [first, end), from where their row begins, a row of <see cref="HeadCache.Tokens"/> for each query.</summary>
+    /// <summary>Scores of the middle's tokens [first, end), from where their row begins, a row of <see cref="HeadCache.ScoreStride"/> for each query.</summary>
     protected abstract void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores);
 
     /// <summary>Adds the weighted values of the middle's tokens [first, end), laid out as in <see cref="ScoreMiddle"/>.</summary>
@@ -103,19 +105,18 @@ internal abstract class WindowedHead : HeadCache
     {
     }
 
-    /// <summary>Scores of the sinks, at the start of each row of [group, stride].</summary>
+    /// <summary>Scores of the sinks, [group, stride].</summary>
     protected void ScoreSinks(ReadOnlySpan<float> queries, Span<float> scores, int stride) => _sinkKeys.Scores(queries, 0, SinkTokens, scores, stride);
 
-    /// <summary>Scores of the window, at the end of each row of [group, stride].</summary>
-    protected void ScoreWindow(ReadOnlySpan<float> queries, Span<float> scores, int stride) =>
-        _windowKeys.Scores(queries, SinkTokens + Middle, Tokens, scores[(stride - WindowTokens)..], stride);
+    /// <summary>Scores of the window, [group, stride].</summary>
+    protected void ScoreWindow(ReadOnlySpan<float> queries, Span<float> scores, int stride) => _windowKeys.Scores(queries, SinkTokens + Middle, Tokens, scores, stride);
 
-    /// <summary>Adds the weighted values of the sinks, whose weights begin each row.</summary>
+    /// <summary>Adds the weighted values of the sinks.</summary>
     protected void AddSinks(ReadOnlySpan<float> weights, int stride, Span<float> outputs) => _sinkValues.AddWeighted(weights, stride, 0, SinkTokens, outputs);
 
-    /// <summary>Adds the weighted values of the window, whose weights end each row.</summary>
+    /// <summary>Adds the weighted values of the window.</summary>
     protected void AddWindow(ReadOnlySpan<float> weights, int stride, Span<float> outputs) =>
-        _windowValues.AddWeighted(weights[(stride - WindowTokens)..], stride, SinkTokens + Middle, Tokens, outputs);
+        _windowValues.AddWeighted(weights, stride, SinkTokens + Middle, Tokens, outputs);
 
     /// <summary>Chooses from the middle by the weights of all segments, and fetches.</summary>
     /// <returns>The tokens chosen, counted from the middle's first, in ascending order.</returns>
@@ -126,13 +127,13 @@ internal abstract class WindowedHead : HeadCache
         for (int query = 0; query < group; query++)
         {
             float sum = 0;
-            for (int place = query; place < Segments * group; place += group)
-                sum += step.Sums[place];
+            foreach (float part in SumsOf(step, query))
+                sum += part;
             shares[query] = 1 / sum;
         }
 
         Span<float> mass = host.Mass(Middle);
-        Softmax.Mix(step.Scores[SinkTokens..], Tokens, shares, mass);
+        Softmax.Mix(step.Scores[MiddleStart..], ScoreStride, shares, mass);
         return host.Choose(mass);
     }
 

@@ -3,7 +3,7 @@ using TailorKV.Runtime.Cache.Codes;
 namespace TailorKV.Runtime.Cache.Indexes;
 
 /// <summary>Scores by low-bit codes of the keys.</summary>
-internal sealed class CodedKeyIndex(ICodes codes) : IKeyIndex
+internal sealed class CodedKeyIndex(IKeyCodes codes) : IKeyIndex
 {
     public void Clear()
     {

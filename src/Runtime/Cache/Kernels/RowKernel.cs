@@ -20,11 +20,6 @@ internal abstract unsafe class RowKernel
     /// <summary>Bytes from one row to the next.</summary>
     public int RowBytes { get; }
 
-    /// <summary>A kernel for rows of signed bytes, the levels of codes.</summary>
-    /// <param name="length">Levels of a row.</param>
-    /// <param name="lanes">Elements read at once: 16, 8, or 1 for the plain twin.</param>
-    public static RowKernel OfSignedBytes(int length, int lanes) => Create<SignedBytes>(length, length, lanes);
-
     /// <summary>A kernel for rows in bfloat16.</summary>
     public static RowKernel OfBrainFloats(int length, int lanes) => Create<BrainFloats>(length, length * sizeof(ushort), lanes);
 

@@ -1,7 +1,7 @@
 namespace TailorKV.Runtime.Cache.Codes;
 
-/// <summary>Keys or values of one KV head in codes, a block of consecutive tokens coded at a time.</summary>
-internal interface ICodes
+/// <summary>Keys of one KV head in codes, a block of consecutive tokens coded at a time.</summary>
+internal interface IKeyCodes
 {
     /// <summary>Codes a block.</summary>
     /// <param name="firstToken">The block's first token, counted from the first coded one; a whole number of blocks.</param>
@@ -16,10 +16,6 @@ internal interface ICodes
     /// <param name="stride">From one query's scores to the next's.</param>
     void Scores(ReadOnlySpan<float> queries, int from, int to, Span<float> scores, int stride);
 
-    /// <summary>For each of the outputs [n, headDim]: output += weights[output * stride + token - from] * decoded value, for tokens [from, to).</summary>
-    /// <exception cref="NotSupportedException">The format is for keys alone.</exception>
-    void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, Span<float> outputs);
-
-    /// <summary>Decodes one row: the plain twin of what the others multiply with.</summary>
+    /// <summary>Decodes one row: the plain twin of what queries are multiplied with.</summary>
     void Decode(int token, Span<float> row);
 }

@@ -1,12 +1,7 @@
-using System.Numerics.Tensors;
-
 namespace TailorKV.Runtime.Cache.Codes;
 
-/// <summary>
-/// Codes of rows turned by a Hadamard matrix. Turning keeps dot products, so the query is turned once a step in place of every key, and a weighted sum
-/// of turned values is turned back once.
-/// </summary>
-internal sealed class RotatedCodes(ICodes inner, int headDim) : ICodes
+/// <summary>Codes of keys turned by a Hadamard matrix. Turning keeps dot products, so the query is turned once a step in place of every key.</summary>
+internal sealed class RotatedKeyCodes(IKeyCodes inner, int headDim) : IKeyCodes
 {
     public void Encode(int firstToken, ReadOnlySpan<float> rows)
     {
@@ -22,15 +17,6 @@ internal sealed class RotatedCodes(ICodes inner, int headDim) : ICodes
         queries.CopyTo(turned);
         Hadamard.Rotate(turned, headDim);
         inner.Scores(turned, from, to, scores, stride);
-    }
-
-    public void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, Span<float> outputs)
-    {
-        Span<float> sums = stackalloc float[outputs.Length];
-        sums.Clear();
-        inner.AddWeighted(weights, stride, from, to, sums);
-        Hadamard.Rotate(sums, headDim);
-        TensorPrimitives.Add(outputs, sums, outputs);
     }
 
     public void Decode(int token, Span<float> row)

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using TailorKV.Runtime.Cache.Packs;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Cache.Codes;
@@ -6,22 +7,22 @@ namespace TailorKV.Runtime.Cache.Codes;
 /// <summary>
 /// Rows whose elements are nearly normal: an fp16 norm a row, from which the standard deviation follows, and codes of a unit normal's levels.
 /// </summary>
-internal sealed class NormalCodes : RowCodes
+internal sealed class NormalScales : TokenScales
 {
     private readonly float _perNorm;
     private readonly float _unit;
     private readonly float[] _levels;
     private readonly NativeBuffer<Half> _norms;
 
-    public NormalCodes(Arena arena, int tokens, int headDim, int bits, int lanes)
-        : base(arena, tokens, headDim, bits, NormalLevels.InUnits(bits), 0, headDim, lanes)
+    public NormalScales(Arena arena, int tokens, int headDim, int bits)
+        : base(headDim, headDim, CodeLevels.Normal(bits))
     {
         (_perNorm, _unit) = (1 / MathF.Sqrt(headDim), NormalLevels.Unit(bits));
         _levels = NormalLevels.Of(bits);
         _norms = arena.Take<Half>(tokens);
     }
 
-    protected override void EncodeGroup(int token, int group, ReadOnlySpan<float> values, Span<byte> codes)
+    public override void Encode(int token, int group, ReadOnlySpan<float> values, Span<byte> codes)
     {
         // In double precision, so that no machine's order of summing decides which of two halves it rounds to.
         double squares = 0;
@@ -34,7 +35,7 @@ internal sealed class NormalCodes : RowCodes
         _norms.Span[token] = norm;
     }
 
-    protected override void ReadScales(int firstToken, int group, Span<float> scales)
+    public override void Read(int firstToken, int group, Span<float> scales)
     {
         HalfFloat.Widen(_norms.Slice(firstToken, scales.Length), scales);
         TensorPrimitives.Multiply(scales, _perNorm * _unit, scales);

@@ -1,0 +1,16 @@
+namespace TailorKV.Runtime.Cache.Codes;
+
+/// <summary>Values of one KV head in codes.</summary>
+internal interface IValueCodes
+{
+    /// <summary>Codes tokens.</summary>
+    /// <param name="firstToken">The first, counted from the first coded one.</param>
+    /// <param name="rows">[tokens, headDim].</param>
+    void Encode(int firstToken, ReadOnlySpan<float> rows);
+
+    /// <summary>For each of the outputs [n, headDim]: output += weights[output * stride + token - from] * decoded value, for tokens [from, to).</summary>
+    void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, Span<float> outputs);
+
+    /// <summary>Decodes one row: the plain twin of what is summed.</summary>
+    void Decode(int token, Span<float> row);
+}

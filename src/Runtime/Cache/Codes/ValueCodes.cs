@@ -1,0 +1,82 @@
+using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using TailorKV.Runtime.Cache.Kernels;
+using TailorKV.Runtime.Cache.Packs;
+using TailorKV.Runtime.Memory;
+
+namespace TailorKV.Runtime.Cache.Codes;
+
+/// <summary>Values of one KV head in codes with scales of their tokens, which join the weights; weights times scales are rounded, a tile of tokens together.</summary>
+internal sealed class ValueCodes : IValueCodes
+{
+    // Few enough tokens for weights that are rounded together: what is lost of each lies below a 65,534th of the largest.
+    private const int Tile = 4 * PackedCodes.Tokens;
+
+    private readonly TokenScales _scales;
+    private readonly PackedCodes _codes;
+    private readonly PackKernel _kernel;
+    private readonly float[] _ones;
+
+    public ValueCodes(Arena arena, int tokens, TokenScales scales, int lanes)
+    {
+        _scales = scales;
+        _kernel = PackKernel.OfValues(scales.Levels, lanes);
+        _codes = PackedCodes.OfValues(arena, tokens, scales.HeadDim, _kernel);
+        _ones = new float[_codes.Channels];
+        Array.Fill(_ones, 1);
+    }
+
+    public void Encode(int firstToken, ReadOnlySpan<float> rows)
+    {
+        int headDim = _scales.HeadDim;
+        Span<byte> codes = stackalloc byte[headDim];
+        for (int start = 0, token = firstToken; start < rows.Length; start += headDim, token++)
+        {
+            _scales.Encode(token, rows.Slice(start, headDim), codes);
+            _codes.Write(token, codes);
+        }
+    }
+
+    [SkipLocalsInit]
+    public void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, Span<float> outputs)
+    {
+        int headDim = _scales.HeadDim, channels = _codes.Channels, n = outputs.Length / headDim;
+        Span<float> steps = stackalloc float[n], scales = stackalloc float[Tile], zeros = stackalloc float[Tile], sums = stackalloc float[n * channels];
+        int factorBytes = Tile * _kernel.NumberBytes;
+        Span<byte> factors = stackalloc byte[n * factorBytes];
+        sums.Clear();
+        for (int token = from, end; token < to; token = end)
+        {
+            int pack = token - (token % PackedCodes.Tokens), packs = (Math.Min(Tile, to - pack) + PackedCodes.Tokens - 1) / PackedCodes.Tokens, depths = packs * PackedCodes.Tokens;
+            end = Math.Min(to, pack + depths);
+            int count = end - token;
+            if (count < depths)
+                factors.Clear();
+            for (int group = 0; group < _scales.Groups; group++)
+            {
+                Range range = _scales.Channels(group);
+                _scales.Read(token, group, scales[..count]);
+                _scales.ReadZeros(token, group, scales[..count], zeros[..count]);
+                for (int query = 0; query < n; query++)
+                {
+                    ReadOnlySpan<float> weighing = weights.Slice((query * stride) + token - from, count);
+                    steps[query] = _kernel.Round(weighing, scales, factors[((query * factorBytes) + ((token - pack) * _kernel.NumberBytes))..]);
+                    if (!_scales.HasZeros)
+                        continue;
+                    Span<float> sum = sums.Slice(query * channels, headDim)[range];
+                    TensorPrimitives.Add(sum, DotProduct.Of(weighing, zeros[..count]), sum);
+                }
+
+                _kernel.AddProducts(_codes.Values(pack, packs, range), factors, factorBytes, steps, _ones, sums[range.Start..], channels);
+            }
+        }
+
+        for (int query = 0; query < n; query++)
+        {
+            Span<float> output = outputs.Slice(query * headDim, headDim);
+            TensorPrimitives.Add(output, sums.Slice(query * channels, headDim), output);
+        }
+    }
+
+    public void Decode(int token, Span<float> row) => _scales.Decode(_codes, token, row);
+}

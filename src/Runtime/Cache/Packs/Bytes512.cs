@@ -1,0 +1,58 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace TailorKV.Runtime.Cache.Packs;
+
+/// <summary>Thirty-two words of two 8-bit numbers: AVX-512.</summary>
+internal readonly unsafe struct Bytes512(Vector512<byte> value) : IWords<Bytes512>
+{
+    private readonly Vector512<byte> _value = value;
+
+    public static int Count => 32;
+
+    public static int Bytes => 2;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes512 Load(byte* source) => new(Vector512.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes512 Repeat(byte* word) => Sum(*(short*)word);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes512 Sum(int sum) => new(Vector512.Create((short)sum).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes512 Table(byte* bytes) => new(Vector512.Create(Vector128.Load(bytes)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes512 And(Bytes512 words, byte ones) => new(words._value & Vector512.Create(ones));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes512 Or(Bytes512 a, Bytes512 b) => new(a._value | b._value);
+
+    // There is no shift of bytes: what comes from the one above is masked out before it counts.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes512 ShiftRight(Bytes512 words, int bits) => new((words._value.AsUInt16() >>> bits).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes512 SwapHalves(Bytes512 words) =>
+        new((And(ShiftRight(words, 4), 15)._value) | (And(words, 15)._value.AsUInt16() << 4).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes512 LookUp(Bytes512 table, Bytes512 indices) => new(Avx512BW.Shuffle(table._value, indices._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes512 AddProducts(Bytes512 pairs, Bytes512 factors, Bytes512 sums) =>
+        new((sums._value.AsInt16() + Avx512BW.MultiplyAddAdjacent(pairs._value, factors._value.AsSByte())).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddScaled(Bytes512 sums, float* scales, float step, float* destination)
+    {
+        (Vector512<int> lower, Vector512<int> upper) = Vector512.Widen(sums._value.AsInt16());
+        (Vector512.Load(destination) + (Vector512.ConvertToSingle(lower) * (Vector512.Load(scales) * step))).Store(destination);
+        scales += 16;
+        destination += 16;
+        (Vector512.Load(destination) + (Vector512.ConvertToSingle(upper) * (Vector512.Load(scales) * step))).Store(destination);
+    }
+}

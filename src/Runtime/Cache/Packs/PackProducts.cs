@@ -1,0 +1,136 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+using TailorKV.Runtime.Cache.Kernels;
+
+namespace TailorKV.Runtime.Cache.Packs;
+
+/// <summary>The innermost loop of <see cref="VectorPackKernel{TBits, TWords}"/>: one or two vectors of lanes, over all depths.</summary>
+internal static unsafe class PackProducts<TBits, TWords>
+    where TBits : struct, ICodeBits
+    where TWords : struct, IWords<TWords>
+{
+    private const int TableBytes = 16;
+    private const int CacheLine = 64;
+
+    // Packs that are asked for before they are read.
+    private const int PacksAhead = 4;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Add<TQueries, TVectors>(
+        PackRange range, byte* pack, int lane, byte* tables, byte* factors, nint factorStride, int* lowest, float* steps, float* scales, float* destination, nint stride)
+        where TQueries : struct, ICount
+        where TVectors : struct, ICount
+    {
+        byte* factors1 = factors + factorStride, factors2 = factors + (2 * factorStride), factors3 = factors + (3 * factorStride);
+        TWords table0 = TWords.Table(tables);
+        TWords table1 = TBits.Value <= 2 ? TWords.Table(tables + TableBytes) : table0;
+        TWords table2 = TBits.Value == 1 ? TWords.Table(tables + (2 * TableBytes)) : table0;
+        TWords table3 = TBits.Value == 1 ? TWords.Table(tables + (3 * TableBytes)) : table0;
+        TWords s00 = TWords.Sum(lowest[0]), s10 = s00;
+        TWords s01 = TQueries.Value > 1 ? TWords.Sum(lowest[1]) : s00, s11 = s01;
+        TWords s02 = TQueries.Value > 2 ? TWords.Sum(lowest[2]) : s00, s12 = s02;
+        TWords s03 = TQueries.Value > 3 ? TWords.Sum(lowest[3]) : s00, s13 = s03;
+        nint rowBytes = range.Shape.RowBytes, upperBytes = range.Shape.UpperBytes, packBytes = range.Shape.Bytes, at = 0;
+        int firstRow = range.FirstDepth * TBits.Lower / (8 * TWords.Bytes), lastRow = (range.FirstDepth + range.Depth) * TBits.Lower / (8 * TWords.Bytes);
+        for (int i = 0; i < range.Sums; i++, pack += packBytes)
+        {
+            // Caches are read from memory, whose own guesses end at each page.
+            for (nint line = 0; lane == 0 && line < packBytes; line += CacheLine)
+                Sse.Prefetch0(pack + (PacksAhead * packBytes) + line);
+            for (int row = firstRow; row < lastRow; row++)
+            {
+                byte* from = pack + (lane * TWords.Bytes) + (row * rowBytes);
+                TWords first = TWords.Load(from), second = TVectors.Value > 1 ? TWords.Load(from + (TWords.Count * TWords.Bytes)) : first;
+                TWords upperFirst = first, upperSecond = first;
+                if (TBits.Value == 3)
+                {
+                    // A word has the upper bits of two rows, those of the second to be turned to where those of the first lay.
+                    from += upperBytes + (((row / 2) - row) * rowBytes);
+                    upperFirst = TWords.Load(from);
+                    upperSecond = TVectors.Value > 1 ? TWords.Load(from + (TWords.Count * TWords.Bytes)) : upperFirst;
+                    if (row % 2 == 1)
+                        (upperFirst, upperSecond) = (TWords.SwapHalves(upperFirst), TWords.SwapHalves(upperSecond));
+                }
+
+                for (int taken = 0; taken < TWords.Bytes * 4; taken += TBits.Taken)
+                {
+                    TWords one = Take(ref first, ref upperFirst), other = TVectors.Value > 1 ? Take(ref second, ref upperSecond) : one;
+                    Multiply<TQueries, TVectors>(table0, one, other, factors, factors1, factors2, factors3, ref at, ref s00, ref s01, ref s02, ref s03, ref s10, ref s11, ref s12, ref s13);
+                    if (TBits.Value <= 2)
+                        Multiply<TQueries, TVectors>(table1, one, other, factors, factors1, factors2, factors3, ref at, ref s00, ref s01, ref s02, ref s03, ref s10, ref s11, ref s12, ref s13);
+                    if (TBits.Value == 1)
+                    {
+                        Multiply<TQueries, TVectors>(table2, one, other, factors, factors1, factors2, factors3, ref at, ref s00, ref s01, ref s02, ref s03, ref s10, ref s11, ref s12, ref s13);
+                        Multiply<TQueries, TVectors>(table3, one, other, factors, factors1, factors2, factors3, ref at, ref s00, ref s01, ref s02, ref s03, ref s10, ref s11, ref s12, ref s13);
+                    }
+                }
+            }
+        }
+
+        AddScaled<TVectors>(s00, s10, scales, steps[0], destination);
+        if (TQueries.Value > 1)
+            AddScaled<TVectors>(s01, s11, scales, steps[1], destination + stride);
+        if (TQueries.Value > 2)
+            AddScaled<TVectors>(s02, s12, scales, steps[2], destination + (2 * stride));
+        if (TQueries.Value > 3)
+            AddScaled<TVectors>(s03, s13, scales, steps[3], destination + (3 * stride));
+    }
+
+    /// <summary>What is looked up next, and what is left of it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TWords Take(ref TWords words, ref TWords upper)
+    {
+        TWords taken = TWords.And(words, (byte)((1 << TBits.Taken) - 1));
+        words = TWords.ShiftRight(words, TBits.Taken);
+        if (TBits.Value == 3)
+        {
+            taken = TWords.Or(taken, TWords.And(upper, 4));
+            upper = TWords.ShiftRight(upper, 1);
+        }
+
+        return taken;
+    }
+
+    /// <summary>Adds the products of what is looked up with the next factors to each query's sums.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Multiply<TQueries, TVectors>(
+        TWords table, TWords one, TWords other, byte* factors0, byte* factors1, byte* factors2, byte* factors3, ref nint at,
+        ref TWords s00, ref TWords s01, ref TWords s02, ref TWords s03, ref TWords s10, ref TWords s11, ref TWords s12, ref TWords s13)
+        where TQueries : struct, ICount
+        where TVectors : struct, ICount
+    {
+        if (TBits.Value < 8)
+        {
+            one = TWords.LookUp(table, one);
+            other = TVectors.Value > 1 ? TWords.LookUp(table, other) : one;
+        }
+
+        Multiply<TVectors>(one, other, factors0 + at, ref s00, ref s10);
+        if (TQueries.Value > 1)
+            Multiply<TVectors>(one, other, factors1 + at, ref s01, ref s11);
+        if (TQueries.Value > 2)
+            Multiply<TVectors>(one, other, factors2 + at, ref s02, ref s12);
+        if (TQueries.Value > 3)
+            Multiply<TVectors>(one, other, factors3 + at, ref s03, ref s13);
+        at += TWords.Bytes;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Multiply<TVectors>(TWords one, TWords other, byte* factors, ref TWords first, ref TWords second)
+        where TVectors : struct, ICount
+    {
+        TWords factor = TWords.Repeat(factors);
+        first = TWords.AddProducts(one, factor, first);
+        if (TVectors.Value > 1)
+            second = TWords.AddProducts(other, factor, second);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddScaled<TVectors>(TWords first, TWords second, float* scales, float step, float* destination)
+        where TVectors : struct, ICount
+    {
+        TWords.AddScaled(first, scales, step, destination);
+        if (TVectors.Value > 1)
+            TWords.AddScaled(second, scales + TWords.Count, step, destination + TWords.Count);
+    }
+}
