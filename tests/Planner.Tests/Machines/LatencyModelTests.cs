@@ -44,8 +44,8 @@ public sealed class LatencyModelTests
         Assert.Equal(new StepWork(2 * Row * Context, 2L * RowAdds * Context, 0, 0), new FullPolicy().Work(layer, Context));
         Assert.Equal(new StepWork(2 * Row * 300, 2L * RowAdds * 300, 0, 0), new FullPolicy().Work(layer with { SlidingWindow = 300 }, Context));
 
-        // 4 sinks, a window of 33 at most, 964 tokens between them at 2 bits an element and a norm of 2 bytes (rounded up to 64 bytes a buffer), K and V.
-        long codes = 2 * 2 * ((964 * 16) + 1984);
+        // 4 sinks, a window of 33 at most, 964 tokens between them, at 2 bits an element in whole packs of 32, and a norm of 2 bytes (rounded up to 64 bytes a buffer), K and V.
+        long codes = 2 * 2 * ((992 * 16) + 1984);
         var coded = new StepWork(codes + (2 * Row * 37), 2L * RowAdds * (37 + 964), 0, 0);
         Assert.Equal(coded, Catalogue.Rotated(2, 2).Work(layer, Context));
         Assert.Equal(
@@ -57,7 +57,7 @@ public sealed class LatencyModelTests
             new StepWork((2 * Row * (window + 50)) + channels + (2 * 256), (2L * RowAdds * (window + 50)) + (4 * 8 * 964), channels, 2 * Row * 50),
             new RetrievedPolicy { TopK = 50, Index = new CriticalChannels(8) }.Work(layer, Context));
         Assert.Equal(
-            new StepWork((2 * Row * (window + 50)) + (2 * ((964 * 8) + 32 + 1984)), (2L * RowAdds * (window + 50 + 482)), 0, 2 * Row * 50),
+            new StepWork((2 * Row * (window + 50)) + (2 * ((992 * 8) + 1984)), (2L * RowAdds * (window + 50 + 482)), 0, 2 * Row * 50),
             new RetrievedPolicy { TopK = 50, Index = new CodedKeys(new RotatedNormalFormat { Bits = 1 }) }.Work(layer, Context));
     }
 
