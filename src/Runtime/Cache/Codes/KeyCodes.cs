@@ -25,16 +25,7 @@ internal sealed class KeyCodes : IKeyCodes
         _codes = PackedCodes.OfKeys(arena, tokens, scales.HeadDim, _kernel);
     }
 
-    public void Encode(int firstToken, ReadOnlySpan<float> rows)
-    {
-        int headDim = _scales.HeadDim;
-        Span<byte> codes = stackalloc byte[headDim];
-        for (int start = 0, token = firstToken; start < rows.Length; start += headDim, token++)
-        {
-            _scales.Encode(token, rows.Slice(start, headDim), codes);
-            _codes.Write(token, codes);
-        }
-    }
+    public void Encode(int firstToken, ReadOnlySpan<float> rows) => _scales.Encode(_codes, firstToken, rows);
 
     [SkipLocalsInit]
     public void Scores(ReadOnlySpan<float> queries, int from, int to, Span<float> scores, int stride)

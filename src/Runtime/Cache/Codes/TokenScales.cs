@@ -54,14 +54,19 @@ internal abstract class TokenScales
     {
     }
 
-    /// <summary>Codes all groups of a token.</summary>
-    /// <param name="token">The token.</param>
-    /// <param name="row">[headDim].</param>
-    /// <param name="codes">One code a byte.</param>
-    public void Encode(int token, ReadOnlySpan<float> row, Span<byte> codes)
+    /// <summary>Codes tokens, and keeps their scales.</summary>
+    /// <param name="codes">Where their codes go.</param>
+    /// <param name="firstToken">The first.</param>
+    /// <param name="rows">[tokens, headDim].</param>
+    public void Encode(PackedCodes codes, int firstToken, ReadOnlySpan<float> rows)
     {
-        for (int group = 0; group < Groups; group++)
-            Encode(token, group, row[Channels(group)], codes[Channels(group)]);
+        Span<byte> ofToken = stackalloc byte[HeadDim];
+        for (int token = firstToken; !rows.IsEmpty; token++, rows = rows[HeadDim..])
+        {
+            for (int group = 0; group < Groups; group++)
+                Encode(token, group, rows[Channels(group)], ofToken[Channels(group)]);
+            codes.Write(token, ofToken);
+        }
     }
 
     /// <summary>Decodes a row: the plain twin of what is multiplied with.</summary>

@@ -26,16 +26,7 @@ internal sealed class ValueCodes : IValueCodes
         Array.Fill(_ones, 1);
     }
 
-    public void Encode(int firstToken, ReadOnlySpan<float> rows)
-    {
-        int headDim = _scales.HeadDim;
-        Span<byte> codes = stackalloc byte[headDim];
-        for (int start = 0, token = firstToken; start < rows.Length; start += headDim, token++)
-        {
-            _scales.Encode(token, rows.Slice(start, headDim), codes);
-            _codes.Write(token, codes);
-        }
-    }
+    public void Encode(int firstToken, ReadOnlySpan<float> rows) => _scales.Encode(_codes, firstToken, rows);
 
     [SkipLocalsInit]
     public void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, Span<float> outputs)
