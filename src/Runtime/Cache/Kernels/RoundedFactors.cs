@@ -6,11 +6,12 @@ namespace TailorKV.Runtime.Cache.Kernels;
 
 /// <summary>
 /// Queries, weights or inputs in integers, so that they meet the levels of codes in integer arithmetic, whose sums are the same on every machine. All that are rounded
-/// together count in steps of a 32,767th of their largest magnitude, or of a 127th: each is off by half a step at the most.
+/// together count in steps of a 32,767th of their largest magnitude, or of a 127th: each is off by half a step at the most. Where all
+/// are smaller than 1e-30, they are taken for nothing.
 /// </summary>
 internal static class RoundedFactors
 {
-    // Below it the number of steps in one might not be finite; such numbers are nothing beside any other.
+    // Below it the number of steps in one might not be finite.
     private const float Least = 1e-30f;
 
     private const int MagnitudeBits = int.MaxValue;
