@@ -22,6 +22,7 @@ public sealed unsafe class Arena : SafeHandle
             return;
         // calloc gives untouched pages, so a large context costs memory only as it fills up; the margin lets the first buffer start on a boundary.
         SetHandle((nint)NativeMemory.AllocZeroed((nuint)bytes + CacheBytes.Alignment));
+        LargePages.Ask(handle, bytes);
     }
 
     private Arena(string name, NativeBuffer<byte> buffer)

@@ -7,6 +7,8 @@ namespace TailorKV.Runtime.Cache.Kernels;
 /// <summary>Uncoded elements in bfloat16, which widen by a shift.</summary>
 internal readonly unsafe struct BrainFloats : IElements
 {
+    public static int Bytes => sizeof(ushort);
+
     public static float Read(byte* row, int index) => BrainFloat.ToSingle(((ushort*)row)[index]);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

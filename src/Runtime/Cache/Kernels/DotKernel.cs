@@ -26,8 +26,11 @@ internal static unsafe class DotKernel<TElements, TLanes>
             byte* row0 = rows.Row(first), row1 = rows.Row(Math.Min(first + 1, last)), row2 = rows.Row(Math.Min(first + 2, last)), row3 = rows.Row(Math.Min(first + 3, last));
             TLanes s00 = default, s01 = default, s02 = default, s03 = default, s10 = default, s11 = default, s12 = default, s13 = default;
             TLanes s20 = default, s21 = default, s22 = default, s23 = default, s30 = default, s31 = default, s32 = default, s33 = default;
+            byte* ahead = row0 + Prefetch.Ahead;
             for (nint i = start; i < end; i += TLanes.Count)
             {
+                Prefetch.Lines(ahead, 4 * TLanes.Count * TElements.Bytes);
+                ahead += 4 * TLanes.Count * TElements.Bytes;
                 TLanes q0 = TLanes.Load(queries + i);
                 TLanes q1 = TQueries.Value > 1 ? TLanes.Load(query1 + i) : q0;
                 TLanes q2 = TQueries.Value > 2 ? TLanes.Load(query2 + i) : q0;

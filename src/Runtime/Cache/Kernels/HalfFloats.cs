@@ -7,6 +7,8 @@ namespace TailorKV.Runtime.Cache.Kernels;
 /// <summary>Uncoded elements in half precision.</summary>
 internal readonly unsafe struct HalfFloats : IElements
 {
+    public static int Bytes => sizeof(ushort);
+
     public static float Read(byte* row, int index) => (float)((Half*)row)[index];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -3,6 +3,9 @@ namespace TailorKV.Runtime.Cache.Kernels;
 /// <summary>How the elements of a row are stored.</summary>
 internal unsafe interface IElements
 {
+    /// <summary>Bytes of an element.</summary>
+    static abstract int Bytes { get; }
+
     /// <summary>One element: the plain twin of the others.</summary>
     /// <param name="row">Where the row begins.</param>
     /// <param name="index">Which.</param>

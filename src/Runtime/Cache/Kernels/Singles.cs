@@ -5,6 +5,8 @@ namespace TailorKV.Runtime.Cache.Kernels;
 /// <summary>Uncoded elements in f32.</summary>
 internal readonly unsafe struct Singles : IElements
 {
+    public static int Bytes => sizeof(float);
+
     public static float Read(byte* row, int index) => ((float*)row)[index];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

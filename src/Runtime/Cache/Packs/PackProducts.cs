@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using TailorKV.Runtime.Cache.Kernels;
 
 namespace TailorKV.Runtime.Cache.Packs;
@@ -10,10 +9,9 @@ internal static unsafe class PackProducts<TBits, TWords>
     where TWords : struct, IWords<TWords>
 {
     private const int TableBytes = 16;
-    private const int CacheLine = 64;
 
     // Packs that are asked for before they are read.
-    private const int PacksAhead = 4;
+    private const int PacksAhead = 8;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add<TQueries, TVectors>(
@@ -34,12 +32,10 @@ internal static unsafe class PackProducts<TBits, TWords>
         int firstRow = range.FirstDepth * TBits.Lower / (8 * TWords.Bytes), lastRow = (range.FirstDepth + range.Depth) * TBits.Lower / (8 * TWords.Bytes);
         for (int i = 0; i < range.Sums; i++, pack += packBytes)
         {
-            // Caches are read from memory, whose own guesses end at each page.
-            for (nint line = 0; lane == 0 && line < packBytes; line += CacheLine)
-                Sse.Prefetch0(pack + (PacksAhead * packBytes) + line);
             for (int row = firstRow; row < lastRow; row++)
             {
                 byte* from = pack + (lane * TWords.Bytes) + (row * rowBytes);
+                Prefetch.Lines(from + (PacksAhead * packBytes), TVectors.Value * TWords.Count * TWords.Bytes);
                 TWords first = TWords.Load(from), second = TVectors.Value > 1 ? TWords.Load(from + (TWords.Count * TWords.Bytes)) : first;
                 TWords upperFirst = first, upperSecond = first;
                 if (TBits.Value == 3)
