@@ -10,23 +10,20 @@ internal static unsafe class CeilingLoops<TLanes>
     /// <summary>Vectors of running sums: enough to hide what an addition takes, few enough for AVX2's registers.</summary>
     public const int Sums = 10;
 
-    /// <summary>Adds all numbers up.</summary>
-    /// <param name="numbers">The first.</param>
+    /// <summary>Copies numbers.</summary>
+    /// <param name="from">The first.</param>
+    /// <param name="to">Where it goes.</param>
     /// <param name="count">Numbers: whole fours of vectors.</param>
-    /// <param name="sum">A vector of sums.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Read(float* numbers, nint count, float* sum)
+    public static void Copy(float* from, float* to, nint count)
     {
-        TLanes one = TLanes.Broadcast(1), a = TLanes.Broadcast(0), b = a, c = a, d = a;
         for (nint i = 0; i < count; i += 4 * TLanes.Count)
         {
-            a = TLanes.MultiplyAdd(one, TLanes.Load(numbers + i), a);
-            b = TLanes.MultiplyAdd(one, TLanes.Load(numbers + i + TLanes.Count), b);
-            c = TLanes.MultiplyAdd(one, TLanes.Load(numbers + i + (2 * TLanes.Count)), c);
-            d = TLanes.MultiplyAdd(one, TLanes.Load(numbers + i + (3 * TLanes.Count)), d);
+            TLanes.Load(from + i).Store(to + i);
+            TLanes.Load(from + i + TLanes.Count).Store(to + i + TLanes.Count);
+            TLanes.Load(from + i + (2 * TLanes.Count)).Store(to + i + (2 * TLanes.Count));
+            TLanes.Load(from + i + (3 * TLanes.Count)).Store(to + i + (3 * TLanes.Count));
         }
-
-        TLanes.MultiplyAdd(one, TLanes.MultiplyAdd(one, a, b), TLanes.MultiplyAdd(one, c, d)).Store(sum);
     }
 
     /// <summary>Multiplies and adds in registers.</summary>

@@ -42,5 +42,9 @@ public class CodeScores : CodeKernels
     }
 
     [Benchmark(Description = "scores")]
-    public void Kernel() => _keys.Scores(Queries, 0, Tokens, Scores, Tokens);
+    public void Kernel()
+    {
+        _keys.Prepare(Queries);
+        _keys.Scores(0, Tokens, Scores, Tokens);
+    }
 }

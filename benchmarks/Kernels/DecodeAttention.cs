@@ -116,7 +116,7 @@ public class DecodeAttention : IDisposable
     {
         const double WorkOfAnOperation = 3e9;
         StepWork work = policy.Policy.Work(layer.Shape, keys);
-        return KernelWork.Of(work, (int)Math.Clamp(WorkOfAnOperation / Math.Max(work.DeviceBytes, work.MultiplyAdds), 1, MostSteps));
+        return KernelWork.Of(work, (long)layer.Shape.Heads * keys, (int)Math.Clamp(WorkOfAnOperation / Math.Max(work.DeviceBytes, work.MultiplyAdds), 1, MostSteps));
     }
 
     private void Step() => _cache!.Extend(1, _queries, _queries, _newRows, _newRows, _outputs, _scores);

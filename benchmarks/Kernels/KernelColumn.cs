@@ -16,12 +16,12 @@ internal sealed class KernelColumn(string name, string legend, Func<KernelWork, 
     public static readonly KernelColumn Bandwidth = new("GB/s", "10^9 bytes of rows, codes and scales read in a second", (work, seconds) => $"{work.Bytes / seconds * 1e-9:0.0}");
 
     public static readonly KernelColumn BandwidthCeiling = new(
-        "read GB/s", "What the same threads read of a buffer of about the step's size, over and over: from the processor's caches where it fits, else from memory",
+        "copy GB/s", "What the same threads read and write, copying one half of a buffer of about the step's size to the other: in the processor's caches where it fits, else in memory",
         (work, _) => $"{work.MostBytesPerSecond * 1e-9:0.0}");
 
-    public static readonly KernelColumn BandwidthShare = new("of read", "Share of that", (work, seconds) => $"{work.ReadShare(seconds):0%}");
+    public static readonly KernelColumn BandwidthShare = new("of copy", "Share of that", (work, seconds) => $"{work.CopyShare(seconds):0%}");
 
-    public static readonly KernelColumn MultiplyAdds = new("GMAC/s", "10^9 multiply-adds in a second: those that the result needs", (work, seconds) => $"{work.MultiplyAdds / seconds * 1e-9:0.0}");
+    public static readonly KernelColumn MultiplyAdds = new("GMAC/s", "10^9 multiply-adds in a second: those that the result needs, its exponentials among them", (work, seconds) => $"{work.MultiplyAdds / seconds * 1e-9:0.0}");
 
     public static readonly KernelColumn ArithmeticCeiling = new(
         "peak GMAC/s", "F32 multiply-adds that the same threads do in registers", (work, _) => $"{work.MostMultiplyAddsPerSecond * 1e-9:0.0}");
@@ -30,7 +30,7 @@ internal sealed class KernelColumn(string name, string legend, Func<KernelWork, 
         "of peak", "Share of that", (work, seconds) => $"{work.MultiplyShare(seconds):0%}");
 
     public static readonly KernelColumn BindingShare = new(
-        "of what binds", "The larger of both shares", (work, seconds) => $"{Math.Max(work.ReadShare(seconds), work.MultiplyShare(seconds)):0%}");
+        "of what binds", "The larger of both shares", (work, seconds) => $"{Math.Max(work.CopyShare(seconds), work.MultiplyShare(seconds)):0%}");
 
     public string Id => $"{nameof(KernelColumn)}.{name}";
 

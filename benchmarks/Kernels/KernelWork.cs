@@ -27,17 +27,20 @@ internal readonly record struct KernelWork(long Bytes, double MultiplyAdds, int 
     }
 
     /// <summary>The work of a token's step through a layer's cache.</summary>
-    public static KernelWork Of(StepWork work, int steps) =>
-        new(work.DeviceBytes + work.PrefetchedBytes + work.FetchedBytes, work.MultiplyAdds, WorkerPool.Shared.Threads, steps);
+    /// <param name="work">Its bytes, scores and sums.</param>
+    /// <param name="scores">Scores, of each of which an exponential is made: nine multiply-adds.</param>
+    /// <param name="steps">Steps of an operation.</param>
+    public static KernelWork Of(StepWork work, long scores, int steps) =>
+        new(work.DeviceBytes + work.PrefetchedBytes + work.FetchedBytes, work.MultiplyAdds + (9 * scores), WorkerPool.Shared.Threads, steps);
 
-    /// <summary>Bytes of a second that the same threads read at the most.</summary>
-    public double MostBytesPerSecond => Ceilings.ReadBytesPerSecond(Bytes, Threads);
+    /// <summary>Bytes of a second that the same threads copy at the most.</summary>
+    public double MostBytesPerSecond => Ceilings.CopiedBytesPerSecond(Bytes, Threads);
 
     /// <summary>Multiply-adds of a second that the same threads do at the most.</summary>
     public double MostMultiplyAddsPerSecond => Ceilings.MultiplyAddsPerSecond(Threads);
 
-    /// <summary>The time of reading at the ceiling, over the time taken.</summary>
-    public double ReadShare(double seconds) => Bytes == 0 ? 0 : Bytes / MostBytesPerSecond / seconds;
+    /// <summary>The time of the bytes at the ceiling, over the time taken.</summary>
+    public double CopyShare(double seconds) => Bytes == 0 ? 0 : Bytes / MostBytesPerSecond / seconds;
 
     /// <summary>The time of multiplying at the ceiling, over the time taken.</summary>
     public double MultiplyShare(double seconds) => MultiplyAdds / MostMultiplyAddsPerSecond / seconds;

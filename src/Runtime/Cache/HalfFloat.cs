@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace TailorKV.Runtime.Cache;
 
@@ -24,6 +25,8 @@ internal static class HalfFloat
         ref short from = ref Unsafe.As<Half, short>(ref MemoryMarshal.GetReference(source));
         ref float to = ref MemoryMarshal.GetReference(destination[..source.Length]);
         int i = 0;
+        for (; Avx512F.IsSupported && i <= source.Length - Vector512<float>.Count; i += Vector512<float>.Count)
+            Widen(Avx512F.ConvertToVector512Int32(Vector256.LoadUnsafe(ref from, (nuint)i))).StoreUnsafe(ref to, (nuint)i);
         for (; i <= source.Length - Vector256<float>.Count; i += Vector256<float>.Count)
             Widen(Vector256.WidenLower(Vector128.LoadUnsafe(ref from, (nuint)i).ToVector256Unsafe())).StoreUnsafe(ref to, (nuint)i);
 

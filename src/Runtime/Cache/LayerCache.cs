@@ -10,7 +10,7 @@ namespace TailorKV.Runtime.Cache;
 /// <summary>One layer's KV cache, kept as its policy says.</summary>
 public sealed unsafe class LayerCache
 {
-    /// <summary>Tokens of a piece of a head's step that one thread does, unless a cache is made with another number.</summary>
+    /// <summary>The fewest tokens of a piece of a head's step that one thread does, unless a cache is made with another number.</summary>
     public const int DefaultSegmentTokens = 512;
 
     private readonly HeadCache[] _heads;
@@ -27,7 +27,7 @@ public sealed unsafe class LayerCache
     /// <param name="device">Where its device buffers come from.</param>
     /// <param name="host">Where its host buffers come from.</param>
     /// <param name="staging">Where the buffers come from that it needs only while it runs, and may share with other layers.</param>
-    /// <param name="segmentTokens">Tokens of a piece of a head's step that one thread does; at least the head dimension.</param>
+    /// <param name="segmentTokens">The fewest tokens of a piece of a head's step that one thread does; at least the head dimension.</param>
     public LayerCache(
         LayerPolicy policy, LayerShape layer, int context, Arena device, Arena host, Arena staging, int segmentTokens = DefaultSegmentTokens)
     {
@@ -95,6 +95,8 @@ public sealed unsafe class LayerCache
             }
 
             Step step = new(this, row, queries, predicted, outputs, scores);
+            for (int head = 0; head < _heads.Length; head++)
+                _heads[head].Prepare(step.Of(head));
             if (chooses)
             {
                 Array.Clear(_finished);

@@ -84,7 +84,8 @@ public sealed class KernelTests
             float[] steps = Row(random, n), scales = Row(random, all), before = Row(random, n * stride);
             float[] sums = [.. before];
             byte[] packed = numberBytes == 1 ? [.. factors.Select(factor => (byte)factor)] : [.. factors.SelectMany(factor => BitConverter.GetBytes((short)factor))];
-            kernel.AddProducts(range, packed, factorStride * numberBytes, steps, scales, sums, stride);
+            int[] factorSums = [.. factors.Chunk(factorStride).Select(row => row.Sum())];
+            kernel.AddProducts(range, packed, factorStride * numberBytes, steps, factorSums, scales, sums, stride);
             for (int i = 0; i < sums.Length; i++)
             {
                 int query = i / stride, lane = i % stride;
@@ -140,7 +141,8 @@ public sealed class KernelTests
         var scores = new float[n * stride];
         Array.Fill(scores, float.NaN);
         int from = random.Next((tokens / block) + 1) * block, to = from + (random.Next(((tokens - from) / block) + 1) * block);
-        codes.Scores([.. queries.SelectMany(row => row)], from, to, scores, stride);
+        codes.Prepare([.. queries.SelectMany(row => row)]);
+        codes.Scores(from, to, scores, stride);
         for (int i = 0; i < scores.Length; i++)
         {
             if (i % stride >= to - from)
@@ -192,22 +194,24 @@ public sealed class KernelTests
         const double least = 1e-30;
         bool scaled = random.Next(2) == 0;
         short[] rounded = new short[length];
-        float step = scaled ? RoundedFactors.Round(numbers, scales, rounded) : RoundedFactors.Round(numbers, rounded);
+        float step = RoundedFactors.Round(numbers, scaled ? scales : [], rounded, out int sum);
         Assert.Equal(float.IsFinite(factor), float.IsFinite(step));
         for (int i = 0; i < length && float.IsFinite(step); i++)
             Assert.InRange(Math.Abs((rounded[i] * step) - (numbers[i] * (scaled ? scales[i] : 1))), 0, Math.Max(0.51 * step, least));
         // What 32 bits must hold.
         Assert.InRange(rounded.Sum(number => Math.Abs((long)number)) * 128, 0, int.MaxValue);
-        Assert.Equal(rounded.Sum(number => number), RoundedFactors.Sum(rounded));
+        Assert.Equal(rounded.Sum(number => number), sum);
+        Assert.Equal(sum, RoundedFactors.Sum(rounded));
 
         sbyte[] eight = new sbyte[length];
         int most = random.Next(length + 10, 33_000);
-        step = RoundedFactors.Round(numbers, scaled ? scales : [], most, eight);
+        step = RoundedFactors.Round(numbers, scaled ? scales : [], most, eight, out sum);
         Assert.Equal(float.IsFinite(factor), float.IsFinite(step));
         for (int i = 0; i < length && float.IsFinite(step); i++)
             Assert.InRange(Math.Abs((eight[i] * step) - (numbers[i] * (scaled ? scales[i] : 1))), 0, Math.Max(0.501 * step, least));
         Assert.InRange(eight.Sum(number => Math.Abs(number)), 0, most);
-        Assert.Equal(eight.Sum(number => number), RoundedFactors.Sum(eight));
+        Assert.Equal(eight.Sum(number => number), sum);
+        Assert.Equal(sum, RoundedFactors.Sum(eight));
     });
 
     private static void Multiply(RowKernel kernel, byte[] rows, float[][] plain, int start, int end, int n, Random random)

@@ -39,7 +39,15 @@ internal abstract class PlainHead(ExactPrecision precision)
     public static double[] CodedScores(CodeFormat format, float[] query, IEnumerable<(float[] Key, (float Scale, float Middle)[] Channels)> keys)
     {
         if (format is PerChannelFormat)
-            return [.. keys.Select(key => PerChannelDot(format, query, key.Key, key.Channels))];
+        {
+            (float[] Key, (float Scale, float Middle)[] Channels)[] all = [.. keys];
+            if (all.Length == 0)
+                return [];
+            // A step for all keys: for the largest scale that a channel has anywhere.
+            float largest = query.Select((x, d) => Math.Abs(x) * all.Max(key => Math.Abs(key.Channels[d].Scale))).Max();
+            return [.. all.Select(key => PerChannelDot(format, query, key.Key, key.Channels, largest))];
+        }
+
         float[] met = Turns(format) ? PlainRotation.Rotate(Rounded(format, PlainRotation.Rotate(query))) : Rounded(format, query);
         return [.. keys.Select(key => Dot(met, key.Key))];
     }
@@ -117,10 +125,11 @@ internal abstract class PlainHead(ExactPrecision precision)
     private static bool Turns(CodeFormat format) => format is RotatedBlockFormat or RotatedAffineFormat or RotatedNormalFormat;
 
     /// <summary>The query's products with the channels' scales are rounded, and meet how many codes a key lies from the middle one.</summary>
-    private static double PerChannelDot(CodeFormat format, float[] query, float[] key, (float Scale, float Middle)[] channels)
+    private static double PerChannelDot(CodeFormat format, float[] query, float[] key, (float Scale, float Middle)[] channels, float largest)
     {
-        float[] rounded = Rounded(format, [.. query.Select((x, d) => x * channels[d].Scale)]);
-        return query.Select((x, d) => ((double)x * channels[d].Middle) + (channels[d].Scale == 0 ? 0 : rounded[d] * Math.Round((key[d] - (double)channels[d].Middle) / channels[d].Scale))).Sum();
+        float most = format.Bits > 2 ? 32767 : Math.Min(127, 32767 / format.Bits / query.Length), steps = largest > 0 ? most / largest : 0;
+        return query.Select((x, d) => ((double)x * channels[d].Middle)
+            + (channels[d].Scale == 0 ? 0 : (double)MathF.Round(x * steps * channels[d].Scale) * (largest / most) * Math.Round((key[d] - (double)channels[d].Middle) / channels[d].Scale))).Sum();
     }
 
     /// <summary>In steps of a 32,767th of the largest magnitude; where codes have 1 or 2 bits, of a 127th, or larger ones that let 16 bits hold any sum of products with levels.</summary>

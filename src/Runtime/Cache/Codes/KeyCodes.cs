@@ -1,6 +1,5 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
-using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Cache.Packs;
 using TailorKV.Runtime.Memory;
 
@@ -17,31 +16,25 @@ internal sealed class KeyCodes : IKeyCodes
     private readonly TokenScales _scales;
     private readonly PackedCodes _codes;
     private readonly PackKernel _kernel;
+    private readonly RoundedQueries _queries;
 
     public KeyCodes(Arena arena, int tokens, TokenScales scales, int lanes)
     {
         _scales = scales;
         _kernel = PackKernel.OfKeys(scales.Levels, lanes);
         _codes = PackedCodes.OfKeys(arena, tokens, scales.HeadDim, _kernel);
+        _queries = new RoundedQueries(_kernel, _scales, _codes.Channels);
     }
 
     public void Encode(int firstToken, ReadOnlySpan<float> rows) => _scales.Encode(_codes, firstToken, rows);
 
-    [SkipLocalsInit]
-    public void Scores(ReadOnlySpan<float> queries, int from, int to, Span<float> scores, int stride)
-    {
-        int headDim = _scales.HeadDim, groups = _scales.Groups, factorBytes = _codes.Channels * _kernel.NumberBytes, n = queries.Length / headDim;
-        Span<float> steps = stackalloc float[n], sums = stackalloc float[n * groups], scales = stackalloc float[Tile], zeros = stackalloc float[Tile], part = stackalloc float[n * Tile];
-        Span<byte> factors = stackalloc byte[n * factorBytes];
-        factors.Clear();
-        for (int query = 0; query < n; query++)
-        {
-            Span<byte> one = factors.Slice(query * factorBytes, factorBytes);
-            steps[query] = _kernel.Round(queries.Slice(query * headDim, headDim), [], one);
-            for (int group = 0; group < groups && _scales.HasZeros; group++)
-                sums[(query * groups) + group] = steps[query] * _kernel.Sum(one[_kernel.Bytes(_scales.Channels(group))]);
-        }
+    public void Prepare(ReadOnlySpan<float> queries) => _queries.Round(queries);
 
+    [SkipLocalsInit]
+    public void Scores(int from, int to, Span<float> scores, int stride)
+    {
+        int n = _queries.Count;
+        Span<float> scales = stackalloc float[Tile], zeros = stackalloc float[Tile], part = stackalloc float[n * Tile];
         for (int token = from, end; token < to; token = end)
         {
             int pack = token - (token % PackedCodes.Tokens), packs = (Math.Min(Tile, to - pack) + PackedCodes.Tokens - 1) / PackedCodes.Tokens, lanes = packs * PackedCodes.Tokens;
@@ -53,12 +46,13 @@ internal sealed class KeyCodes : IKeyCodes
             for (int query = 0; query < n; query++)
                 into.Slice(query * intoStride, lanes).Clear();
             scales[..lanes].Clear();
-            for (int group = 0; group < groups; group++)
+            for (int group = 0; group < _scales.Groups; group++)
             {
                 Range range = _scales.Channels(group);
                 Span<float> tokenScales = scales[(token - pack)..(end - pack)];
                 _scales.Read(token, group, tokenScales);
-                _kernel.AddProducts(_codes.Keys(pack, packs, range), factors[_kernel.Bytes(range).Start..], factorBytes, steps, scales, into, intoStride);
+                _kernel.AddProducts(
+                    _codes.Keys(pack, packs, range), _queries.Factors[_kernel.Bytes(range).Start..], _queries.Stride, _queries.Steps, _queries.Sums(group), scales, into, intoStride);
                 if (!_scales.HasZeros)
                     continue;
                 Span<float> tokenZeros = zeros[..tokenScales.Length];
@@ -66,7 +60,7 @@ internal sealed class KeyCodes : IKeyCodes
                 for (int query = 0; query < n; query++)
                 {
                     Span<float> one = into.Slice((query * intoStride) + token - pack, tokenZeros.Length);
-                    TensorPrimitives.MultiplyAdd(tokenZeros, sums[(query * groups) + group], one, one);
+                    TensorPrimitives.MultiplyAdd(tokenZeros, _queries.Steps[query] * _queries.Sums(group)[query], one, one);
                 }
             }
 

@@ -11,13 +11,15 @@ internal sealed class RotatedKeyCodes(IKeyCodes inner, int headDim) : IKeyCodes
         inner.Encode(firstToken, turned);
     }
 
-    public void Scores(ReadOnlySpan<float> queries, int from, int to, Span<float> scores, int stride)
+    public void Prepare(ReadOnlySpan<float> queries)
     {
         Span<float> turned = stackalloc float[queries.Length];
         queries.CopyTo(turned);
         Hadamard.Rotate(turned, headDim);
-        inner.Scores(turned, from, to, scores, stride);
+        inner.Prepare(turned);
     }
+
+    public void Scores(int from, int to, Span<float> scores, int stride) => inner.Scores(from, to, scores, stride);
 
     public void Decode(int token, Span<float> row)
     {

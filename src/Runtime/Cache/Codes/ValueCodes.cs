@@ -10,7 +10,7 @@ namespace TailorKV.Runtime.Cache.Codes;
 internal sealed class ValueCodes : IValueCodes
 {
     // Few enough tokens for weights that are rounded together: what is lost of each lies below a 65,534th of the largest.
-    private const int Tile = 4 * PackedCodes.Tokens;
+    private const int Tile = 8 * PackedCodes.Tokens;
 
     private readonly TokenScales _scales;
     private readonly PackedCodes _codes;
@@ -32,6 +32,7 @@ internal sealed class ValueCodes : IValueCodes
     public void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, Span<float> outputs)
     {
         int headDim = _scales.HeadDim, channels = _codes.Channels, n = outputs.Length / headDim;
+        Span<int> factorSums = stackalloc int[n];
         Span<float> steps = stackalloc float[n], scales = stackalloc float[Tile], zeros = stackalloc float[Tile], sums = stackalloc float[n * channels];
         int factorBytes = Tile * _kernel.NumberBytes;
         Span<byte> factors = stackalloc byte[n * factorBytes];
@@ -51,14 +52,14 @@ internal sealed class ValueCodes : IValueCodes
                 for (int query = 0; query < n; query++)
                 {
                     ReadOnlySpan<float> weighing = weights.Slice((query * stride) + token - from, count);
-                    steps[query] = _kernel.Round(weighing, scales, factors[((query * factorBytes) + ((token - pack) * _kernel.NumberBytes))..]);
+                    steps[query] = _kernel.Round(weighing, scales, factors[((query * factorBytes) + ((token - pack) * _kernel.NumberBytes))..], out factorSums[query]);
                     if (!_scales.HasZeros)
                         continue;
                     Span<float> sum = sums.Slice(query * channels, headDim)[range];
                     TensorPrimitives.Add(sum, DotProduct.Of(weighing, zeros[..count]), sum);
                 }
 
-                _kernel.AddProducts(_codes.Values(pack, packs, range), factors, factorBytes, steps, _ones, sums[range.Start..], channels);
+                _kernel.AddProducts(_codes.Values(pack, packs, range), factors, factorBytes, steps, factorSums, _ones, sums[range.Start..], channels);
             }
         }
 

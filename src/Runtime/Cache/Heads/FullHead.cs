@@ -12,7 +12,7 @@ internal sealed class FullHead : HeadCache
     private readonly int _capacity;
 
     public FullHead(FullPolicy policy, LayerShape layer, int context, int segmentTokens, Arena device)
-        : base(layer.HeadDim, segmentTokens)
+        : base(layer.HeadDim, segmentTokens, blockTokens: 1)
     {
         _capacity = Math.Min(context, layer.SlidingWindow ?? context);
         _keys = new ExactRows(device, _capacity, HeadDim, policy.Precision);

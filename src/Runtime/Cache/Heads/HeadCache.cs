@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Cache.Packs;
 
 namespace TailorKV.Runtime.Cache.Heads;
 
@@ -9,9 +10,16 @@ namespace TailorKV.Runtime.Cache.Heads;
 /// step scores and weighs all segments, lets the head choose where its policy does, sums all segments, and merges.
 /// </summary>
 /// <param name="headDim">Elements of a key and of a value.</param>
-/// <param name="segmentTokens">Tokens of a segment, at least <paramref name="headDim"/>; the last segment is longer by what is left over.</param>
-internal abstract class HeadCache(int headDim, int segmentTokens)
+/// <param name="segmentTokens">The fewest tokens of a segment, at least <paramref name="headDim"/>.</param>
+/// <param name="blockTokens">Tokens that formats read together: segments hold whole blocks.</param>
+internal abstract class HeadCache(int headDim, int segmentTokens, int blockTokens)
 {
+    // Enough for the threads to have about as much to do each; more only cost what each of them takes to begin and to be merged.
+    private const int SmallSegments = 8;
+
+    // Codes lie in packs: it is best to divide between them.
+    private readonly int _block = (PackedCodes.Tokens + blockTokens - 1) / blockTokens * blockTokens;
+
     // Floats of a cache line.
     private const int Line = CacheBytes.Alignment / sizeof(float);
 
@@ -63,6 +71,11 @@ internal abstract class HeadCache(int headDim, int segmentTokens)
         Tokens++;
         StoreNewest(key, value);
         Divide();
+    }
+
+    /// <summary>Makes a step's queries ready, before any segment is scored.</summary>
+    public virtual void Prepare(AttentionStep step)
+    {
     }
 
     /// <summary>Scores a segment's tokens.</summary>
@@ -167,7 +180,11 @@ internal abstract class HeadCache(int headDim, int segmentTokens)
     /// <summary>The sum of each segment's weights.</summary>
     protected Span<float> SumsOf(AttentionStep step, int query) => step.Sums.Slice(query * Segments, Segments);
 
-    private void Divide() => Segments = Math.Max(1, DivisibleTokens / segmentTokens);
+    private void Divide()
+    {
+        int most = DivisibleTokens / ((segmentTokens + _block - 1) / _block * _block);
+        Segments = Math.Max(1, Math.Max(Math.Min(most, SmallSegments), most / 2));
+    }
 
     /// <summary>What a segment's weights are multiplied with, so that they are of the largest score of all: where some were chosen they are already.</summary>
     private float Factor(AttentionStep step, int segment, int query, float largest) =>
@@ -186,6 +203,7 @@ internal abstract class HeadCache(int headDim, int segmentTokens)
         (segment == 0 ? 0 : ScoresBefore + Divisible(segment).First, segment == Segments - 1 ? Scored : ScoresBefore + Divisible(segment).End);
 
     /// <summary>The divided tokens of a segment.</summary>
-    private (int First, int End) Divisible(int segment) =>
-        (segment * segmentTokens, segment == Segments - 1 ? DivisibleTokens : (segment + 1) * segmentTokens);
+    private (int First, int End) Divisible(int segment) => (Boundary(segment), segment == Segments - 1 ? DivisibleTokens : Boundary(segment + 1));
+
+    private int Boundary(int segment) => (int)((long)(DivisibleTokens / _block) * segment / Segments) * _block;
 }

@@ -43,8 +43,11 @@ internal sealed class HostRows
         _values.WriteRange(first, values);
     }
 
-    /// <summary>A number for each token chosen; what choosing kept there is done with.</summary>
-    public Span<float> Room => _mass.Slice(0, _fetched);
+    /// <summary>Rows of a number for each token chosen that there is room for, one at least.</summary>
+    public int RoomRows => Math.Max(1, _mass.Length / Math.Max(1, _fetched));
+
+    /// <summary>Room for rows of a number for each token chosen; what choosing kept there is done with.</summary>
+    public Span<float> Room(int rows) => _mass.Slice(0, rows * _fetched);
 
     /// <summary>
     /// The probability of each of the middle's tokens, summed over the query group and among all that a query sees, so that a query that looks elsewhere has less of a

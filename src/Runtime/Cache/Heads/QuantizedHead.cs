@@ -19,7 +19,9 @@ internal sealed class QuantizedHead : WindowedHead
         _values = CodeFactory.Values(policy.Values, middle, layer.HeadDim, device);
     }
 
-    protected override void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores) => _keys.Scores(step.Queries, first, end, scores, ScoreStride);
+    public override void Prepare(AttentionStep step) => _keys.Prepare(step.Queries);
+
+    protected override void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores) => _keys.Scores(first, end, scores, ScoreStride);
 
     protected override void SumMiddle(ReadOnlySpan<float> weights, int first, int end, Span<float> outputs) =>
         _values.AddWeighted(weights, ScoreStride, first, end, outputs);

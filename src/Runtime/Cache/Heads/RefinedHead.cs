@@ -32,11 +32,16 @@ internal sealed class RefinedHead : WindowedHead
         ReadOnlySpan<int> chosen = ChooseTokens(_host, step);
         step.Outputs.Clear();
         int group = step.Queries.Length / HeadDim;
-        for (int query = 0; query < group; query++)
-            AddChosen(step, query, chosen);
+        for (int query = 0, count; query < group; query += count)
+        {
+            count = Math.Min(group - query, _host.RoomRows);
+            AddChosen(step, query, count, chosen);
+        }
     }
 
-    protected override void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores) => _keys.Scores(step.Queries, first, end, scores, ScoreStride);
+    public override void Prepare(AttentionStep step) => _keys.Prepare(step.Queries);
+
+    protected override void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores) => _keys.Scores(first, end, scores, ScoreStride);
 
     protected override void SumMiddle(ReadOnlySpan<float> weights, int first, int end, Span<float> outputs) =>
         _values.AddWeighted(weights, ScoreStride, first, end, outputs);
@@ -48,16 +53,23 @@ internal sealed class RefinedHead : WindowedHead
         _host.Write(first, keys, values);
     }
 
-    /// <summary>Puts the chosen tokens' exact values, weighted by their exact scores, into one query's output, and takes their weight from the codes.</summary>
-    private void AddChosen(AttentionStep step, int query, ReadOnlySpan<int> chosen)
+    /// <summary>Puts the chosen tokens' exact values, weighted by their exact scores, into queries' outputs, and takes their weight from the codes.</summary>
+    private void AddChosen(AttentionStep step, int first, int count, ReadOnlySpan<int> chosen)
     {
-        ref float sum = ref SumsOf(step, query)[0];
-        sum = 0;
-        if (chosen.IsEmpty)
-            return;
-        Span<float> exact = _host.Room, weights = step.Scores.Slice((query * ScoreStride) + ScoresStart, Scored);
-        _host.Scores(step.Queries.Slice(query * HeadDim, HeadDim), exact, chosen.Length);
-        float largest = Softmax.Largest(LargestOf(step, query)), largestExact = TensorPrimitives.Max<float>(exact);
+        Range queries = (first * HeadDim)..((first + count) * HeadDim);
+        Span<float> exact = _host.Room(count);
+        _host.Scores(step.Queries[queries], exact, chosen.Length);
+        for (int query = first; query < first + count; query++)
+            SumsOf(step, query)[0] = chosen.IsEmpty ? 0 : Weigh(step, query, chosen, exact.Slice((query - first) * chosen.Length, chosen.Length));
+        _host.AddWeighted(exact, chosen.Length, step.Outputs[queries]);
+    }
+
+    /// <summary>Makes weights of one query's exact scores.</summary>
+    /// <returns>Their sum.</returns>
+    private float Weigh(AttentionStep step, int query, ReadOnlySpan<int> chosen, Span<float> exact)
+    {
+        Span<float> weights = step.Scores.Slice((query * ScoreStride) + ScoresStart, Scored);
+        float largest = Softmax.Largest(LargestOf(step, query)), largestExact = Softmax.Largest(exact);
         if (largestExact > largest)
         {
             // An exact score may be any amount above all that the codes gave: weights are of the largest of both.
@@ -65,9 +77,8 @@ internal sealed class RefinedHead : WindowedHead
             largest = largestExact;
         }
 
-        sum = Softmax.Weigh(exact, largest);
         foreach (int token in chosen)
             weights[SinkTokens + token] = 0;
-        _host.AddWeighted(exact, chosen.Length, step.Outputs.Slice(query * HeadDim, HeadDim));
+        return Softmax.Weigh(exact, largest);
     }
 }

@@ -32,6 +32,8 @@ internal sealed class RetrievedHead : WindowedHead
 
     public override bool SumsSegments => false;
 
+    public override void Prepare(AttentionStep step) => _index.Prepare(step.Queries, step.Predicted);
+
     public override void Choose(AttentionStep step)
     {
         ReadOnlySpan<int> chosen = ChooseTokens(_host, step);
@@ -52,7 +54,7 @@ internal sealed class RetrievedHead : WindowedHead
     }
 
     protected override void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores) =>
-        _index.Scores(step.Queries, step.Predicted, first, end, scores, ScoreStride);
+        _index.Scores(first, end, scores, ScoreStride);
 
     protected override void ClearMiddle() => _index.Clear();
 

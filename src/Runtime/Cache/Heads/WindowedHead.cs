@@ -15,9 +15,8 @@ internal abstract class WindowedHead : HeadCache
     private readonly ExactRows _windowKeys;
     private readonly ExactRows _windowValues;
 
-    // Segments hold whole blocks, since some formats are read by the block.
     protected WindowedHead(WindowedPolicy policy, int headDim, int segmentTokens, Arena device)
-        : base(headDim, (segmentTokens + policy.BlockTokens - 1) / policy.BlockTokens * policy.BlockTokens)
+        : base(headDim, segmentTokens, policy.BlockTokens)
     {
         _policy = policy;
         _sinkKeys = new ExactRows(device, policy.Sinks, headDim, policy.Precision);

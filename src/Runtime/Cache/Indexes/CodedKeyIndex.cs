@@ -11,6 +11,7 @@ internal sealed class CodedKeyIndex(IKeyCodes codes) : IKeyIndex
 
     public void Add(int firstToken, ReadOnlySpan<float> rows) => codes.Encode(firstToken, rows);
 
-    public void Scores(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, int from, int to, Span<float> scores, int stride) =>
-        codes.Scores(queries, from, to, scores, stride);
+    public void Prepare(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted) => codes.Prepare(queries);
+
+    public void Scores(int from, int to, Span<float> scores, int stride) => codes.Scores(from, to, scores, stride);
 }

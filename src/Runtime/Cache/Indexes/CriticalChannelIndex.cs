@@ -14,6 +14,11 @@ internal sealed class CriticalChannelIndex(CriticalChannels index, int headDim, 
     private readonly NativeBuffer<ushort> _transposed = host.Take<ushort>((long)headDim * capacity);
     private readonly NativeBuffer<ushort> _fetched = staging.Take<ushort>((long)index.Count * capacity);
 
+    // [count, group]: what each of the channels chosen is multiplied with.
+    private readonly int[] _channels = new int[index.Count];
+    private float[] _factors = [];
+    private int _group;
+
     public void Clear() => _largest.Span.Clear();
 
     public void Add(int firstToken, ReadOnlySpan<float> rows)
@@ -29,28 +34,38 @@ internal sealed class CriticalChannelIndex(CriticalChannels index, int headDim, 
         }
     }
 
-    public void Scores(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted, int from, int to, Span<float> scores, int stride)
+    public void Prepare(ReadOnlySpan<float> queries, ReadOnlySpan<float> predicted)
     {
-        Span<int> channels = stackalloc int[index.Count];
-        Choose(predicted, channels);
-        for (int i = 0; i < channels.Length; i++)
-            _transposed.Slice((channels[i] * capacity) + from, to - from).CopyTo(_fetched.Slice((i * capacity) + from, to - from));
+        Choose(predicted, _channels);
+        _group = queries.Length / headDim;
+        if (_factors.Length < _channels.Length * _group)
+            _factors = new float[_channels.Length * _group];
+        for (int i = 0; i < _channels.Length; i++)
+        {
+            for (int query = 0; query < _group; query++)
+                _factors[(i * _group) + query] = queries[(query * headDim) + _channels[i]];
+        }
+    }
 
-        int group = queries.Length / headDim;
-        for (int query = 0; query < group; query++)
+    public void Scores(int from, int to, Span<float> scores, int stride)
+    {
+        for (int i = 0; i < _channels.Length; i++)
+            _transposed.Slice((_channels[i] * capacity) + from, to - from).CopyTo(_fetched.Slice((i * capacity) + from, to - from));
+
+        for (int query = 0; query < _group; query++)
             scores.Slice(query * stride, to - from).Clear();
         const int Block = 1024;
         Span<float> block = stackalloc float[Block];
         for (int first = from; first < to; first += Block)
         {
             Span<float> keys = block[..Math.Min(Block, to - first)];
-            for (int i = 0; i < channels.Length; i++)
+            for (int i = 0; i < _channels.Length; i++)
             {
                 BrainFloat.Widen(_fetched.Slice((i * capacity) + first, keys.Length), keys);
-                for (int query = 0; query < group; query++)
+                for (int query = 0; query < _group; query++)
                 {
                     Span<float> sums = scores.Slice((query * stride) + first - from, keys.Length);
-                    TensorPrimitives.MultiplyAdd(keys, queries[(query * headDim) + channels[i]], sums, sums);
+                    TensorPrimitives.MultiplyAdd(keys, _factors[(i * _group) + query], sums, sums);
                 }
             }
         }

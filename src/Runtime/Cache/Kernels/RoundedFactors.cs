@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace TailorKV.Runtime.Cache.Kernels;
 
@@ -18,22 +19,15 @@ internal static class RoundedFactors
 
     /// <summary>Rounds numbers whose products with levels are summed.</summary>
     /// <param name="numbers">The numbers.</param>
-    /// <param name="rounded">As many numbers of steps: small enough, where they are more than 512, for 32 bits to hold the sum of their products with levels.</param>
+    /// <param name="scales">What each is multiplied with first; may be empty.</param>
+    /// <param name="rounded">As many numbers of steps: at most <see cref="Most(int)"/>.</param>
+    /// <param name="sum">Their sum.</param>
     /// <returns>The step; infinite or no number where one of the numbers is.</returns>
-    public static float Round(ReadOnlySpan<float> numbers, Span<short> rounded) => Round(numbers, [], rounded);
-
-    /// <summary>The same for numbers * scales.</summary>
-    public static float Round(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<short> rounded)
+    public static float Round(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<short> rounded, out int sum)
     {
         var products = new Products(numbers, scales);
-        float largest = LargestMagnitude(products), most = Math.Min(short.MaxValue, int.MaxValue / -sbyte.MinValue / numbers.Length);
-        float steps = Finite(largest) ? most / largest : 0;
-        ref short to = ref MemoryMarshal.GetReference(rounded[..numbers.Length]);
-        nuint i = 0, length = (nuint)numbers.Length, step = (nuint)Vector256<float>.Count;
-        for (; i + (2 * step) <= length; i += 2 * step)
-            Narrow(products, i, steps).StoreUnsafe(ref to, i);
-        for (; i < length; i++)
-            Unsafe.Add(ref to, i) = (short)Rounded(products, i, steps);
+        float largest = LargestMagnitude(products), most = Most(numbers.Length);
+        sum = Round(products, Steps(largest, most), rounded);
         return largest / most;
     }
 
@@ -44,21 +38,32 @@ internal static class RoundedFactors
     /// <param name="scales">What each is multiplied with first; may be empty.</param>
     /// <param name="mostSum">The most that the magnitudes of what is rounded may add up to.</param>
     /// <param name="rounded">As many numbers of steps.</param>
-    public static float Round(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, int mostSum, Span<sbyte> rounded)
+    /// <param name="sum">Their sum.</param>
+    public static float Round(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, int mostSum, Span<sbyte> rounded, out int sum)
     {
         var products = new Products(numbers, scales);
         float largest = LargestMagnitude(products);
         // Each number may be rounded up by half a step.
         float size = Math.Max(largest / sbyte.MaxValue, (float)(SumOfMagnitudes(products) / (mostSum - (numbers.Length / 2f) - 1)));
-        float steps = Finite(largest) ? 1 / size : 0;
-        ref sbyte to = ref MemoryMarshal.GetReference(rounded[..numbers.Length]);
-        nuint i = 0, length = (nuint)numbers.Length, step = (nuint)Vector256<float>.Count;
-        for (; i + (4 * step) <= length; i += 4 * step)
-            Vector256.Narrow(Narrow(products, i, steps), Narrow(products, i + (2 * step), steps)).StoreUnsafe(ref to, i);
-        for (; i < length; i++)
-            Unsafe.Add(ref to, i) = (sbyte)Rounded(products, i, steps);
+        sum = Round(products, Finite(largest) ? 1 / size : 0, rounded);
         return size;
     }
+
+    /// <summary>The most that factors may be for 32 bits to hold the sum of so many products with levels.</summary>
+    public static float Most(int count) => Math.Min(short.MaxValue, int.MaxValue / -sbyte.MinValue / count);
+
+    /// <summary>The largest magnitude of numbers * scales.</summary>
+    public static float LargestMagnitude(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales) => LargestMagnitude(new Products(numbers, scales));
+
+    /// <summary>How many of the largest number would be as much as may be; none of what is too small to count, or no number.</summary>
+    public static float Steps(float largest, float most) => Finite(largest) ? most / largest : 0;
+
+    /// <summary>Rounds numbers * scales that are in steps already.</summary>
+    /// <returns>Their sum.</returns>
+    public static int RoundStepped(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<short> rounded) => Round(new Products(numbers, scales), 1, rounded);
+
+    /// <summary>The same in 8 bits.</summary>
+    public static int RoundStepped(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<sbyte> rounded) => Round(new Products(numbers, scales), 1, rounded);
 
     /// <summary>The sum of rounded numbers.</summary>
     public static int Sum(ReadOnlySpan<short> numbers)
@@ -99,10 +104,87 @@ internal static class RoundedFactors
 
     private static bool Finite(float largest) => largest > Least && float.IsFinite(largest);
 
-    private static Vector256<short> Narrow(Products products, nuint index, float steps) => Vector256.Narrow(
-        ToInt32(products.Vector(index) * steps), ToInt32(products.Vector(index + (nuint)Vector256<float>.Count) * steps));
+    private static int Round(Products products, float steps, Span<short> rounded)
+    {
+        if (steps == 0)
+        {
+            rounded[..products.Length].Clear();
+            return 0;
+        }
 
-    private static float Rounded(Products products, nuint index, float steps) => steps == 0 ? 0 : MathF.Round(products.One(index) * steps);
+        ref short to = ref MemoryMarshal.GetReference(rounded[..products.Length]);
+        nuint i = 0, length = (nuint)products.Length;
+        int sum = 0;
+        if (Avx512F.IsSupported)
+        {
+            Vector512<int> sums = default;
+            for (; i + 16 <= length; i += 16)
+            {
+                Vector512<int> numbers = Avx512F.ConvertToVector512Int32(products.Wide(i) * steps);
+                sums += numbers;
+                Avx512F.ConvertToVector256Int16(numbers).StoreUnsafe(ref to, i);
+            }
+
+            sum = Vector512.Sum(sums);
+        }
+        else
+        {
+            Vector256<int> sums = default;
+            for (; i + 16 <= length; i += 16)
+                Narrow(products, i, steps, ref sums).StoreUnsafe(ref to, i);
+            sum = Vector256.Sum(sums);
+        }
+
+        for (; i < length; i++)
+            sum += Unsafe.Add(ref to, i) = (short)Rounded(products, i, steps);
+        return sum;
+    }
+
+    private static int Round(Products products, float steps, Span<sbyte> rounded)
+    {
+        if (steps == 0)
+        {
+            rounded[..products.Length].Clear();
+            return 0;
+        }
+
+        ref sbyte to = ref MemoryMarshal.GetReference(rounded[..products.Length]);
+        nuint i = 0, length = (nuint)products.Length;
+        int sum = 0;
+        if (Avx512F.IsSupported)
+        {
+            Vector512<int> sums = default;
+            for (; i + 16 <= length; i += 16)
+            {
+                Vector512<int> numbers = Avx512F.ConvertToVector512Int32(products.Wide(i) * steps);
+                sums += numbers;
+                Avx512F.ConvertToVector128SByte(numbers).StoreUnsafe(ref to, i);
+            }
+
+            sum = Vector512.Sum(sums);
+        }
+        else
+        {
+            Vector256<int> sums = default;
+            for (; i + 32 <= length; i += 32)
+                Vector256.NarrowWithSaturation(Narrow(products, i, steps, ref sums), Narrow(products, i + 16, steps, ref sums)).StoreUnsafe(ref to, i);
+            sum = Vector256.Sum(sums);
+        }
+
+        for (; i < length; i++)
+            sum += Unsafe.Add(ref to, i) = (sbyte)Rounded(products, i, steps);
+        return sum;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<short> Narrow(Products products, nuint index, float steps, ref Vector256<int> sums)
+    {
+        Vector256<int> lower = ToInt32(products.Vector(index) * steps), upper = ToInt32(products.Vector(index + (nuint)Vector256<float>.Count) * steps);
+        sums += lower + upper;
+        return Vector256.NarrowWithSaturation(lower, upper);
+    }
+
+    private static float Rounded(Products products, nuint index, float steps) => MathF.Round(products.One(index) * steps);
 
     // In double precision, so that no order of summing shows in the step.
     private static double SumOfMagnitudes(Products products)
@@ -126,6 +208,14 @@ internal static class RoundedFactors
     {
         Vector256<int> bits = Vector256.Create(MagnitudeBits), even = default, odd = default;
         nuint i = 0, length = (nuint)products.Length, step = (nuint)Vector256<float>.Count;
+        if (Vector512.IsHardwareAccelerated)
+        {
+            Vector512<int> wide = default;
+            for (; i + (2 * step) <= length; i += 2 * step)
+                wide = Vector512.Max(wide, products.Wide(i).AsInt32() & Vector512.Create(MagnitudeBits));
+            (even, odd) = (wide.GetLower(), wide.GetUpper());
+        }
+
         for (; i + (2 * step) <= length; i += 2 * step)
         {
             even = Vector256.Max(even, products.Vector(i).AsInt32() & bits);
@@ -140,8 +230,10 @@ internal static class RoundedFactors
         return BitConverter.Int32BitsToSingle(largest);
     }
 
+    // To the nearest, and to the even one of two.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> ToInt32(Vector256<float> numbers) => Vector256.ConvertToInt32Native(Vector256.Round(numbers));
+    private static Vector256<int> ToInt32(Vector256<float> numbers) =>
+        Avx.IsSupported ? Avx.ConvertToVector256Int32(numbers) : Vector256.ConvertToInt32Native(Vector256.Round(numbers));
 
     /// <summary>Numbers, times as many others if there are any.</summary>
     private readonly ref struct Products
@@ -164,6 +256,13 @@ internal static class RoundedFactors
         {
             var numbers = Vector256.LoadUnsafe(ref _numbers, index);
             return _scaled ? numbers * Vector256.LoadUnsafe(ref _scales, index) : numbers;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector512<float> Wide(nuint index)
+        {
+            var numbers = Vector512.LoadUnsafe(ref _numbers, index);
+            return _scaled ? numbers * Vector512.LoadUnsafe(ref _scales, index) : numbers;
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

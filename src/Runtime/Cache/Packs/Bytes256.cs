@@ -23,7 +23,7 @@ internal readonly unsafe struct Bytes256(Vector256<byte> value) : IWords<Bytes25
     public static Bytes256 Sum(int sum) => new(Vector256.Create((short)sum).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes256 Table(byte* bytes) => new(Vector256.Create(Vector128.Load(bytes)));
+    public static Bytes256 Table(byte* bytes) => new(Avx2.BroadcastVector128ToVector256(bytes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes256 And(Bytes256 words, byte ones) => new(words._value & Vector256.Create(ones));

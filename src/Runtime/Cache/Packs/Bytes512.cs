@@ -23,7 +23,7 @@ internal readonly unsafe struct Bytes512(Vector512<byte> value) : IWords<Bytes51
     public static Bytes512 Sum(int sum) => new(Vector512.Create((short)sum).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes512 Table(byte* bytes) => new(Vector512.Create(Vector128.Load(bytes)));
+    public static Bytes512 Table(byte* bytes) => new(Avx512F.BroadcastVector128ToVector512((int*)bytes).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes512 And(Bytes512 words, byte ones) => new(words._value & Vector512.Create(ones));

@@ -47,10 +47,20 @@ internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
     /// <param name="numbers">The numbers.</param>
     /// <param name="scales">What each is multiplied with first; may be empty.</param>
     /// <param name="factors">Room for as many factors.</param>
+    /// <param name="sum">Their sum.</param>
     /// <returns>What one stands for.</returns>
-    public float Round(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<byte> factors) => numberBytes == 1
-        ? RoundedFactors.Round(numbers, scales, _mostSum, MemoryMarshal.Cast<byte, sbyte>(factors))
-        : RoundedFactors.Round(numbers, scales, MemoryMarshal.Cast<byte, short>(factors));
+    public float Round(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<byte> factors, out int sum) => numberBytes == 1
+        ? RoundedFactors.Round(numbers, scales, _mostSum, MemoryMarshal.Cast<byte, sbyte>(factors), out sum)
+        : RoundedFactors.Round(numbers, scales, MemoryMarshal.Cast<byte, short>(factors), out sum);
+
+    /// <summary>The most that each of so many factors may be.</summary>
+    public float Most(int depths) => numberBytes == 1 ? Math.Min(sbyte.MaxValue, _mostSum / depths) : RoundedFactors.Most(depths);
+
+    /// <summary>Rounds factors, numbers * scales, that are within <see cref="Most"/> as they are.</summary>
+    /// <returns>Their sum.</returns>
+    public int RoundStepped(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<byte> factors) => numberBytes == 1
+        ? RoundedFactors.RoundStepped(numbers, scales, MemoryMarshal.Cast<byte, sbyte>(factors))
+        : RoundedFactors.RoundStepped(numbers, scales, MemoryMarshal.Cast<byte, short>(factors));
 
     /// <summary>Where the factors of depths lie.</summary>
     public Range Bytes(Range depths) => (depths.Start.Value * numberBytes)..(depths.End.Value * numberBytes);
@@ -67,25 +77,30 @@ internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
     /// <param name="factors">[n, factorStride], from the first depth on, as <see cref="Round"/> makes them.</param>
     /// <param name="factorStride">Bytes from one query's factors to the next's.</param>
     /// <param name="steps">What one stands for in each query, [n].</param>
+    /// <param name="sums">The sum of each query's factors that take part, [n].</param>
     /// <param name="scales">What one stands for in each lane, [lanes].</param>
     /// <param name="destination">[n, stride].</param>
     /// <param name="stride">From one query's numbers to the next's.</param>
     public void AddProducts(
-        PackRange range, ReadOnlySpan<byte> factors, int factorStride, ReadOnlySpan<float> steps, ReadOnlySpan<float> scales, Span<float> destination, int stride)
+        PackRange range, ReadOnlySpan<byte> factors, int factorStride, ReadOnlySpan<float> steps, ReadOnlySpan<int> sums, ReadOnlySpan<float> scales,
+        Span<float> destination, int stride)
     {
         int n = steps.Length, lanes = range.Lanes * range.Repeats, depths = range.Depth * range.Sums;
         if (n == 0 || lanes == 0 || depths == 0)
             return;
         ArgumentOutOfRangeException.ThrowIfNotEqual(range.Shape.NumberBytes, numberBytes, nameof(range));
         ArgumentOutOfRangeException.ThrowIfLessThan(factors.Length, ((n - 1) * factorStride) + (depths * numberBytes));
+        ArgumentOutOfRangeException.ThrowIfLessThan(sums.Length, n);
         ArgumentOutOfRangeException.ThrowIfLessThan(scales.Length, lanes);
         ArgumentOutOfRangeException.ThrowIfLessThan(destination.Length, ((n - 1) * stride) + lanes);
         fixed (byte* factor = factors)
+        fixed (int* sum = sums)
         fixed (float* step = steps, scale = scales, to = destination)
-            AddProducts(range, factor, factorStride, n, step, scale, to, stride);
+            AddProducts(range, factor, factorStride, n, step, sum, scale, to, stride);
     }
 
-    protected abstract void AddProducts(PackRange range, byte* factors, nint factorStride, int n, float* steps, float* scales, float* destination, nint stride);
+    protected abstract void AddProducts(
+        PackRange range, byte* factors, nint factorStride, int n, float* steps, int* sums, float* scales, float* destination, nint stride);
 
     private static PackKernel Create<TWords>(CodeLevels levels)
         where TWords : struct, IWords<TWords> => levels.Bits switch

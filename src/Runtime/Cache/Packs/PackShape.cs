@@ -26,8 +26,8 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
     /// <summary>Depths of a row: of 3 bits, of one of the lower bits.</summary>
     public int RowDepths => DepthsOf(LowerBits);
 
-    /// <summary>Where the rows of 3 bits' upper bits begin.</summary>
-    public int UpperBytes => Depths / RowDepths * RowBytes;
+    /// <summary>Where the rows of 3 bits' upper bits begin: after 2 bits of each code.</summary>
+    public int UpperBytes => Depths * Lanes / 4;
 
     private int LowerBits => Bits == 3 ? 2 : Bits;
 

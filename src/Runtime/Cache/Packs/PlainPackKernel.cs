@@ -3,7 +3,8 @@ namespace TailorKV.Runtime.Cache.Packs;
 /// <summary>The plain twin of <see cref="VectorPackKernel{TBits, TWords}"/>: a code at a time. It does for machines without wide registers.</summary>
 internal sealed unsafe class PlainPackKernel(CodeLevels levels, int numberBytes) : PackKernel(levels, numberBytes)
 {
-    protected override void AddProducts(PackRange range, byte* factors, nint factorStride, int n, float* steps, float* scales, float* destination, nint stride)
+    protected override void AddProducts(
+        PackRange range, byte* factors, nint factorStride, int n, float* steps, int* sums, float* scales, float* destination, nint stride)
     {
         var pack = (byte*)range.First;
         for (int repeat = 0; repeat < range.Repeats; repeat++, pack += range.Shape.Bytes, scales += range.Lanes, destination += range.Lanes)

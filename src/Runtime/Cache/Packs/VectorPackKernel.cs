@@ -14,7 +14,8 @@ internal sealed unsafe class VectorPackKernel<TBits, TWords>(CodeLevels levels) 
 
     private readonly byte[] _tables = levels.Tables();
 
-    protected override void AddProducts(PackRange range, byte* factors, nint factorStride, int n, float* steps, float* scales, float* destination, nint stride)
+    protected override void AddProducts(
+        PackRange range, byte* factors, nint factorStride, int n, float* steps, int* sums, float* scales, float* destination, nint stride)
     {
         int* lowest = stackalloc int[Together];
         fixed (byte* tables = _tables)
@@ -25,7 +26,7 @@ internal sealed unsafe class VectorPackKernel<TBits, TWords>(CodeLevels levels) 
                 int times = (n - done + Together - 1) / Together;
                 together = (n - done + times - 1) / times;
                 for (int query = 0; query < together; query++)
-                    lowest[query] = Levels.Lowest * Sum(new ReadOnlySpan<byte>(factors + (query * factorStride), range.Depth * range.Sums * NumberBytes));
+                    lowest[query] = Levels.Lowest * sums[done + query];
                 switch (together)
                 {
                     case 1:
@@ -49,17 +50,13 @@ internal sealed unsafe class VectorPackKernel<TBits, TWords>(CodeLevels levels) 
         PackRange range, byte* tables, byte* factors, nint factorStride, int* lowest, float* steps, float* scales, float* destination, nint stride)
         where TQueries : struct, ICount
     {
-        var pack = (byte*)range.First;
-        for (int repeat = 0; repeat < range.Repeats; repeat++, pack += range.Shape.Bytes)
-        {
-            int lane = 0;
-            for (; lane <= range.Lanes - (2 * TWords.Count); lane += 2 * TWords.Count, scales += 2 * TWords.Count, destination += 2 * TWords.Count)
-                PackProducts<TBits, TWords>.Add<TQueries, ICount.Two>(range, pack, lane, tables, factors, factorStride, lowest, steps, scales, destination, stride);
-            for (; lane <= range.Lanes - TWords.Count; lane += TWords.Count, scales += TWords.Count, destination += TWords.Count)
-                PackProducts<TBits, TWords>.Add<TQueries, ICount.One>(range, pack, lane, tables, factors, factorStride, lowest, steps, scales, destination, stride);
-            // Of values alone, whose lanes are channels, some may be left, and those meet factors of 16 bits.
-            for (; lane < range.Lanes; lane += Words256.Count, scales += Words256.Count, destination += Words256.Count)
-                PackProducts<TBits, Words256>.Add<TQueries, ICount.One>(range, pack, lane, tables, factors, factorStride, lowest, steps, scales, destination, stride);
-        }
+        int twos = range.Lanes - (range.Lanes % (2 * TWords.Count)), ones = range.Lanes - (range.Lanes % TWords.Count);
+        if (twos > 0)
+            PackProducts<TBits, TWords>.Add<TQueries, ICount.Two>(range, 0, twos, tables, factors, factorStride, lowest, steps, scales, destination, stride);
+        if (ones > twos)
+            PackProducts<TBits, TWords>.Add<TQueries, ICount.One>(range, twos, ones, tables, factors, factorStride, lowest, steps, scales, destination, stride);
+        // Of values alone, whose lanes are channels, some may be left, and those meet factors of 16 bits.
+        if (range.Lanes > ones)
+            PackProducts<TBits, Words256>.Add<TQueries, ICount.One>(range, ones, range.Lanes, tables, factors, factorStride, lowest, steps, scales, destination, stride);
     }
 }

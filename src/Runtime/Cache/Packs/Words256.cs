@@ -23,7 +23,7 @@ internal readonly unsafe struct Words256(Vector256<ushort> value) : IWords<Words
     public static Words256 Sum(int sum) => new(Vector256.Create(sum).AsUInt16());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Words256 Table(byte* bytes) => new(Vector256.Create(Vector128.Load(bytes)).AsUInt16());
+    public static Words256 Table(byte* bytes) => new(Avx2.BroadcastVector128ToVector256(bytes).AsUInt16());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words256 And(Words256 words, byte ones) => new(words._value & Vector256.Create((ushort)ones));

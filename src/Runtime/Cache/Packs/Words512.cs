@@ -23,7 +23,7 @@ internal readonly unsafe struct Words512(Vector512<ushort> value) : IWords<Words
     public static Words512 Sum(int sum) => new(Vector512.Create(sum).AsUInt16());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Words512 Table(byte* bytes) => new(Vector512.Create(Vector128.Load(bytes)).AsUInt16());
+    public static Words512 Table(byte* bytes) => new(Avx512F.BroadcastVector128ToVector512((int*)bytes).AsUInt16());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words512 And(Words512 words, byte ones) => new(words._value & Vector512.Create((ushort)ones));

@@ -43,7 +43,7 @@ internal readonly unsafe struct RoundedInput
         for (int group = 0; group < count / Group; group++)
         {
             float* from = input + (group * Group);
-            steps[group] = RoundedFactors.Round(new ReadOnlySpan<float>(from, Group), new Span<short>(rounded.Numbers + (group * Group), Group));
+            steps[group] = RoundedFactors.Round(new ReadOnlySpan<float>(from, Group), [], new Span<short>(rounded.Numbers + (group * Group), Group), out _);
             sums[group] = Vector256.Sum(Vector256.Load(from) + Vector256.Load(from + 8) + Vector256.Load(from + 16) + Vector256.Load(from + 24));
         }
 
