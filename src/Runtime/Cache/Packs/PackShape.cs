@@ -31,13 +31,25 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
 
     private int LowerBits => Bits == 3 ? 2 : Bits;
 
-    /// <summary>Writes a code.</summary>
-    public void Put(byte* pack, int lane, int depth, int code)
+    /// <summary>Writes the codes of a lane, from the first depth on; of depths beyond them nothing is left.</summary>
+    public void PutLane(byte* pack, int lane, ReadOnlySpan<byte> codes)
     {
         byte* word = pack + (lane * WordBytes);
-        Put(word + (depth / RowDepths * RowBytes), LowerBits, depth, depth % RowDepths / 2 * LowerBits, code);
+        for (int depth = 0, row = 0; depth < codes.Length; depth += RowDepths, row++)
+            PutWord(word + (row * RowBytes), codes[depth..Math.Min(codes.Length, depth + RowDepths)], 0, LowerBits, 0);
+        if (Bits != 3)
+            return;
+        int depths = DepthsOf(1);
+        for (int depth = 0, row = 0; depth < codes.Length; depth += depths, row++)
+            PutWord(word + UpperBytes + (row * RowBytes), codes[depth..Math.Min(codes.Length, depth + depths)], LowerBits, 1, FirstUpperBit);
+    }
+
+    /// <summary>Writes the codes of a depth, from the first lane on.</summary>
+    public void PutDepth(byte* pack, int depth, ReadOnlySpan<byte> codes)
+    {
+        PutDepth(pack + (depth / RowDepths * RowBytes), codes, 0, LowerBits, depth, depth % RowDepths / 2 * LowerBits);
         if (Bits == 3)
-            Put(word + UpperRow(depth), 1, depth, UpperBit(depth), code >> LowerBits);
+            PutDepth(pack + UpperRow(depth), codes, LowerBits, 1, depth, UpperBit(depth));
     }
 
     /// <summary>Reads a code: the plain twin of how vectors do it.</summary>
@@ -54,11 +66,33 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
 
     private int UpperBit(int depth) => ((depth % DepthsOf(1) / 2) + FirstUpperBit) % (NumberBytes * 8);
 
-    private void Put(byte* word, int bits, int depth, int bit, int code)
+    /// <summary>A word of the bits of codes from one on, which begin at a bit of each number and go round.</summary>
+    private void PutWord(byte* word, ReadOnlySpan<byte> codes, int fromBit, int bits, int firstBit)
     {
-        byte* at = Byte(word, depth, bit);
-        int ones = (1 << bits) - 1, place = bit % 8;
-        *at = (byte)((*at & ~(ones << place)) | ((code & ones) << place));
+        int ones = (1 << bits) - 1, whole = (NumberBytes * 8) - 1, even = 0, odd = 0;
+        for (int i = 0; i < codes.Length; i += 2)
+        {
+            int place = ((i / 2 * bits) + firstBit) & whole;
+            even |= ((codes[i] >> fromBit) & ones) << place;
+            if (i + 1 < codes.Length)
+                odd |= ((codes[i + 1] >> fromBit) & ones) << place;
+        }
+
+        if (NumberBytes == 1)
+            (word[0], word[1]) = ((byte)even, (byte)odd);
+        else
+            (((ushort*)word)[0], ((ushort*)word)[1]) = ((ushort)even, (ushort)odd);
+    }
+
+    private void PutDepth(byte* row, ReadOnlySpan<byte> codes, int fromBit, int bits, int depth, int bit)
+    {
+        byte* at = Byte(row, depth, bit);
+        int ones = (1 << bits) - 1, place = bit % 8, kept = ~(ones << place);
+        foreach (byte code in codes)
+        {
+            *at = (byte)((*at & kept) | (((code >> fromBit) & ones) << place));
+            at += WordBytes;
+        }
     }
 
     private int Get(byte* word, int bits, int depth, int bit) => (*Byte(word, depth, bit) >> (bit % 8)) & ((1 << bits) - 1);

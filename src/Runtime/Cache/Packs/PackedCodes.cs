@@ -37,12 +37,10 @@ internal sealed unsafe class PackedCodes
     /// <summary>Writes a token's codes, one a byte.</summary>
     public void Write(int token, ReadOnlySpan<byte> codes)
     {
-        byte* pack = Pack(token);
-        for (int channel = 0; channel < codes.Length; channel++)
-        {
-            (int lane, int depth) = Place(token, channel);
-            _shape.Put(pack, lane, depth, codes[channel]);
-        }
+        if (_tokensAreLanes)
+            _shape.PutLane(Pack(token), token % Tokens, codes);
+        else
+            _shape.PutDepth(Pack(token), token % Tokens, codes);
     }
 
     /// <summary>One code.</summary>
