@@ -14,10 +14,11 @@ internal static unsafe class BlockKernel<TBlocks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Decode(byte* source, float* destination, int count)
     {
-        for (byte* end = source + (nint)count / TBlocks.Elements * TBlocks.Bytes; source < end; source += TBlocks.Bytes, destination += TBlocks.Elements)
+        Decoded sink = new(destination);
+        for (byte* end = source + (nint)count / TBlocks.Elements * TBlocks.Bytes; source < end; source += TBlocks.Bytes)
         {
-            Decoded sink = new(destination);
             TBlocks.Read(source, ref sink);
+            sink.Advance(TBlocks.Elements);
         }
     }
 
@@ -30,41 +31,18 @@ internal static unsafe class BlockKernel<TBlocks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Dots(byte* rows, int count, int columns, RoundedInput input, float* dots)
     {
-        nint rowBytes = (nint)columns / TBlocks.Elements * TBlocks.Bytes;
-        int last = count - 1;
-        // Four rows go together, so that no sum waits for the one before it. Past the last row its sum is made again, and not stored.
-        for (int row = 0; row < count; row += 4)
+        for (int row = 0; row < count; row++)
         {
-            byte* row0 = rows + (row * rowBytes), row1 = rows + (Math.Min(row + 1, last) * rowBytes);
-            byte* row2 = rows + (Math.Min(row + 2, last) * rowBytes), row3 = rows + (Math.Min(row + 3, last) * rowBytes);
-            RoundedInput at = input;
-            IntegerDot dot0 = default, dot1 = default, dot2 = default, dot3 = default;
-            for (nint block = 0; block < rowBytes; block += TBlocks.Bytes)
+            IntegerDot sums = new(input);
+            for (byte* end = rows + (nint)columns / TBlocks.Elements * TBlocks.Bytes; rows < end; rows += TBlocks.Bytes)
             {
-                Add(row0 + block, at, ref dot0);
-                Add(row1 + block, at, ref dot1);
-                Add(row2 + block, at, ref dot2);
-                Add(row3 + block, at, ref dot3);
-                at = at.From(TBlocks.Elements);
+                Prefetch(rows);
+                TBlocks.Read(rows, ref sums);
+                sums.Advance(TBlocks.Elements);
             }
 
-            dots[row] = dot0.Sum;
-            if (row < last)
-                dots[row + 1] = dot1.Sum;
-            if (row < last - 1)
-                dots[row + 2] = dot2.Sum;
-            if (row < last - 2)
-                dots[row + 3] = dot3.Sum;
+            dots[row] = sums.Sum;
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add(byte* block, RoundedInput input, ref IntegerDot dot)
-    {
-        Prefetch(block);
-        IntegerDot more = dot.With(input);
-        TBlocks.Read(block, ref more);
-        dot = more;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

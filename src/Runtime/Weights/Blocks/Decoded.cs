@@ -4,12 +4,12 @@ using System.Runtime.Intrinsics;
 namespace TailorKV.Runtime.Weights.Blocks;
 
 /// <summary>Writes the numbers down. Product and sum round apart, as in the plain decoders.</summary>
-internal readonly unsafe struct Decoded(float* destination) : ICodeSink
+internal unsafe struct Decoded(float* destination) : ICodeSink
 {
-    private readonly float* _destination = destination;
+    private float* _destination = destination;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Take(int at, Vector128<sbyte> codes, float scale)
+    public readonly void Take(int at, Vector128<sbyte> codes, float scale)
     {
         if (Vector512.IsHardwareAccelerated)
         {
@@ -23,25 +23,28 @@ internal readonly unsafe struct Decoded(float* destination) : ICodeSink
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Take(int at, Vector128<sbyte> first, Vector128<sbyte> second, float scale)
+    public readonly void Take(int at, Vector128<sbyte> first, Vector128<sbyte> second, float scale)
     {
         Take(at, first, scale);
         Take(at + 16, second, scale);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Take(int at, Vector128<sbyte> first, Vector128<sbyte> second, float scale, float offset)
+    public readonly void Take(int at, Vector128<sbyte> first, Vector128<sbyte> second, float scale, float offset)
     {
         Write(at, first, scale, offset);
         Write(at + 16, second, scale, offset);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void TakeHalves(int at, Vector128<byte> packed, float scale, float offset) =>
+    public readonly void TakeHalves(int at, Vector128<byte> packed, float scale, float offset) =>
         Take(at, Codes.Low(packed).AsSByte(), Codes.High(packed).AsSByte(), scale, offset);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Write(int at, Vector128<sbyte> codes, float scale, float offset)
+    public void Advance(int elements) => _destination += elements;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly void Write(int at, Vector128<sbyte> codes, float scale, float offset)
     {
         if (Vector512.IsHardwareAccelerated)
         {

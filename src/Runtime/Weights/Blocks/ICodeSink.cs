@@ -23,4 +23,8 @@ internal interface ICodeSink
 
     /// <summary>Takes the 32 numbers codes * scale + offset, where the first sixteen codes are the lower halves of bytes and the others the upper halves.</summary>
     void TakeHalves(int at, Vector128<byte> packed, float scale, float offset);
+
+    /// <summary>Goes on to the next block.</summary>
+    /// <param name="elements">Numbers of a block.</param>
+    void Advance(int elements);
 }

@@ -8,17 +8,13 @@ namespace TailorKV.Runtime.Weights.Blocks;
 /// Multiplies codes with a rounded input in integers and adds the products up. Scales meet the sums of products of their codes, and offsets the sums of the input, which
 /// are the same for all rows.
 /// </summary>
-internal unsafe struct IntegerDot : ICodeSink
+internal unsafe struct IntegerDot(RoundedInput input) : ICodeSink
 {
-    private RoundedInput _input;
+    private RoundedInput _input = input;
     private Vector256<float> _sums;
     private float _offsets;
 
     public readonly float Sum => Vector256.Sum(_sums) + _offsets;
-
-    /// <summary>The sums so far, to which products with an input are to be added.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly IntegerDot With(RoundedInput input) => this with { _input = input };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Take(int at, Vector128<sbyte> codes, float scale) => Add(at, Products(at, Codes.WidenToInt16(codes)), scale);
@@ -41,6 +37,9 @@ internal unsafe struct IntegerDot : ICodeSink
         Add(at, Products(at, wide & Vector256.Create((short)15)) + Products(at + 16, wide >>> 4), scale);
         _offsets += offset * _input.Sums[Group(at)];
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Advance(int elements) => _input = _input.From(elements);
 
     // Of what is never below zero, as the compiler cannot know: a shift.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
