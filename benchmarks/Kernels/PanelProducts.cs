@@ -1,7 +1,9 @@
 using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
+using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Weights;
 using TailorKV.Runtime.Weights.Panels;
+using TailorKV.Runtime.Weights.Rows;
 
 namespace TailorKV.Benchmarks.Kernels;
 
@@ -12,7 +14,9 @@ public unsafe class PanelProducts : IDisposable
     private const int Rows = 1536;
     private const int Columns = 576;
 
-    private byte* _weights;
+    private readonly WeightFormat _format = WeightFormat.Of(WeightType.Q4_1);
+    private Arena? _memory;
+    private LaidOutRows? _weights;
     private float* _input;
     private float* _output;
 
@@ -32,7 +36,10 @@ public unsafe class PanelProducts : IDisposable
     public void Fill()
     {
         Ceilings.Measure(0, threads: 1);
-        _weights = (byte*)NativeMemory.AllocZeroed((nuint)WeightFormat.Of(WeightType.Q4_1).ByteLength(Rows * Columns));
+        byte[] stored = new byte[_format.ByteLength(Rows * Columns)];
+        _memory = new Arena("weights", LaidOutRows.Bytes(_format.Rows!, Rows, Columns));
+        fixed (byte* from = stored)
+            _weights = new LaidOutRows(_format.Rows!, from, _format.ByteLength(Columns), Rows, Columns, _memory);
         _input = (float*)NativeMemory.AllocZeroed((nuint)(Count * Columns), sizeof(float));
         _output = (float*)NativeMemory.AllocZeroed((nuint)(Count * Rows), sizeof(float));
     }
@@ -40,10 +47,9 @@ public unsafe class PanelProducts : IDisposable
     [GlobalCleanup]
     public void Dispose()
     {
-        NativeMemory.Free(_weights);
+        _memory?.Dispose();
         NativeMemory.Free(_input);
         NativeMemory.Free(_output);
-        _weights = null;
         _input = _output = null;
         GC.SuppressFinalize(this);
     }
@@ -51,7 +57,7 @@ public unsafe class PanelProducts : IDisposable
     [Benchmark(Description = "product")]
     public void Product()
     {
-        PanelProduct product = new(WeightFormat.Of(WeightType.Q4_1), _weights, Rows, Columns, _input, Count, _output, threads: 1, Lanes);
+        PanelProduct product = new(_format, null, _weights, Rows, Columns, _input, Count, _output, threads: 1, Lanes);
         for (int part = 0; part < product.Parts; part++)
             product.Run(part);
     }

@@ -58,21 +58,26 @@ public sealed unsafe class Arena : SafeHandle
     public NativeBuffer<T> Take<T>(long count)
         where T : unmanaged
     {
-        long bytes = CacheBytes.Align(count * sizeof(T));
-        if (bytes > Capacity - Used)
-            throw new InvalidOperationException($"The {Name} arena of {Capacity} bytes holds {Used} and cannot give out {bytes} more.");
-        if (count == 0)
-            return default;
         if (count > int.MaxValue)
         {
             throw new InsufficientMemoryException(
                 $"a buffer of the {Name} arena would have {count} elements, more than the {int.MaxValue} that can be addressed", "Ask for a shorter context");
         }
 
-        long start = CacheBytes.Align(handle);
-        var buffer = new NativeBuffer<T>((T*)(start + Used), (int)count);
+        byte* start = TakeBytes(count * sizeof(T));
+        return count == 0 ? default : new NativeBuffer<T>((T*)start, (int)count);
+    }
+
+    /// <summary>Gives out bytes, zeros, of any number.</summary>
+    /// <inheritdoc cref="Take{T}"/>
+    internal byte* TakeBytes(long bytes)
+    {
+        bytes = CacheBytes.Align(bytes);
+        if (bytes > Capacity - Used)
+            throw new InvalidOperationException($"The {Name} arena of {Capacity} bytes holds {Used} and cannot give out {bytes} more.");
+        byte* start = (byte*)CacheBytes.Align(handle) + Used;
         Used += bytes;
-        return buffer;
+        return start;
     }
 
     /// <inheritdoc/>

@@ -64,15 +64,17 @@ public sealed class CausalLanguageModel : IDisposable
     /// <param name="ropePrecision">To what the rotary frequencies are rounded; other than the default only to meet references made so.</param>
     /// <exception cref="InvalidFileException">A file is missing, truncated or inconsistent.</exception>
     /// <exception cref="UnsupportedModelException">The architecture, a tensor type or the RoPE scaling is not supported.</exception>
+    /// <exception cref="InsufficientMemoryException">The machine has not as much memory free as weights stored in blocks take once more.</exception>
     public static CausalLanguageModel Load(string path, RopeFrequencyPrecision ropePrecision = RopeFrequencyPrecision.Float32)
     {
         ModelFiles files = ModelFiles.Open(path);
         try
         {
             ModelShape shape = ShapeOf(files.Config);
-            return shape.Problem() is { } problem
-                ? throw new UnsupportedModelException(path, problem, "Use a model within these bounds")
-                : new CausalLanguageModel(files, shape, ropePrecision);
+            if (shape.Problem() is { } problem)
+                throw new UnsupportedModelException(path, problem, "Use a model within these bounds");
+            files.Weights.LayOut();
+            return new CausalLanguageModel(files, shape, ropePrecision);
         }
         catch
         {

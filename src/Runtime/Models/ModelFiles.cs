@@ -74,7 +74,11 @@ public sealed class ModelFiles : IDisposable
     public string Hash() => _hash ??= ComputeHash();
 
     /// <inheritdoc/>
-    public void Dispose() => _files.Dispose();
+    public void Dispose()
+    {
+        _files.Dispose();
+        Weights.Dispose();
+    }
 
     private static ModelFiles Open<T>(T files, Func<T, ModelFiles> create)
         where T : IDisposable

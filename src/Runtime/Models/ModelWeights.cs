@@ -1,12 +1,15 @@
 using System.Numerics.Tensors;
 using TailorKV.Planner;
+using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Weights;
 
 namespace TailorKV.Runtime.Models;
 
 /// <summary>All weights of a model: matrices mapped in their stored type, vectors in single precision.</summary>
-public sealed class ModelWeights
+public sealed class ModelWeights : IDisposable
 {
+    private Arena? _laidOut;
+
     internal ModelWeights(ModelConfig config, TensorSource source, TensorNames names)
     {
         Embedding = source.Matrix($"{names.Embedding}.weight", config.VocabularySize, config.HiddenSize);
@@ -53,6 +56,20 @@ public sealed class ModelWeights
 
     /// <summary>All matrices; a tied one once.</summary>
     public IEnumerable<WeightMatrix> Matrices => Layers.SelectMany(layer => layer.Matrices).Prepend(Embedding).Concat(Output == Embedding ? [] : [Output]);
+
+    /// <summary>Lays all matrices out for products, one after another as a token reads them.</summary>
+    /// <exception cref="InsufficientMemoryException">The machine has not that much memory free.</exception>
+    internal void LayOut()
+    {
+        long bytes = Matrices.Sum(matrix => matrix.LaidOutBytes);
+        FreeMemory.Require(bytes, "laying the weights out");
+        _laidOut = new Arena("weights", bytes);
+        foreach (WeightMatrix matrix in Matrices)
+            matrix.LayOut(_laidOut);
+    }
+
+    /// <summary>Gives back the memory of what was laid out.</summary>
+    public void Dispose() => _laidOut?.Dispose();
 
     /// <summary>
     /// Scans every matrix and names the first that holds an infinity or NaN; null if all are finite. Reads all weights: for use after non-finite logits.

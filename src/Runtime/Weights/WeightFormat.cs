@@ -1,4 +1,5 @@
 using TailorKV.Runtime.Weights.Blocks;
+using TailorKV.Runtime.Weights.Rows;
 
 namespace TailorKV.Runtime.Weights;
 
@@ -7,9 +8,9 @@ public sealed unsafe class WeightFormat
 {
     private static readonly WeightFormat[] Formats =
     [
-        new(WeightType.F32, 1, 4, &F32.Decode, null),
-        new(WeightType.F16, 1, 2, &F16.Decode, null),
-        new(WeightType.BF16, 1, 2, &BF16.Decode, null),
+        new(WeightType.F32, 1, 4, &F32.Decode),
+        new(WeightType.F16, 1, 2, &F16.Decode),
+        new(WeightType.BF16, 1, 2, &BF16.Decode),
         Of<Q8_0>(WeightType.Q8_0),
         Of<Q4_0>(WeightType.Q4_0),
         Of<Q4_1>(WeightType.Q4_1),
@@ -21,14 +22,10 @@ public sealed unsafe class WeightFormat
     ];
 
     private readonly delegate*<byte*, float*, int, void> _decode;
-    private readonly delegate*<byte*, int, int, RoundedInput, float*, void> _dots;
-
-    private WeightFormat(
-        WeightType type, int blockElements, int blockBytes, delegate*<byte*, float*, int, void> decode, delegate*<byte*, int, int, RoundedInput, float*, void> dots)
+    private WeightFormat(WeightType type, int blockElements, int blockBytes, delegate*<byte*, float*, int, void> decode, RowFormat? rows = null)
     {
-        (Type, BlockElements, BlockBytes) = (type, blockElements, blockBytes);
+        (Type, BlockElements, BlockBytes, Rows) = (type, blockElements, blockBytes, rows);
         _decode = decode;
-        _dots = dots;
     }
 
     /// <summary>The type this format lays out.</summary>
@@ -39,6 +36,9 @@ public sealed unsafe class WeightFormat
 
     /// <summary>Bytes in a block.</summary>
     public int BlockBytes { get; }
+
+    /// <summary>How rows lie side by side for products; null for the plain types, whose rows are multiplied as they are stored.</summary>
+    internal RowFormat? Rows { get; }
 
     /// <summary>The format of <paramref name="type"/>.</summary>
     public static WeightFormat Of(WeightType type) => Formats[(int)type];
@@ -62,14 +62,6 @@ public sealed unsafe class WeightFormat
     /// <summary>Decodes <paramref name="count"/> elements, a whole number of blocks, with no checks.</summary>
     internal void Decode(byte* source, float* destination, int count) => _decode(source, destination, count);
 
-    /// <summary>dots[row] = row . input, for whole rows that follow each other.</summary>
-    /// <param name="rows">Where the first begins.</param>
-    /// <param name="count">Rows.</param>
-    /// <param name="columns">Numbers of a row, a whole number of blocks.</param>
-    /// <param name="input">[columns].</param>
-    /// <param name="dots">[count].</param>
-    internal void Dots(byte* rows, int count, int columns, RoundedInput input, float* dots) => _dots(rows, count, columns, input, dots);
-
     private static WeightFormat Of<TBlocks>(WeightType type)
-        where TBlocks : struct, IBlocks => new(type, TBlocks.Elements, TBlocks.Bytes, &BlockKernel<TBlocks>.Decode, &BlockKernel<TBlocks>.Dots);
+        where TBlocks : struct, IBlocks => new(type, TBlocks.Elements, TBlocks.Bytes, &BlockKernel<TBlocks>.Decode, RowFormat.Of<TBlocks>());
 }

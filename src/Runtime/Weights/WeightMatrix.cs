@@ -1,13 +1,17 @@
 using TailorKV.Planner;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Formats;
+using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Threads;
-using TailorKV.Runtime.Weights.Blocks;
 using TailorKV.Runtime.Weights.Panels;
+using TailorKV.Runtime.Weights.Rows;
 
 namespace TailorKV.Runtime.Weights;
 
-/// <summary>A weight matrix in its stored type, mapped from its file. It is decoded a few rows at a time and never expanded as a whole.</summary>
+/// <summary>
+/// A weight matrix in its stored type, mapped from its file. It is decoded a few rows at a time and never expanded as a whole. Before the first product a matrix of blocks is laid
+/// out once more, at about its stored size, so that rows are multiplied sixteen at a time.
+/// </summary>
 public sealed unsafe class WeightMatrix
 {
     // Up to as many input rows, reading the weights as they lie is sooner than decoding them for all.
@@ -17,6 +21,8 @@ public sealed unsafe class WeightMatrix
     private readonly WeightFormat _format;
     private readonly long _rowBytes;
     private readonly RowKernel? _plainRows;
+    private readonly Lock _layingOut = new();
+    private volatile LaidOutRows? _laidOut;
 
     /// <summary>Takes a matrix from a file.</summary>
     /// <exception cref="InvalidFileException">The tensor has not two dimensions between 1 and 2,147,483,647.</exception>
@@ -53,8 +59,19 @@ public sealed unsafe class WeightMatrix
     /// <summary>The stored length in bytes.</summary>
     public long ByteLength => _tensor.ByteLength;
 
+    /// <summary>Bytes that the matrix takes laid out for products; 0 for types that are multiplied as they are stored.</summary>
+    internal long LaidOutBytes => _format.Rows is { } format ? LaidOutRows.Bytes(format, Rows, Columns) : 0;
+
     /// <summary>The stored tensor.</summary>
     public StoredTensor Tensor => _tensor;
+
+    /// <summary>Lays the matrix out for products, if its type asks for it. Without it the first product does it.</summary>
+    /// <param name="memory">Where it takes <see cref="LaidOutBytes"/> from.</param>
+    internal void LayOut(Arena memory)
+    {
+        if (_format.Rows is { } format)
+            _laidOut = new LaidOutRows(format, _tensor.Pointer, _rowBytes, Rows, Columns, memory);
+    }
 
     /// <summary>Decodes one row.</summary>
     /// <param name="row">0 to <see cref="Rows"/> - 1.</param>
@@ -89,9 +106,11 @@ public sealed unsafe class WeightMatrix
             return;
         }
 
+        byte* weights = _tensor.Pointer;
+        LayOut();
         fixed (float* from = input, to = output)
         {
-            PanelProduct work = new(_format, _tensor.Pointer, Rows, Columns, from, count, to, threads == 1 ? 1 : WorkerPool.Shared.Threads, PanelKernel.Widest);
+            PanelProduct work = new(_format, weights, _laidOut, Rows, Columns, from, count, to, threads == 1 ? 1 : WorkerPool.Shared.Threads, PanelKernel.Widest);
             Share(work.Parts, work, threads);
         }
     }
@@ -129,6 +148,9 @@ public sealed unsafe class WeightMatrix
         ReadOnlySpan<float> input, int count, WeightMatrix first, Span<float> firstOutput, WeightMatrix? second, Span<float> secondOutput, WeightMatrix? third,
         Span<float> thirdOutput, int threads)
     {
+        first.LayOut();
+        second?.LayOut();
+        third?.LayOut();
         bool allPlain = first._plainRows is not null && second is not { _plainRows: null } && third is not { _plainRows: null };
         int numbers = allPlain ? 0 : count * first.Columns;
         Span<byte> room = stackalloc byte[RoundedInput.Room(numbers)];
@@ -136,10 +158,22 @@ public sealed unsafe class WeightMatrix
         fixed (float* from = input, to1 = firstOutput, to2 = secondOutput, to3 = thirdOutput)
         {
             var rounded = RoundedInput.Of(from, numbers, roomStart);
+            int partRows = Products.PartRows(first.Rows + (second?.Rows ?? 0) + (third?.Rows ?? 0));
             ProductsTogether work = new(
-                new Products(first, from, rounded, count, to1), second is null ? default : new Products(second, from, rounded, count, to2),
-                third is null ? default : new Products(third, from, rounded, count, to3));
+                new Products(first, from, rounded, count, to1, partRows), second is null ? default : new Products(second, from, rounded, count, to2, partRows),
+                third is null ? default : new Products(third, from, rounded, count, to3, partRows));
             Share(work.Parts, work, threads);
+        }
+    }
+
+    private void LayOut()
+    {
+        if (_format.Rows is null || _laidOut is not null)
+            return;
+        lock (_layingOut)
+        {
+            if (_laidOut is null)
+                LayOut(new Arena(Name, LaidOutBytes));
         }
     }
 
@@ -165,27 +199,33 @@ public sealed unsafe class WeightMatrix
     }
 
     /// <summary>Products of a few rows of input, some of the weights' rows a part.</summary>
-    private readonly struct Products(WeightMatrix matrix, float* input, RoundedInput rounded, int count, float* output) : IWork
+    private readonly struct Products(WeightMatrix matrix, float* input, RoundedInput rounded, int count, float* output, int partRows) : IWork
     {
-        // Some microseconds of work.
-        private const int PartWeights = 1 << 15;
+        // Few, since each begins with memory that was not asked for ahead, and enough for threads that are held up to be helped out.
+        private const int ThreadParts = 4;
 
-        private readonly int _partRows = Math.Max(4, PartWeights / matrix.Columns / 4 * 4);
+        /// <summary>Rows of a part, whole sixteens.</summary>
+        /// <param name="rows">Rows of all matrices that are multiplied together.</param>
+        public static int PartRows(int rows)
+        {
+            int parts = ThreadParts * WorkerPool.Shared.Threads;
+            return ((rows + (parts * SixteenRows.Count) - 1) / (parts * SixteenRows.Count)) * SixteenRows.Count;
+        }
 
-        public int Parts => _partRows == 0 ? 0 : (matrix.Rows + _partRows - 1) / _partRows;
+        public int Parts => partRows == 0 ? 0 : (matrix.Rows + partRows - 1) / partRows;
 
         public void Run(int part)
         {
-            int first = part * _partRows, rows = Math.Min(_partRows, matrix.Rows - first);
-            byte* from = matrix._tensor.Pointer + first * matrix._rowBytes;
-            if (matrix._plainRows is { } plain)
+            int first = part * partRows, rows = Math.Min(partRows, matrix.Rows - first);
+            byte* stored = matrix._tensor.Pointer + (first * matrix._rowBytes);
+            if (matrix._laidOut is not { } laidOut)
             {
-                plain.Dots(from, rows, input, count, output + first, matrix.Rows);
+                matrix._plainRows!.Dots(stored, rows, input, count, output + first, matrix.Rows);
                 return;
             }
 
             for (int i = 0; i < count; i++)
-                matrix._format.Dots(from, rows, matrix.Columns, rounded.From((nint)i * matrix.Columns), output + (nint)i * matrix.Rows + first);
+                laidOut.Dots(first, rows, rounded.From((nint)i * matrix.Columns), output + ((nint)i * matrix.Rows) + first);
         }
     }
 

@@ -5,7 +5,7 @@ using TailorKV.Planner;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Tests.Weights.Panels;
 using TailorKV.Runtime.Weights;
-using TailorKV.Runtime.Weights.Blocks;
+using TailorKV.Runtime.Weights.Rows;
 
 namespace TailorKV.Runtime.Tests.Weights;
 
@@ -72,29 +72,6 @@ public sealed class WeightMatrixTests : IDisposable
             float[] output = new float[fewer * rows];
             matrix.Multiply(input.AsSpan(i * columns, fewer * columns), fewer, output);
             Assert.Equal(expected[(i * rows)..((i + fewer) * rows)], output);
-        }
-    }
-
-    [Fact]
-    public unsafe void Stored_rows_multiply_as_they_decode_with_an_input_that_rounds_to_itself()
-    {
-        Random random = new(1);
-        foreach (WeightType type in Enum.GetValues<WeightType>().Where(type => WeightFormat.Of(type).BlockElements > 1))
-        {
-            WeightFormat format = WeightFormat.Of(type);
-            int rows = 5, columns = 3 * format.BlockElements;
-            byte[] stored = RandomBlocks(random, type, rows * columns / format.BlockElements), room = new byte[RoundedInput.Room(columns)];
-            float[] decoded = new float[rows * columns], dots = new float[rows];
-            float[] input = [.. Enumerable.Range(0, columns).Select(i => MathF.ScaleB(i % 32 == 7 ? short.MaxValue : random.Next(-short.MaxValue, short.MaxValue), (i / 32 % 5) - 17))];
-            format.Decode(stored, decoded);
-            fixed (byte* from = stored, roomStart = room)
-            fixed (float* x = input, to = dots)
-                format.Dots(from, rows, columns, RoundedInput.Of(x, columns, roomStart), to);
-            for (int row = 0; row < rows; row++)
-            {
-                double[] products = [.. Enumerable.Range(0, columns).Select(j => (double)decoded[(row * columns) + j] * input[j])];
-                Assert.InRange(dots[row], products.Sum() - (1e-6 * products.Sum(Math.Abs)), products.Sum() + (1e-6 * products.Sum(Math.Abs)));
-            }
         }
     }
 
@@ -168,7 +145,7 @@ public sealed class WeightMatrixTests : IDisposable
         return file;
     }
 
-    private static byte[] RandomBlocks(Random random, WeightType type, int blocks)
+    internal static byte[] RandomBlocks(Random random, WeightType type, int blocks)
     {
         WeightFormat format = WeightFormat.Of(type);
         byte[] data = new byte[blocks * format.BlockBytes];

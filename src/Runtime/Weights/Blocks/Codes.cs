@@ -40,12 +40,6 @@ internal static unsafe class Codes
         ? Avx2.ConvertToVector256Int16(codes)
         : Vector256.Create(Vector128.WidenLower(codes), Vector128.WidenUpper(codes));
 
-    /// <summary>Sixteen bytes to integers of 16 bits.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<short> WidenToInt16(Vector128<byte> bytes) => Avx2.IsSupported
-        ? Avx2.ConvertToVector256Int16(bytes)
-        : Vector256.Create(Vector128.WidenLower(bytes), Vector128.WidenUpper(bytes)).AsInt16();
-
     /// <summary>Sixteen small integers to sixteen numbers in two halves.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector256<float> Lower, Vector256<float> Upper) Widen(Vector128<sbyte> codes)

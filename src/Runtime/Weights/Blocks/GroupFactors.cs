@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using TailorKV.Runtime.Weights.Rows;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
@@ -8,6 +9,12 @@ namespace TailorKV.Runtime.Weights.Blocks;
 /// </summary>
 internal readonly unsafe struct GroupFactors
 {
+    /// <summary>Bytes of what sixteen blocks side by side have of both halves and both factors.</summary>
+    public const int RowBytes = SixteenRows.Count * ((2 * sizeof(ushort)) + (2 * Groups));
+
+    private const int Groups = 8;
+    private const int Halves = SixteenRows.Count * sizeof(ushort);
+
     private readonly ulong _scales;
     private readonly ulong _offsets;
 
@@ -22,6 +29,30 @@ internal readonly unsafe struct GroupFactors
     public int Scale(int group) => (byte)(_scales >> (8 * group));
 
     public int Offset(int group) => (byte)(_offsets >> (8 * group));
+
+    /// <summary>Puts a block's halves and its factors, each in a byte of its own, among those of other rows.</summary>
+    public static void Put(byte* block, int row, byte* scales)
+    {
+        ((ushort*)scales)[row] = *(ushort*)block;
+        ((ushort*)scales)[SixteenRows.Count + row] = *(ushort*)(block + 2);
+        GroupFactors factors = new(block + 4);
+        byte* bytes = scales + (2 * Halves);
+        for (int group = 0; group < Groups; group++)
+        {
+            bytes[(SixteenRows.Count * group) + row] = (byte)factors.Scale(group);
+            bytes[(SixteenRows.Count * (Groups + group)) + row] = (byte)factors.Offset(group);
+        }
+    }
+
+    /// <summary>d * scale of a group, for each row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SixteenRows Scales(byte* scales, int group) =>
+        SixteenRows.OfHalves(scales) * SixteenRows.OfBytes(scales + (2 * Halves) + (SixteenRows.Count * group));
+
+    /// <summary>-(m * offset) of a group, for each row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SixteenRows Offsets(byte* scales, int group) =>
+        -(SixteenRows.OfHalves(scales + Halves) * SixteenRows.OfBytes(scales + (2 * Halves) + (SixteenRows.Count * (Groups + group))));
 
     public static (int Scale, int Offset) Plain(ReadOnlySpan<byte> packed, int group) => group < 4
         ? (packed[group] & 63, packed[group + 4] & 63)

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using TailorKV.Runtime.Weights.Rows;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
@@ -10,15 +11,34 @@ internal readonly unsafe struct Q4_0 : IBlocks
 
     public static int Bytes => 18;
 
+    public static int Group => 32;
+
+    public static int CodeBits => 4;
+
+    public static int Bias => 8;
+
+    public static bool HasOffsets => false;
+
+    public static int ScaleBytes => SixteenRows.Count * sizeof(ushort);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Read<TSink>(byte* block, ref TSink sink)
         where TSink : struct, ICodeSink
     {
         float scale = F16.ToSingle(block);
         Vector128<byte> packed = Vector128.Load(block + 2);
-        Vector128<sbyte> eight = Vector128.Create((sbyte)8);
-        sink.Take(0, Codes.Low(packed).AsSByte() - eight, Codes.High(packed).AsSByte() - eight, scale);
+        Vector128<sbyte> bias = Vector128.Create((sbyte)Bias);
+        sink.Take(0, Codes.Low(packed).AsSByte() - bias, scale);
+        sink.Take(16, Codes.High(packed).AsSByte() - bias, scale);
     }
+
+    public static void PutScales(byte* block, int row, byte* scales) => ((ushort*)scales)[row] = *(ushort*)block;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SixteenRows Scales(byte* scales, int group) => SixteenRows.OfHalves(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SixteenRows Offsets(byte* scales, int group) => default;
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
     {

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using TailorKV.Runtime.Weights.Rows;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
@@ -10,13 +11,37 @@ internal readonly unsafe struct Q4_1 : IBlocks
 
     public static int Bytes => 20;
 
+    public static int Group => 32;
+
+    public static int CodeBits => 4;
+
+    public static int Bias => 0;
+
+    public static bool HasOffsets => true;
+
+    public static int ScaleBytes => 2 * SixteenRows.Count * sizeof(ushort);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Read<TSink>(byte* block, ref TSink sink)
         where TSink : struct, ICodeSink
     {
         (float scale, float offset) = F16.ToSinglePair(block);
-        sink.TakeHalves(0, Vector128.Load(block + 4), scale, offset);
+        Vector128<byte> packed = Vector128.Load(block + 4);
+        sink.Take(0, Codes.Low(packed).AsSByte(), scale, offset);
+        sink.Take(16, Codes.High(packed).AsSByte(), scale, offset);
     }
+
+    public static void PutScales(byte* block, int row, byte* scales)
+    {
+        ((ushort*)scales)[row] = *(ushort*)block;
+        ((ushort*)scales)[SixteenRows.Count + row] = *(ushort*)(block + 2);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SixteenRows Scales(byte* scales, int group) => SixteenRows.OfHalves(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SixteenRows Offsets(byte* scales, int group) => SixteenRows.OfHalves(scales + (SixteenRows.Count * sizeof(ushort)));
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
     {

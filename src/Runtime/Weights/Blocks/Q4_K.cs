@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using TailorKV.Runtime.Weights.Rows;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
@@ -13,6 +14,16 @@ internal readonly unsafe struct Q4_K : IBlocks
 
     public static int Bytes => 144;
 
+    public static int Group => 32;
+
+    public static int CodeBits => 4;
+
+    public static int Bias => 0;
+
+    public static bool HasOffsets => true;
+
+    public static int ScaleBytes => GroupFactors.RowBytes;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Read<TSink>(byte* block, ref TSink sink)
         where TSink : struct, ICodeSink
@@ -24,10 +35,20 @@ internal readonly unsafe struct Q4_K : IBlocks
             float scale0 = scale * factors.Scale(group), offset0 = -(offset * factors.Offset(group));
             float scale1 = scale * factors.Scale(group + 1), offset1 = -(offset * factors.Offset(group + 1));
             Vector128<byte> first = Vector128.Load(block + 16 + 16 * group), second = Vector128.Load(block + 32 + 16 * group);
-            sink.Take(32 * group, Codes.Low(first).AsSByte(), Codes.Low(second).AsSByte(), scale0, offset0);
-            sink.Take(32 * group + 32, Codes.High(first).AsSByte(), Codes.High(second).AsSByte(), scale1, offset1);
+            sink.Take(32 * group, Codes.Low(first).AsSByte(), scale0, offset0);
+            sink.Take((32 * group) + 16, Codes.Low(second).AsSByte(), scale0, offset0);
+            sink.Take((32 * group) + 32, Codes.High(first).AsSByte(), scale1, offset1);
+            sink.Take((32 * group) + 48, Codes.High(second).AsSByte(), scale1, offset1);
         }
     }
+
+    public static void PutScales(byte* block, int row, byte* scales) => GroupFactors.Put(block, row, scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SixteenRows Scales(byte* scales, int group) => GroupFactors.Scales(scales, group);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SixteenRows Offsets(byte* scales, int group) => GroupFactors.Offsets(scales, group);
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
     {

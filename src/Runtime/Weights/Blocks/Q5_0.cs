@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using TailorKV.Runtime.Weights.Rows;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
@@ -13,6 +14,16 @@ internal readonly unsafe struct Q5_0 : IBlocks
 
     public static int Bytes => 22;
 
+    public static int Group => 32;
+
+    public static int CodeBits => 5;
+
+    public static int Bias => 16;
+
+    public static bool HasOffsets => false;
+
+    public static int ScaleBytes => SixteenRows.Count * sizeof(ushort);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Read<TSink>(byte* block, ref TSink sink)
         where TSink : struct, ICodeSink
@@ -20,10 +31,19 @@ internal readonly unsafe struct Q5_0 : IBlocks
         float scale = F16.ToSingle(block);
         uint fifth = *(uint*)(block + 2);
         Vector128<byte> packed = Vector128.Load(block + 6);
-        Vector128<sbyte> sixteen = Vector128.Create((sbyte)16);
+        Vector128<sbyte> bias = Vector128.Create((sbyte)Bias);
         Vector128<sbyte> first = (Codes.Low(packed) | Codes.FifthBits(fifth)).AsSByte(), second = (Codes.High(packed) | Codes.FifthBits(fifth >> 16)).AsSByte();
-        sink.Take(0, first - sixteen, second - sixteen, scale);
+        sink.Take(0, first - bias, scale);
+        sink.Take(16, second - bias, scale);
     }
+
+    public static void PutScales(byte* block, int row, byte* scales) => ((ushort*)scales)[row] = *(ushort*)block;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SixteenRows Scales(byte* scales, int group) => SixteenRows.OfHalves(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SixteenRows Offsets(byte* scales, int group) => default;
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
     {

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using TailorKV.Runtime.Weights.Rows;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
@@ -13,6 +14,16 @@ internal readonly unsafe struct Q5_1 : IBlocks
 
     public static int Bytes => 24;
 
+    public static int Group => 32;
+
+    public static int CodeBits => 5;
+
+    public static int Bias => 0;
+
+    public static bool HasOffsets => true;
+
+    public static int ScaleBytes => 2 * SixteenRows.Count * sizeof(ushort);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Read<TSink>(byte* block, ref TSink sink)
         where TSink : struct, ICodeSink
@@ -21,8 +32,21 @@ internal readonly unsafe struct Q5_1 : IBlocks
         uint fifth = *(uint*)(block + 4);
         Vector128<byte> packed = Vector128.Load(block + 8);
         Vector128<sbyte> first = (Codes.Low(packed) | Codes.FifthBits(fifth)).AsSByte(), second = (Codes.High(packed) | Codes.FifthBits(fifth >> 16)).AsSByte();
-        sink.Take(0, first, second, scale, offset);
+        sink.Take(0, first, scale, offset);
+        sink.Take(16, second, scale, offset);
     }
+
+    public static void PutScales(byte* block, int row, byte* scales)
+    {
+        ((ushort*)scales)[row] = *(ushort*)block;
+        ((ushort*)scales)[SixteenRows.Count + row] = *(ushort*)(block + 2);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SixteenRows Scales(byte* scales, int group) => SixteenRows.OfHalves(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SixteenRows Offsets(byte* scales, int group) => SixteenRows.OfHalves(scales + (SixteenRows.Count * sizeof(ushort)));
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
     {

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using TailorKV.Runtime.Weights.Rows;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
@@ -9,9 +10,21 @@ namespace TailorKV.Runtime.Weights.Blocks;
 /// </summary>
 internal readonly unsafe struct Q6_K : IBlocks
 {
+    private const int Factors = 16;
+
     public static int Elements => 256;
 
     public static int Bytes => 210;
+
+    public static int Group => 16;
+
+    public static int CodeBits => 6;
+
+    public static int Bias => 32;
+
+    public static bool HasOffsets => false;
+
+    public static int ScaleBytes => SixteenRows.Count * (sizeof(ushort) + Factors);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Read<TSink>(byte* block, ref TSink sink)
@@ -19,7 +32,7 @@ internal readonly unsafe struct Q6_K : IBlocks
     {
         float scale = F16.ToSingle(block + 208);
         sbyte* factors = (sbyte*)block + 192;
-        Vector128<sbyte> bias = Vector128.Create((sbyte)32);
+        Vector128<sbyte> bias = Vector128.Create((sbyte)Bias);
         for (int i = 0; i < 128; i += 16)
         {
             // The 16 bytes at i hold the low bits of the 16 numbers at first and, 64 further, of 16 more.
@@ -33,6 +46,19 @@ internal readonly unsafe struct Q6_K : IBlocks
             sink.Take(first + 64, codes1 - bias, scale * factors[first / 16 + 4]);
         }
     }
+
+    public static void PutScales(byte* block, int row, byte* scales)
+    {
+        ((ushort*)scales)[row] = *(ushort*)(block + 208);
+        for (int group = 0; group < Factors; group++)
+            scales[(SixteenRows.Count * (sizeof(ushort) + group)) + row] = block[192 + group];
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SixteenRows Scales(byte* scales, int group) => SixteenRows.OfHalves(scales) * SixteenRows.OfSignedBytes(scales + (SixteenRows.Count * (sizeof(ushort) + group)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SixteenRows Offsets(byte* scales, int group) => default;
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
     {

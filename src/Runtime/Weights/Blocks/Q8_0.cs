@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using TailorKV.Runtime.Weights.Rows;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
@@ -10,13 +11,32 @@ internal readonly unsafe struct Q8_0 : IBlocks
 
     public static int Bytes => 34;
 
+    public static int Group => 32;
+
+    public static int CodeBits => 8;
+
+    public static int Bias => 0;
+
+    public static bool HasOffsets => false;
+
+    public static int ScaleBytes => SixteenRows.Count * sizeof(ushort);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Read<TSink>(byte* block, ref TSink sink)
         where TSink : struct, ICodeSink
     {
         float scale = F16.ToSingle(block);
-        sink.Take(0, Vector128.Load((sbyte*)block + 2), Vector128.Load((sbyte*)block + 18), scale);
+        sink.Take(0, Vector128.Load((sbyte*)block + 2), scale);
+        sink.Take(16, Vector128.Load((sbyte*)block + 18), scale);
     }
+
+    public static void PutScales(byte* block, int row, byte* scales) => ((ushort*)scales)[row] = *(ushort*)block;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SixteenRows Scales(byte* scales, int group) => SixteenRows.OfHalves(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SixteenRows Offsets(byte* scales, int group) => default;
 
     public static void DecodePlain(ReadOnlySpan<byte> source, Span<float> destination)
     {

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using TailorKV.Runtime.Threads;
+using TailorKV.Runtime.Weights.Rows;
 
 namespace TailorKV.Runtime.Weights.Panels;
 
@@ -15,6 +16,7 @@ internal readonly unsafe struct PanelProduct : IWork
 
     private readonly WeightFormat _format;
     private readonly byte* _weights;
+    private readonly LaidOutRows? _laidOut;
     private readonly int _rows;
     private readonly int _columns;
     private readonly int _depth;
@@ -28,6 +30,7 @@ internal readonly unsafe struct PanelProduct : IWork
     /// <summary>Divides a product into parts.</summary>
     /// <param name="format">The layout of the weights.</param>
     /// <param name="weights">[<paramref name="rows"/>, <paramref name="columns"/>].</param>
+    /// <param name="laidOut">The same laid out for products, which is read in their place where there is one.</param>
     /// <param name="rows">Rows of the weights.</param>
     /// <param name="columns">Columns of the weights, whole blocks.</param>
     /// <param name="input">[<paramref name="count"/>, <paramref name="columns"/>].</param>
@@ -35,9 +38,9 @@ internal readonly unsafe struct PanelProduct : IWork
     /// <param name="output">[<paramref name="count"/>, <paramref name="rows"/>].</param>
     /// <param name="threads">Threads that there shall be work for.</param>
     /// <param name="lanes">As in <see cref="PanelKernel.Multiply"/>.</param>
-    public PanelProduct(WeightFormat format, byte* weights, int rows, int columns, float* input, int count, float* output, int threads, int lanes)
+    public PanelProduct(WeightFormat format, byte* weights, LaidOutRows? laidOut, int rows, int columns, float* input, int count, float* output, int threads, int lanes)
     {
-        (_format, _rows, _columns, _count, _lanes) = (format, rows, columns, count, lanes);
+        (_format, _laidOut, _rows, _columns, _count, _lanes) = (format, laidOut, rows, columns, count, lanes);
         _weights = weights;
         _input = input;
         _output = output;
@@ -79,6 +82,10 @@ internal readonly unsafe struct PanelProduct : IWork
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Pack(int row, int rows, int column, int depth, float* panel)
     {
+        for (int start = 0; _laidOut is not null && start < rows; start += SixteenRows.Count)
+            _laidOut.Columns(row + start, column, depth, panel + start);
+        if (_laidOut is not null)
+            return;
         float* decoded = stackalloc float[4 * PanelDepth];
         nint rowBytes = (nint)_format.ByteLength(_columns);
         byte* source = _weights + (row * rowBytes) + (nint)_format.ByteLength(column);

@@ -50,8 +50,8 @@ public sealed class PanelKernelTests : IDisposable
         float[] output = new float[count * rows], other = new float[count * rows];
         fixed (float* from = weights, x = input, to = output, too = other)
         {
-            Run(new PanelProduct(WeightFormat.Of(WeightType.F32), (byte*)from, rows, columns, x, count, to, 1, lanes));
-            Run(new PanelProduct(WeightFormat.Of(WeightType.F32), (byte*)from, rows, columns, x, count, too, random.Next(2, 40), PanelKernel.Widest));
+            Run(new PanelProduct(WeightFormat.Of(WeightType.F32), (byte*)from, null, rows, columns, x, count, to, 1, lanes));
+            Run(new PanelProduct(WeightFormat.Of(WeightType.F32), (byte*)from, null, rows, columns, x, count, too, random.Next(2, 40), PanelKernel.Widest));
         }
 
         Assert.Equal(output, other);
