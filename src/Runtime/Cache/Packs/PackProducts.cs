@@ -10,9 +10,6 @@ internal static unsafe class PackProducts<TBits, TWords>
 {
     private const int TableBytes = 16;
 
-    // Packs that are asked for before they are read.
-    private const int PacksAhead = 8;
-
     /// <summary>Goes through the lanes [firstLane, endLane), whole ones or twos of vectors, of each pack that is repeated.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add<TQueries, TVectors>(
@@ -25,7 +22,7 @@ internal static unsafe class PackProducts<TBits, TWords>
         TWords table1 = TBits.Value <= 2 ? TWords.Table(tables + TableBytes) : table0;
         TWords table2 = TBits.Value == 1 ? TWords.Table(tables + (2 * TableBytes)) : table0;
         TWords table3 = TBits.Value == 1 ? TWords.Table(tables + (3 * TableBytes)) : table0;
-        nint rowBytes = range.Shape.RowBytes, upperBytes = range.Shape.UpperBytes, packBytes = range.Shape.Bytes, ahead = PacksAhead * packBytes;
+        nint rowBytes = range.Shape.RowBytes, upperBytes = range.Shape.UpperBytes, packBytes = range.Shape.Bytes, ahead = Math.Max(1, Prefetch.Ahead / packBytes) * packBytes;
         int firstRow = range.FirstDepth * TBits.Lower / (8 * TWords.Bytes), lastRow = (range.FirstDepth + range.Depth) * TBits.Lower / (8 * TWords.Bytes);
         for (int repeat = 0; repeat < range.Repeats; repeat++, scales += range.Lanes, destination += range.Lanes)
         {
