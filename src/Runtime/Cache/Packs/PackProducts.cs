@@ -46,6 +46,7 @@ internal static unsafe class PackProducts<TBits, TWords>
                         {
                             // A word has the upper bits of two rows, those of the second to be turned to where those of the first lay.
                             from = pack + upperBytes + (row / 2 * rowBytes);
+                            Prefetch.Lines(from + ahead, TVectors.Value * TWords.Count * TWords.Bytes);
                             upperFirst = TWords.Load(from);
                             upperSecond = TVectors.Value > 1 ? TWords.Load(from + (TWords.Count * TWords.Bytes)) : upperFirst;
                             if (row % 2 == 1)
