@@ -21,7 +21,7 @@ internal sealed class BenchCommand : ToolCommand
     private readonly CountOption _prompt = new("--prompt", "Tokens of the prompt read into an empty cache; 0 to time none. Default: 512.", least: 0);
     private readonly CountOption _gen = new("--gen", "Tokens decoded one by one in each run; 0 to time none. Default: 64.", least: 0);
     private readonly CountOption _repetitions = new("--repetitions", "Runs of which the median counts, after one more that does not. Default: 3.");
-    private readonly NumberOption _warmUp = new("--warm-up", "SECONDS", "How long the session works before it is timed. Default: 0.5.", zeroAllowed: true);
+    private readonly NumberOption _warmUp = new("--warm-up", "SECONDS", "How long the session works before it is timed. Default: 2.", zeroAllowed: true);
     private readonly CountOption _seed = SharedArguments.Seed("the tokens");
 
     public BenchCommand(Terminal terminal)

@@ -19,7 +19,7 @@ public sealed record SpeedRequest
     public int Repetitions { get; init; } = 3;
 
     /// <summary>Seconds of work before the first run, so that the just-in-time compiler is done with it; some tokens at least.</summary>
-    public double WarmUpSeconds { get; init; } = 0.5;
+    public double WarmUpSeconds { get; init; } = 2;
 
     /// <summary>Draws the tokens.</summary>
     public int Seed { get; init; } = 1;

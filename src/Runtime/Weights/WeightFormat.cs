@@ -22,6 +22,7 @@ public sealed unsafe class WeightFormat
     ];
 
     private readonly delegate*<byte*, float*, int, void> _decode;
+
     private WeightFormat(WeightType type, int blockElements, int blockBytes, delegate*<byte*, float*, int, void> decode, RowFormat? rows = null)
     {
         (Type, BlockElements, BlockBytes, Rows) = (type, blockElements, blockBytes, rows);

@@ -82,10 +82,14 @@ internal readonly unsafe struct PanelProduct : IWork
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Pack(int row, int rows, int column, int depth, float* panel)
     {
-        for (int start = 0; _laidOut is not null && start < rows; start += SixteenRows.Count)
-            _laidOut.Columns(row + start, column, depth, panel + start);
         if (_laidOut is not null)
+        {
+            // In columns that no row has, anything may stand: nobody reads what comes of them.
+            for (int start = 0; start < rows; start += SixteenRows.Count)
+                _laidOut.Columns(row + start, column, depth, panel + start);
             return;
+        }
+
         float* decoded = stackalloc float[4 * PanelDepth];
         nint rowBytes = (nint)_format.ByteLength(_columns);
         byte* source = _weights + (row * rowBytes) + (nint)_format.ByteLength(column);

@@ -13,11 +13,7 @@ internal static unsafe class RowCodes<TBlocks>
     where TBlocks : struct, IBlocks
 {
     /// <summary>Bytes of a word of all rows.</summary>
-    public static int WordBytes
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => SixteenRows.Count * sizeof(uint);
-    }
+    public const int WordBytes = SixteenRows.Count * sizeof(uint);
 
     /// <summary>Codes of a word.</summary>
     public static int WordCodes
@@ -40,8 +36,8 @@ internal static unsafe class RowCodes<TBlocks>
         get => (Words + (TopBits == 0 ? 0 : 1)) * WordBytes;
     }
 
-    /// <summary>Upper bits that codes have in a word of their own.</summary>
-    public static int TopBits
+    // Upper bits that codes have in a word of their own.
+    private static int TopBits
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => TBlocks.CodeBits == 8 ? 0 : TBlocks.CodeBits - 4;
