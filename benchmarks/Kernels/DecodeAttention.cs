@@ -15,7 +15,7 @@ namespace TailorKV.Benchmarks.Kernels;
 public class DecodeAttention : IDisposable
 {
     private const int MostSteps = 512;
-    private const double WarmUpSeconds = 0.5;
+    private const double WarmUpSeconds = 2;
 
     // The same for all ways to keep a layer, which come one after another: drawing random numbers would take most of the time.
     private static float[] s_rows = [];
