@@ -158,7 +158,7 @@ public sealed unsafe class WeightMatrix
         fixed (float* from = input, to1 = firstOutput, to2 = secondOutput, to3 = thirdOutput)
         {
             var rounded = RoundedInput.Of(from, numbers, roomStart);
-            int partRows = Products.PartRows(first.Rows + (second?.Rows ?? 0) + (third?.Rows ?? 0));
+            int partRows = Products.PartRows(first.Rows + (second?.Rows ?? 0) + (third?.Rows ?? 0), first.Columns);
             ProductsTogether work = new(
                 new Products(first, from, rounded, count, to1, partRows), second is null ? default : new Products(second, from, rounded, count, to2, partRows),
                 third is null ? default : new Products(third, from, rounded, count, to3, partRows));
@@ -204,12 +204,16 @@ public sealed unsafe class WeightMatrix
         // Few, since each begins with memory that was not asked for ahead, and enough for threads that are held up to be helped out.
         private const int ThreadParts = 4;
 
+        // A microsecond of work or more: less is not worth handing out.
+        private const int LeastWeights = 1 << 15;
+
         /// <summary>Rows of a part, whole sixteens.</summary>
         /// <param name="rows">Rows of all matrices that are multiplied together.</param>
-        public static int PartRows(int rows)
+        /// <param name="columns">Numbers of a row.</param>
+        public static int PartRows(int rows, int columns)
         {
-            int parts = ThreadParts * WorkerPool.Shared.Threads;
-            return ((rows + (parts * SixteenRows.Count) - 1) / (parts * SixteenRows.Count)) * SixteenRows.Count;
+            int sixteens = (rows + SixteenRows.Count - 1) / SixteenRows.Count, parts = ThreadParts * WorkerPool.Shared.Threads;
+            return SixteenRows.Count * Math.Max((sixteens + parts - 1) / parts, LeastWeights / columns / SixteenRows.Count);
         }
 
         public int Parts => partRows == 0 ? 0 : (matrix.Rows + partRows - 1) / partRows;
