@@ -33,8 +33,7 @@ internal readonly unsafe struct GroupFactors
     /// <summary>Puts a block's halves and its factors, each in a byte of its own, among those of other rows.</summary>
     public static void Put(byte* block, int row, byte* scales)
     {
-        ((ushort*)scales)[row] = *(ushort*)block;
-        ((ushort*)scales)[SixteenRows.Count + row] = *(ushort*)(block + 2);
+        SixteenRows.PutHalves(block, 2, row, scales);
         GroupFactors factors = new(block + 4);
         byte* bytes = scales + (2 * Halves);
         for (int group = 0; group < Groups; group++)

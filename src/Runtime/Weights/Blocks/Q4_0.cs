@@ -32,7 +32,7 @@ internal readonly unsafe struct Q4_0 : IBlocks
         sink.Take(16, Codes.High(packed).AsSByte() - bias, scale);
     }
 
-    public static void PutScales(byte* block, int row, byte* scales) => ((ushort*)scales)[row] = *(ushort*)block;
+    public static void PutScales(byte* block, int row, byte* scales) => SixteenRows.PutHalves(block, 1, row, scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SixteenRows Scales(byte* scales, int group) => SixteenRows.OfHalves(scales);

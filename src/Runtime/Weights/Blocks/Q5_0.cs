@@ -37,7 +37,7 @@ internal readonly unsafe struct Q5_0 : IBlocks
         sink.Take(16, second - bias, scale);
     }
 
-    public static void PutScales(byte* block, int row, byte* scales) => ((ushort*)scales)[row] = *(ushort*)block;
+    public static void PutScales(byte* block, int row, byte* scales) => SixteenRows.PutHalves(block, 1, row, scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SixteenRows Scales(byte* scales, int group) => SixteenRows.OfHalves(scales);

@@ -36,11 +36,7 @@ internal readonly unsafe struct Q5_1 : IBlocks
         sink.Take(16, second, scale, offset);
     }
 
-    public static void PutScales(byte* block, int row, byte* scales)
-    {
-        ((ushort*)scales)[row] = *(ushort*)block;
-        ((ushort*)scales)[SixteenRows.Count + row] = *(ushort*)(block + 2);
-    }
+    public static void PutScales(byte* block, int row, byte* scales) => SixteenRows.PutHalves(block, 2, row, scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SixteenRows Scales(byte* scales, int group) => SixteenRows.OfHalves(scales);

@@ -49,7 +49,7 @@ internal readonly unsafe struct Q6_K : IBlocks
 
     public static void PutScales(byte* block, int row, byte* scales)
     {
-        ((ushort*)scales)[row] = *(ushort*)(block + 208);
+        SixteenRows.PutHalves(block + 208, 1, row, scales);
         for (int group = 0; group < Factors; group++)
             scales[(SixteenRows.Count * (sizeof(ushort) + group)) + row] = block[192 + group];
     }

@@ -30,7 +30,7 @@ internal readonly unsafe struct Q8_0 : IBlocks
         sink.Take(16, Vector128.Load((sbyte*)block + 18), scale);
     }
 
-    public static void PutScales(byte* block, int row, byte* scales) => ((ushort*)scales)[row] = *(ushort*)block;
+    public static void PutScales(byte* block, int row, byte* scales) => SixteenRows.PutHalves(block, 1, row, scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SixteenRows Scales(byte* scales, int group) => SixteenRows.OfHalves(scales);

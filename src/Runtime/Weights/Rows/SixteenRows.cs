@@ -24,6 +24,17 @@ internal readonly unsafe struct SixteenRows(Vector256<float> lower, Vector256<fl
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SixteenRows operator -(SixteenRows a) => new(-a.Lower, -a.Upper);
 
+    /// <summary>Puts half-precision numbers of a row, which follow each other, among those of other rows.</summary>
+    /// <param name="halves">The row's, [count].</param>
+    /// <param name="count">How many.</param>
+    /// <param name="row">The row's place.</param>
+    /// <param name="destination">[count, sixteen rows].</param>
+    public static void PutHalves(byte* halves, int count, int row, byte* destination)
+    {
+        for (int i = 0; i < count; i++)
+            ((ushort*)destination)[(i * Count) + row] = ((ushort*)halves)[i];
+    }
+
     /// <summary>Sixteen half-precision numbers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SixteenRows OfHalves(byte* source) => new(EightHalves(source), EightHalves(source + (Half * sizeof(ushort))));
