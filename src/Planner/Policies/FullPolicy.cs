@@ -7,6 +7,9 @@ namespace TailorKV.Planner.Policies;
 /// <param name="Precision">How elements are stored.</param>
 public sealed record FullPolicy(ExactPrecision Precision = ExactPrecision.BFloat16) : LayerPolicy
 {
+    /// <summary>Tokens whose keys lie together, channel by channel; of the last ones, fewer take as much.</summary>
+    public const int TileTokens = 32;
+
     /// <inheritdoc/>
     [JsonIgnore]
     public override string Kind => "full";
@@ -14,11 +17,19 @@ public sealed record FullPolicy(ExactPrecision Precision = ExactPrecision.BFloat
     /// <inheritdoc/>
     public override string Describe() => Precision == ExactPrecision.BFloat16 ? "bf16" : "f32";
 
+    /// <summary>Bytes of one KV head's keys.</summary>
+    /// <param name="capacity">Tokens; they take as much as whole tiles of <see cref="TileTokens"/>.</param>
+    /// <param name="headDim">Elements of a key.</param>
+    /// <param name="precision">How they are stored.</param>
+    public static long KeyBytes(int capacity, int headDim, ExactPrecision precision) =>
+        ((long)capacity + TileTokens - 1) / TileTokens * TileTokens * headDim * precision.Bytes();
+
     /// <inheritdoc/>
     public override CacheBytes BytesPerKvHead(LayerShape layer, int context)
     {
         int capacity = Math.Min(context, layer.SlidingWindow ?? context);
-        return new CacheBytes(2 * CacheBytes.Align((long)capacity * layer.HeadDim * Precision.Bytes()), 0, 0);
+        long values = (long)capacity * layer.HeadDim * Precision.Bytes();
+        return new CacheBytes(CacheBytes.Align(KeyBytes(capacity, layer.HeadDim, Precision)) + CacheBytes.Align(values), 0, 0);
     }
 
     /// <inheritdoc/>

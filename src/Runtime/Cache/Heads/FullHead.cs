@@ -1,5 +1,6 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Cache.Tiles;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Cache.Heads;
@@ -7,7 +8,7 @@ namespace TailorKV.Runtime.Cache.Heads;
 /// <summary>Everything uncoded on the device; with a sliding window, the window.</summary>
 internal sealed class FullHead : HeadCache
 {
-    private readonly ExactRows _keys;
+    private readonly KeyTiles _keys;
     private readonly ExactRows _values;
     private readonly int _capacity;
 
@@ -15,7 +16,7 @@ internal sealed class FullHead : HeadCache
         : base(layer.HeadDim, segmentTokens, blockTokens: 1)
     {
         _capacity = Math.Min(context, layer.SlidingWindow ?? context);
-        _keys = new ExactRows(device, _capacity, HeadDim, policy.Precision);
+        _keys = new KeyTiles(device, _capacity, HeadDim, policy.Precision);
         _values = new ExactRows(device, _capacity, HeadDim, policy.Precision);
     }
 

@@ -18,4 +18,28 @@ internal readonly unsafe struct HalfFloats : IElements
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Read(byte* row, nint index, out Lanes256 elements) =>
         elements = new(HalfFloat.Widen(Avx2.ConvertToVector256Int32((short*)row + index)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ReadPair(byte* row, nint index, out Lanes512 first, out Lanes512 second)
+    {
+        Read(row, index, out first);
+        Read(row, index + Lanes512.Count, out second);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ReadPair(byte* row, nint index, out Lanes256 first, out Lanes256 second)
+    {
+        Read(row, index, out first);
+        Read(row, index + Lanes256.Count, out second);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void InOrder(ref Lanes512 first, ref Lanes512 second)
+    {
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void InOrder(ref Lanes256 first, ref Lanes256 second)
+    {
+    }
 }

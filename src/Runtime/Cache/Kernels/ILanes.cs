@@ -1,5 +1,7 @@
 using System.Runtime.Intrinsics;
 
+using TailorKV.Runtime.Cache.Tiles;
+
 namespace TailorKV.Runtime.Cache.Kernels;
 
 /// <summary>A vector of f32 numbers as wide as a register of the machine, so that a kernel is written once for all widths.</summary>
@@ -19,6 +21,18 @@ internal unsafe interface ILanes<TSelf>
     /// <summary>Elements of a row from <paramref name="index"/> on.</summary>
     static abstract TSelf Read<TElements>(byte* row, nint index)
         where TElements : struct, IElements;
+
+    /// <summary>Two vectors of elements from <paramref name="index"/> on, in the order that they are read fastest in.</summary>
+    static abstract void ReadPair<TElements>(byte* row, nint index, out TSelf first, out TSelf second)
+        where TElements : struct, IElements;
+
+    /// <summary>Brings what is summed of such a pair into the order of elements.</summary>
+    static abstract void InOrder<TElements>(ref TSelf first, ref TSelf second)
+        where TElements : struct, IElements;
+
+    /// <summary>Elements of a tile's channel, of two sixteens of tokens side by side.</summary>
+    static abstract void ReadTile<TElements>(byte* channel, nint token, out TSelf first, out TSelf second)
+        where TElements : struct, ITileElements;
 
     /// <summary>a * b + sum.</summary>
     static abstract TSelf MultiplyAdd(TSelf a, TSelf b, TSelf sum);

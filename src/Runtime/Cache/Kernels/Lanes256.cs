@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using TailorKV.Runtime.Cache.Tiles;
 
 namespace TailorKV.Runtime.Cache.Kernels;
 
@@ -29,6 +30,18 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ILanes<Lanes2
         TElements.Read(row, index, out Lanes256 elements);
         return elements;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ReadPair<TElements>(byte* row, nint index, out Lanes256 first, out Lanes256 second)
+        where TElements : struct, IElements => TElements.ReadPair(row, index, out first, out second);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void InOrder<TElements>(ref Lanes256 first, ref Lanes256 second)
+        where TElements : struct, IElements => TElements.InOrder(ref first, ref second);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ReadTile<TElements>(byte* channel, nint token, out Lanes256 first, out Lanes256 second)
+        where TElements : struct, ITileElements => TElements.Read(channel, token, out first, out second);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 MultiplyAdd(Lanes256 a, Lanes256 b, Lanes256 sum) => new(Fma.MultiplyAdd(a.Value, b.Value, sum.Value));

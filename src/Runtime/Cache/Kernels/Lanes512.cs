@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using TailorKV.Runtime.Cache.Tiles;
 
 namespace TailorKV.Runtime.Cache.Kernels;
 
@@ -28,6 +29,18 @@ internal readonly unsafe struct Lanes512(Vector512<float> value) : ILanes<Lanes5
         TElements.Read(row, index, out Lanes512 elements);
         return elements;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ReadPair<TElements>(byte* row, nint index, out Lanes512 first, out Lanes512 second)
+        where TElements : struct, IElements => TElements.ReadPair(row, index, out first, out second);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void InOrder<TElements>(ref Lanes512 first, ref Lanes512 second)
+        where TElements : struct, IElements => TElements.InOrder(ref first, ref second);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ReadTile<TElements>(byte* channel, nint token, out Lanes512 first, out Lanes512 second)
+        where TElements : struct, ITileElements => TElements.Read(channel, token, out first, out second);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 sum) => new(Vector512.FusedMultiplyAdd(a.Value, b.Value, sum.Value));

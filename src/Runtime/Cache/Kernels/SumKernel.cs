@@ -8,7 +8,7 @@ internal static unsafe class SumKernel<TElements, TLanes>
     where TLanes : struct, ILanes<TLanes>
 {
     // What is gone through once for each four vectors of elements: few enough bytes to stay near, so that memory is read from end to end.
-    private const int NearBytes = 4096;
+    private const int NearBytes = 16384;
 
     /// <summary>outputs[query, i - start] += sum over rows of weights[query, row] * row's element i, over whole vectors of elements.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -46,7 +46,11 @@ internal static unsafe class SumKernel<TElements, TLanes>
             TLanes w1 = TQueries.Value > 1 ? TLanes.Broadcast(weights[stride]) : w0;
             TLanes w2 = TQueries.Value > 2 ? TLanes.Broadcast(weights[2 * stride]) : w0;
             TLanes w3 = TQueries.Value > 3 ? TLanes.Broadcast(weights[3 * stride]) : w0;
-            TLanes elements = TLanes.Read<TElements>(at, start);
+            TLanes elements = default, second = default;
+            if (TVectors.Value > 1)
+                TLanes.ReadPair<TElements>(at, start, out elements, out second);
+            else
+                elements = TLanes.Read<TElements>(at, start);
             s00 = TLanes.MultiplyAdd(elements, w0, s00);
             if (TQueries.Value > 1)
                 s10 = TLanes.MultiplyAdd(elements, w1, s10);
@@ -57,19 +61,18 @@ internal static unsafe class SumKernel<TElements, TLanes>
 
             if (TVectors.Value > 1)
             {
-                elements = TLanes.Read<TElements>(at, start + TLanes.Count);
-                s01 = TLanes.MultiplyAdd(elements, w0, s01);
+                s01 = TLanes.MultiplyAdd(second, w0, s01);
                 if (TQueries.Value > 1)
-                    s11 = TLanes.MultiplyAdd(elements, w1, s11);
+                    s11 = TLanes.MultiplyAdd(second, w1, s11);
                 if (TQueries.Value > 2)
-                    s21 = TLanes.MultiplyAdd(elements, w2, s21);
+                    s21 = TLanes.MultiplyAdd(second, w2, s21);
                 if (TQueries.Value > 3)
-                    s31 = TLanes.MultiplyAdd(elements, w3, s31);
+                    s31 = TLanes.MultiplyAdd(second, w3, s31);
             }
 
             if (TVectors.Value > 2)
             {
-                elements = TLanes.Read<TElements>(at, start + (2 * TLanes.Count));
+                TLanes.ReadPair<TElements>(at, start + (2 * TLanes.Count), out elements, out second);
                 s02 = TLanes.MultiplyAdd(elements, w0, s02);
                 if (TQueries.Value > 1)
                     s12 = TLanes.MultiplyAdd(elements, w1, s12);
@@ -77,18 +80,14 @@ internal static unsafe class SumKernel<TElements, TLanes>
                     s22 = TLanes.MultiplyAdd(elements, w2, s22);
                 if (TQueries.Value > 3)
                     s32 = TLanes.MultiplyAdd(elements, w3, s32);
-            }
 
-            if (TVectors.Value > 3)
-            {
-                elements = TLanes.Read<TElements>(at, start + (3 * TLanes.Count));
-                s03 = TLanes.MultiplyAdd(elements, w0, s03);
+                s03 = TLanes.MultiplyAdd(second, w0, s03);
                 if (TQueries.Value > 1)
-                    s13 = TLanes.MultiplyAdd(elements, w1, s13);
+                    s13 = TLanes.MultiplyAdd(second, w1, s13);
                 if (TQueries.Value > 2)
-                    s23 = TLanes.MultiplyAdd(elements, w2, s23);
+                    s23 = TLanes.MultiplyAdd(second, w2, s23);
                 if (TQueries.Value > 3)
-                    s33 = TLanes.MultiplyAdd(elements, w3, s33);
+                    s33 = TLanes.MultiplyAdd(second, w3, s33);
             }
         }
 
@@ -106,13 +105,18 @@ internal static unsafe class SumKernel<TElements, TLanes>
     private static void Add<TVectors>(float* output, TLanes s0, TLanes s1, TLanes s2, TLanes s3)
         where TVectors : struct, ICount
     {
+        if (TVectors.Value > 1)
+            TLanes.InOrder<TElements>(ref s0, ref s1);
+        if (TVectors.Value > 2)
+            TLanes.InOrder<TElements>(ref s2, ref s3);
         Add(output, s0);
         if (TVectors.Value > 1)
             Add(output + TLanes.Count, s1);
         if (TVectors.Value > 2)
+        {
             Add(output + (2 * TLanes.Count), s2);
-        if (TVectors.Value > 3)
             Add(output + (3 * TLanes.Count), s3);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

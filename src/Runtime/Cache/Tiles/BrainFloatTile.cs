@@ -1,0 +1,39 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using TailorKV.Runtime.Cache.Kernels;
+
+namespace TailorKV.Runtime.Cache.Tiles;
+
+/// <summary>
+/// Elements in bfloat16, two in a word of 32 bits: the lower half is a token's of the first sixteen, the upper half that of the token sixteen after it. So one shift
+/// widens the first ones, and one mask the second.
+/// </summary>
+internal readonly unsafe struct BrainFloatTile : ITileElements
+{
+    private const int HalfBits = 16;
+    private const uint UpperHalf = 0xFFFF0000;
+
+    public static int Bytes => sizeof(ushort);
+
+    public static void Write(byte* channel, int token, float value) => ((ushort*)channel)[Place(token)] = BrainFloat.FromSingle(value);
+
+    public static float Read(byte* channel, int token) => BrainFloat.ToSingle(((ushort*)channel)[Place(token)]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Read(byte* channel, nint token, out Lanes512 first, out Lanes512 second)
+    {
+        Vector512<uint> words = Vector512.Load((uint*)channel + token);
+        first = new((words << HalfBits).AsSingle());
+        second = new((words & Vector512.Create(UpperHalf)).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Read(byte* channel, nint token, out Lanes256 first, out Lanes256 second)
+    {
+        Vector256<uint> words = Vector256.Load((uint*)channel + token);
+        first = new((words << HalfBits).AsSingle());
+        second = new((words & Vector256.Create(UpperHalf)).AsSingle());
+    }
+
+    private static int Place(int token) => (token % TileKernel.Half * 2) + (token / TileKernel.Half);
+}
