@@ -42,10 +42,9 @@ public abstract class CodeKernels : IDisposable
     /// <summary>What all scores, or all sums, ask of the machine.</summary>
     internal static KernelWork Work(CodeFormat format, int headDim) => new(format.Bytes(Tokens, headDim), (double)QueryHeads * Tokens * headDim, 1);
 
-    /// <summary>Measures the ceilings, and takes memory for the codes and random numbers to meet them.</summary>
+    /// <summary>Takes memory for the codes, and random numbers to meet them.</summary>
     private protected Arena Prepare(CodeFormat format)
     {
-        Work(format, HeadDim).MeasureCeilings();
         Queries = Numbers(new Random(1), QueryHeads * HeadDim);
         Row = new float[HeadDim];
         return _arena = new Arena("codes", format.Bytes(Tokens, HeadDim));

@@ -59,9 +59,7 @@ public class DecodeAttention : IDisposable
     [GlobalSetup]
     public void Fill()
     {
-        KernelWork work = Work(Layer, Keys, Policy);
-        work.MeasureCeilings();
-        _steps = work.Steps;
+        _steps = Work(Layer, Keys, Policy).Steps;
         LayerShape shape = Layer.Shape;
         int most = Keys + MostSteps, row = shape.KvHeads * shape.HeadDim, queries = shape.Heads * shape.HeadDim;
         if (s_rows.Length != Keys * row)

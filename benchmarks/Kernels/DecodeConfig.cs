@@ -12,7 +12,8 @@ public sealed class DecodeConfig : ManualConfig
     public DecodeConfig()
     {
         AddJob(Job.Default.WithToolchain(InProcessEmitToolchain.Instance).WithStrategy(RunStrategy.Monitoring)
-            .WithInvocationCount(1).WithUnrollFactor(1).WithWarmupCount(1).WithIterationCount(5));
+            .WithInvocationCount(1).WithUnrollFactor(1).WithWarmupCount(1).WithIterationCount(9));
+        AddDiagnoser(new CeilingDiagnoser());
         AddColumn(
             KernelColumn.Microseconds, KernelColumn.Bandwidth, KernelColumn.BandwidthCeiling, KernelColumn.BandwidthShare, KernelColumn.MultiplyAdds,
             KernelColumn.ArithmeticCeiling, KernelColumn.ArithmeticShare, KernelColumn.BindingShare);

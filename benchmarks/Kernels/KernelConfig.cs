@@ -11,6 +11,7 @@ public sealed class KernelConfig : ManualConfig
     public KernelConfig()
     {
         AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance));
+        AddDiagnoser(new CeilingDiagnoser());
         AddColumn(
             KernelColumn.Bandwidth, KernelColumn.BandwidthCeiling, KernelColumn.BandwidthShare, KernelColumn.MultiplyAdds,
             KernelColumn.ArithmeticCeiling, KernelColumn.ArithmeticShare, KernelColumn.BindingShare);

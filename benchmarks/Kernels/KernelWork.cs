@@ -32,19 +32,4 @@ internal readonly record struct KernelWork(long Bytes, double MultiplyAdds, int 
     /// <param name="steps">Steps of an operation.</param>
     public static KernelWork Of(StepWork work, long scores, int steps) =>
         new(work.DeviceBytes + work.PrefetchedBytes + work.FetchedBytes, work.MultiplyAdds + (9 * scores), WorkerPool.Shared.Threads, steps);
-
-    /// <summary>Bytes of a second that the same threads copy at the most.</summary>
-    public double MostBytesPerSecond => Ceilings.CopiedBytesPerSecond(Bytes, Threads);
-
-    /// <summary>Multiply-adds of a second that the same threads do at the most.</summary>
-    public double MostMultiplyAddsPerSecond => Ceilings.MultiplyAddsPerSecond(Threads);
-
-    /// <summary>The time of the bytes at the ceiling, over the time taken.</summary>
-    public double CopyShare(double seconds) => Bytes == 0 ? 0 : Bytes / MostBytesPerSecond / seconds;
-
-    /// <summary>The time of multiplying at the ceiling, over the time taken.</summary>
-    public double MultiplyShare(double seconds) => MultiplyAdds / MostMultiplyAddsPerSecond / seconds;
-
-    /// <summary>Measures the ceilings, beside the benchmark.</summary>
-    public void MeasureCeilings() => Ceilings.Measure(Bytes, Threads);
 }

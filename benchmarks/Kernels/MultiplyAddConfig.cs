@@ -11,6 +11,7 @@ public sealed class MultiplyAddConfig : ManualConfig
     public MultiplyAddConfig()
     {
         AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance));
+        AddDiagnoser(new CeilingDiagnoser());
         AddColumn(KernelColumn.MultiplyAdds, KernelColumn.ArithmeticCeiling, KernelColumn.ArithmeticShare);
         AddColumn(StatisticColumn.Median);
         HideColumns("Mean", "Error", "StdDev", "RatioSD");

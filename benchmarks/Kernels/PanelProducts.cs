@@ -35,7 +35,6 @@ public unsafe class PanelProducts : IDisposable
     [GlobalSetup]
     public void Fill()
     {
-        Ceilings.Measure(0, threads: 1);
         byte[] stored = new byte[_format.ByteLength(Rows * Columns)];
         _memory = new Arena("weights", LaidOutRows.Bytes(_format.Rows!, Rows, Columns));
         fixed (byte* from = stored)

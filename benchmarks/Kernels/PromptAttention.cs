@@ -36,7 +36,6 @@ public class PromptAttention : IDisposable
     [GlobalSetup]
     public void Fill()
     {
-        Ceilings.Measure(0, threads: 1);
         _arena = new Arena("attention", 1L << 26);
         Random random = new(1);
         _queries = Numbers(Chunk * Layer.Heads * Layer.HeadDim);

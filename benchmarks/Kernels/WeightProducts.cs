@@ -25,7 +25,6 @@ public class WeightProducts : IDisposable
     [GlobalSetup]
     public void Write()
     {
-        Work(Type).MeasureCeilings();
         // Bits repeated from 0x3C3C on are about 1 as fp16 and 0.01 as bf16: all weights and scales are ordinary numbers, whatever the type.
         byte[] block = new byte[WeightFormat.Of(Type).ByteLength(Size * Size)];
         block.AsSpan().Fill(0x3C);
