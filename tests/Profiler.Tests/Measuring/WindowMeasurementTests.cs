@@ -59,7 +59,8 @@ public sealed class WindowMeasurementTests : IDisposable
         for (int row = 0; row < Tail; row++)
         {
             double loss = LogProbabilities.Divergence(exact.AsSpan(row * vocabulary, vocabulary), session.Decode(_window[Context + row]));
-            Assert.Equal(loss, measured[row], 1e-4 + (1e-3 * loss));
+            // Both add up in orders of their own, so that here and there an element rounds to the code beside: of 2 bits that shows.
+            Assert.Equal(loss, measured[row], 1e-4 + (1e-2 * loss));
         }
     }
 

@@ -48,7 +48,7 @@ public sealed class KernelTests
     {
         int bits = Bits(random), headDim = random.Next(1, 150), tokens = random.Next(1, 150), n = random.Next(1, 10);
         CodeLevels levels = bits < 8 && random.Next(2) == 0 ? CodeLevels.Normal(Math.Min(bits, 4)) : CodeLevels.Steps(bits);
-        int numberBytes = bits < 8 && levels.Largest <= 10 ? random.Next(1, 3) : 2;
+        int numberBytes = bits < 8 && levels.Largest <= 26 ? random.Next(1, 3) : 2, group = random.Next(1, 4) * 32;
         var kernel = PackKernel.Create(levels, numberBytes, lanes);
         byte[][] codes = [.. Enumerable.Range(0, tokens).Select(_ => Enumerable.Range(0, headDim).Select(_ => (byte)random.Next(1 << bits)).ToArray())];
         using Arena arena = new("codes", 2 * CacheBytes.Align(CodeFormat.PackedBytes(tokens, headDim, bits)));
@@ -70,7 +70,7 @@ public sealed class KernelTests
         int first = random.Next(((tokens - 1) / PackedCodes.Tokens) + 1) * PackedCodes.Tokens, packs = random.Next(1, ((tokens - 1 - first) / PackedCodes.Tokens) + 2);
         int start = random.Next(((headDim - 1) / 32) + 1) * 32, end = random.Next(2) == 0 ? headDim : Math.Min(headDim, start + (random.Next(1, 4) * 32));
         int[][] plain = [.. codes.Skip(first).Take(packs * PackedCodes.Tokens).Select(row => row[start..end].Select(code => levels.Of(code)).ToArray())];
-        Multiply(keys.Keys(first, packs, start..end), [.. plain]);
+        Multiply(keys.Keys(first, packs, start..end, group), [.. plain]);
         // Lanes of channels that are left over when those of tokens are not are what kernels of 16 bits alone meet.
         if (numberBytes == 2)
             Multiply(values.Values(first, packs, start..end), [.. Enumerable.Range(0, end - start).Select(channel => plain.Select(row => row[channel]).ToArray())]);
@@ -81,10 +81,10 @@ public sealed class KernelTests
             int all = range.Lanes * range.Repeats, depths = range.Depth * range.Sums, factorStride = depths + random.Next(3), stride = all + random.Next(3);
             int most = numberBytes == 2 ? short.MaxValue : Math.Min(sbyte.MaxValue, short.MaxValue / levels.Largest / matrix[0].Length);
             int[] factors = [.. Enumerable.Range(0, n * factorStride).Select(i => i % factorStride < matrix[0].Length ? Gen.Elements(-most, most, random.Next(-most, most)).Draw(random) : 0)];
-            float[] steps = Row(random, n), scales = Row(random, all), before = Row(random, n * stride);
+            float[] steps = Row(random, n), scales = Row(random, range.Groups * all), before = Row(random, n * stride);
             float[] sums = [.. before];
             byte[] packed = numberBytes == 1 ? [.. factors.Select(factor => (byte)factor)] : [.. factors.SelectMany(factor => BitConverter.GetBytes((short)factor))];
-            int[] factorSums = [.. factors.Chunk(factorStride).Select(row => row.Sum())];
+            int[] factorSums = [.. Enumerable.Range(0, range.Groups).SelectMany(i => factors.Chunk(factorStride).Select(row => row.Chunk(range.GroupDepth * range.Sums).ElementAt(i).Sum()))];
             kernel.AddProducts(range, packed, factorStride * numberBytes, steps, factorSums, scales, sums, stride);
             for (int i = 0; i < sums.Length; i++)
             {
@@ -93,9 +93,12 @@ public sealed class KernelTests
                     Assert.Equal(before[i], sums[i]);
                 if (lane >= matrix.Length)
                     continue;
-                long sum = matrix[lane].Select((level, depth) => level * (long)factors[(query * factorStride) + depth]).Sum();
-                double added = sum * (double)scales[lane] * steps[query];
-                Assert.Equal(before[i] + added, sums[i], 1e-6 * (1 + Math.Abs(added)));
+                double[] added =
+                [
+                    .. matrix[lane].Select((level, depth) => level * (long)factors[(query * factorStride) + depth]).Chunk(range.GroupDepth * range.Sums)
+                        .Select((sums, i) => sums.Sum() * (double)scales[(i * all) + lane] * steps[query]),
+                ];
+                Assert.Equal(before[i] + added.Sum(), sums[i], 1e-6 * (1 + added.Sum(Math.Abs)));
             }
         }
     });
@@ -153,10 +156,10 @@ public sealed class KernelTests
 
             float[] query = queries[i / stride], key = decoded[from + (i % stride)];
             AssertNear(expected[i / stride][from + (i % stride)], scores[i], headDim);
-            // Half a step for each element, of a 32,767th or, of coarse codes, a 127th of at most the query's norm; turning keeps norms. Where channels have scales, keys of about
+            // Half a step for each element, of a 32,767th or, of coarse codes, a 100th of at most the query's norm; turning keeps norms. Where channels have scales, keys of about
             // one differ from the middle by as much.
             double keyNorm = format is PerChannelFormat ? 2 * Math.Sqrt(headDim) : Math.Sqrt(PlainHead.Dot(key, key));
-            double rounding = Math.Sqrt(PlainHead.Dot(query, query) * headDim) * keyNorm / (format.Bits <= 2 ? 254 : 65534);
+            double rounding = Math.Sqrt(PlainHead.Dot(query, query) * headDim) * keyNorm / (format.Bits <= 3 ? 200 : 65534);
             Assert.InRange(scores[i] - PlainHead.Dot(query, key), -rounding - (1e-6 * (headDim + 10)), rounding + (1e-6 * (headDim + 10)));
         }
 

@@ -36,11 +36,11 @@ internal abstract class PlainHead(ExactPrecision precision)
         })];
 
     /// <summary>A query's scores with coded keys of a format, whose channels' scales are those of <see cref="ChannelScales"/> where they have any.</summary>
-    public static double[] CodedScores(CodeFormat format, float[] query, IEnumerable<(float[] Key, (float Scale, float Middle)[] Channels)> keys)
+    public static double[] CodedScores(CodeFormat format, float[] query, IEnumerable<(float[] Key, (float Scale, float Zero)[] Channels)> keys)
     {
         if (format is PerChannelFormat)
         {
-            (float[] Key, (float Scale, float Middle)[] Channels)[] all = [.. keys];
+            (float[] Key, (float Scale, float Zero)[] Channels)[] all = [.. keys];
             if (all.Length == 0)
                 return [];
             // A step for all keys: for the largest scale that a channel has anywhere.
@@ -52,9 +52,9 @@ internal abstract class PlainHead(ExactPrecision precision)
         return [.. keys.Select(key => Dot(met, key.Key))];
     }
 
-    /// <summary>Of each channel of a group, what one code is apart from the next, and what the code in the middle stands for; of other formats nothing.</summary>
-    public static (float Scale, float Middle)[] ChannelScales(CodeFormat format, float[][] rows) => format is not PerChannelFormat ? [] :
-        [.. Enumerable.Range(0, rows[0].Length).Select(d => Scale([.. rows.Select(row => row[d])], format.Bits)).Select(one => (one.Scale, one.Zero + (one.Scale * (1 << (format.Bits - 1)))))];
+    /// <summary>Of each channel of a group, what one code is apart from the next, and what code 0 stands for; of other formats nothing.</summary>
+    public static (float Scale, float Zero)[] ChannelScales(CodeFormat format, float[][] rows) => format is not PerChannelFormat ? [] :
+        [.. Enumerable.Range(0, rows[0].Length).Select(d => Scale([.. rows.Select(row => row[d])], format.Bits))];
 
     public static double[] Softmax(double[] scores)
     {
@@ -124,25 +124,27 @@ internal abstract class PlainHead(ExactPrecision precision)
 
     private static bool Turns(CodeFormat format) => format is RotatedBlockFormat or RotatedAffineFormat or RotatedNormalFormat;
 
-    /// <summary>The query's products with the channels' scales are rounded, and meet how many codes a key lies from the middle one.</summary>
-    private static double PerChannelDot(CodeFormat format, float[] query, float[] key, (float Scale, float Middle)[] channels, float largest)
+    /// <summary>The query's products with the channels' scales are rounded, and meet codes.</summary>
+    private static double PerChannelDot(CodeFormat format, float[] query, float[] key, (float Scale, float Zero)[] channels, float largest)
     {
-        float most = format.Bits > 2 ? 32767 : Math.Min(127, 32767 / format.Bits / query.Length), steps = largest > 0 ? most / largest : 0;
-        return query.Select((x, d) => ((double)x * channels[d].Middle)
-            + (channels[d].Scale == 0 ? 0 : (double)MathF.Round(x * steps * channels[d].Scale) * (largest / most) * Math.Round((key[d] - (double)channels[d].Middle) / channels[d].Scale))).Sum();
+        float most = format.Bits > 2 ? 32767 : Math.Min(127, 32767 / ((1 << format.Bits) - 1) / query.Length), steps = largest > 0 ? most / largest : 0;
+        return query.Select((x, d) => ((double)x * channels[d].Zero)
+            + (channels[d].Scale == 0 ? 0 : (double)MathF.Round(x * steps * channels[d].Scale) * (largest / most) * Math.Round((key[d] - (double)channels[d].Zero) / channels[d].Scale))).Sum();
     }
 
-    /// <summary>In steps of a 32,767th of the largest magnitude; where codes have 1 or 2 bits, of a 127th, or larger ones that let 16 bits hold any sum of products with levels.</summary>
+    /// <summary>
+    /// In steps of a 32,767th of the largest magnitude; where codes have up to 3 bits, of a 127th, or larger ones that let 16 bits hold any sum of products with levels, as long as that leaves nine for each.
+    /// </summary>
     private static float[] Rounded(CodeFormat format, float[] row)
     {
         float largest = row.Max(Math.Abs);
-        if (format.Bits > 2)
+        int largestLevel = format is RotatedNormalFormat ? (format.Bits == 1 ? 1 : format.Bits == 2 ? 10 : 26) : 1 << (format.Bits - 1);
+        if (format.Bits > 3 || 32767 / largestLevel < 9 * row.Length)
         {
             float steps = largest > 0 ? 32767 / largest : 0;
             return [.. row.Select(x => MathF.Round(x * steps) * (largest / 32767))];
         }
 
-        int largestLevel = format is RotatedNormalFormat ? (format.Bits == 1 ? 1 : 10) : format.Bits;
         float step = Math.Max(largest / 127, (float)(row.Sum(x => (double)Math.Abs(x)) / ((32767 / largestLevel) - (row.Length / 2f) - 1)));
         return [.. row.Select(x => step > 0 ? MathF.Round(x * (1 / step)) * step : 0)];
     }

@@ -66,7 +66,7 @@ internal sealed class PlainRetrievedHead(RetrievedPolicy policy)
     : PlainWindowedHead(policy, policy.Index is CodedKeys { Keys: PerChannelFormat perChannel } ? perChannel.Group : 1)
 {
     private readonly List<PlainRow> _host = [];
-    private readonly List<(float[] Key, (float Scale, float Middle)[] Channels)> _indexed = [];
+    private readonly List<(float[] Key, (float Scale, float Zero)[] Channels)> _indexed = [];
 
     protected override void Forget()
     {

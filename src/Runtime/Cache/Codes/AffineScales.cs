@@ -24,11 +24,11 @@ internal sealed class AffineScales : TokenScales
         (_scales.Span[(group * _tokens) + token], _scales.Span[((Groups + group) * _tokens) + token]) = AffineQuantizer.Encode(values, _bits, codes);
 
     public override void Read(int firstToken, int group, Span<float> scales) =>
-        HalfFloat.Widen(_scales.Slice((group * _tokens) + firstToken, scales.Length), scales);
+        Widen(_scales, (group * _tokens) + firstToken, scales);
 
     public override void ReadZeros(int firstToken, int group, ReadOnlySpan<float> scales, Span<float> zeros)
     {
-        HalfFloat.Widen(_scales.Slice(((Groups + group) * _tokens) + firstToken, zeros.Length), zeros);
+        Widen(_scales, ((Groups + group) * _tokens) + firstToken, zeros);
         // A level lies below its code.
         TensorPrimitives.MultiplyAdd(scales, CodeLevels.Offset(_bits), zeros, zeros);
     }

@@ -22,5 +22,5 @@ internal sealed class BlockScales : TokenScales
         _scales.Span[(group * _tokens) + token] = BlockQuantizer.Encode(values, _bits, codes);
 
     public override void Read(int firstToken, int group, Span<float> scales) =>
-        HalfFloat.Widen(_scales.Slice((group * _tokens) + firstToken, scales.Length), scales);
+        Widen(_scales, (group * _tokens) + firstToken, scales);
 }

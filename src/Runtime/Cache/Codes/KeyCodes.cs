@@ -21,7 +21,7 @@ internal sealed class KeyCodes : IKeyCodes
     public KeyCodes(Arena arena, int tokens, TokenScales scales, int lanes)
     {
         _scales = scales;
-        _kernel = PackKernel.OfKeys(scales.Levels, lanes);
+        _kernel = PackKernel.OfKeys(scales.Levels, scales.HeadDim, lanes);
         _codes = PackedCodes.OfKeys(arena, tokens, scales.HeadDim, _kernel);
         _queries = new RoundedQueries(_kernel, _scales, _codes.Channels);
     }
@@ -34,36 +34,35 @@ internal sealed class KeyCodes : IKeyCodes
     public void Scores(int from, int to, Span<float> scores, int stride)
     {
         int n = _queries.Count;
-        Span<float> scales = stackalloc float[Tile], zeros = stackalloc float[Tile], part = stackalloc float[n * Tile];
+        Span<float> allScales = stackalloc float[_scales.Groups * Tile], allZeros = stackalloc float[Tile], part = stackalloc float[n * Tile];
         for (int token = from, end; token < to; token = end)
         {
             int pack = token - (token % PackedCodes.Tokens), packs = (Math.Min(Tile, to - pack) + PackedCodes.Tokens - 1) / PackedCodes.Tokens, lanes = packs * PackedCodes.Tokens;
             end = Math.Min(to, pack + lanes);
             // Lanes of tokens that are not asked for are worked out too, in room of their own.
             bool whole = end - token == lanes;
-            Span<float> into = whole ? scores[(token - from)..] : part;
+            Span<float> into = whole ? scores[(token - from)..] : part, scales = allScales[..(_scales.Groups * lanes)], zeros = allZeros[..(end - token)];
             int intoStride = whole ? stride : lanes;
             for (int query = 0; query < n; query++)
                 into.Slice(query * intoStride, lanes).Clear();
-            scales[..lanes].Clear();
+            if (!whole)
+                scales.Clear();
             for (int group = 0; group < _scales.Groups; group++)
             {
-                Range range = _scales.Channels(group);
-                Span<float> tokenScales = scales[(token - pack)..(end - pack)];
+                Span<float> tokenScales = scales.Slice((group * lanes) + token - pack, end - token);
                 _scales.Read(token, group, tokenScales);
-                _kernel.AddProducts(
-                    _codes.Keys(pack, packs, range), _queries.Factors[_kernel.Bytes(range).Start..], _queries.Stride, _queries.Steps, _queries.Sums(group), scales, into, intoStride);
                 if (!_scales.HasZeros)
                     continue;
-                Span<float> tokenZeros = zeros[..tokenScales.Length];
-                _scales.ReadZeros(token, group, tokenScales, tokenZeros);
+                _scales.ReadZeros(token, group, tokenScales, zeros);
                 for (int query = 0; query < n; query++)
                 {
-                    Span<float> one = into.Slice((query * intoStride) + token - pack, tokenZeros.Length);
-                    TensorPrimitives.MultiplyAdd(tokenZeros, _queries.Steps[query] * _queries.Sums(group)[query], one, one);
+                    Span<float> one = into.Slice((query * intoStride) + token - pack, zeros.Length);
+                    TensorPrimitives.MultiplyAdd(zeros, _queries.Steps[query] * _queries.Sums[(group * n) + query], one, one);
                 }
             }
 
+            _kernel.AddProducts(
+                _codes.Keys(pack, packs, .._scales.HeadDim, _scales.Group), _queries.Factors, _queries.Stride, _queries.Steps, _queries.Sums, scales, into, intoStride);
             for (int query = 0; query < n && !whole; query++)
                 part.Slice((query * lanes) + token - pack, end - token).CopyTo(scores[((query * stride) + token - from)..]);
         }

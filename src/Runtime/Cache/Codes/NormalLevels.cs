@@ -8,9 +8,9 @@ namespace TailorKV.Runtime.Cache.Codes;
 /// </summary>
 internal static class NormalLevels
 {
-    // Of 1 and 2 bits small, so that 16 bits hold a sum of their products with 8-bit factors: the inner levels of 2 bits are 2.998 such units, which are taken for 3. Of 4 bits
-    // rounding moves a level by 0.011 at the most.
-    private static readonly int[] OuterLevels = [1, 10, sbyte.MaxValue, sbyte.MaxValue];
+    // Of up to 3 bits small, so that 16 bits hold a sum of their products with 8-bit factors: the inner levels of 2 bits are 2.998 such units, which are taken for 3; those of 3 bits are
+    // 2.96, 9.13 and 16.24. Of 4 bits rounding moves a level by 0.011 at the most.
+    private static readonly int[] OuterLevels = [1, 10, 26, sbyte.MaxValue];
 
     private static readonly float[][] Tables = [.. Enumerable.Range(1, 4).Select(Compute)];
 

@@ -37,7 +37,7 @@ internal sealed class NormalScales : TokenScales
 
     public override void Read(int firstToken, int group, Span<float> scales)
     {
-        HalfFloat.Widen(_norms.Slice(firstToken, scales.Length), scales);
+        Widen(_norms, firstToken, scales);
         TensorPrimitives.Multiply(scales, _perNorm * _unit, scales);
     }
 }

@@ -8,13 +8,17 @@ using TailorKV.Runtime.Memory;
 namespace TailorKV.Runtime.Cache.Codes;
 
 /// <summary>
-/// Keys of one KV head coded per channel: an fp16 scale and zero for each group of tokens and channel, [groups, 2, headDim]. The scales join the queries, which are
-/// rounded with them, in steps for which the largest scale that a channel has anywhere leaves room: q . k = sum over channels of (q * scale) * level + q * zero.
+/// Keys of one KV head coded per channel: an fp16 scale and zero for each group of tokens and channel, [2, groups, headDim]. The scales join the queries, which are
+/// rounded with them, in steps for which the largest scale that a channel has anywhere leaves room: q . k = sum over channels of (q * scale) * code + q * zero.
 /// </summary>
 internal sealed class PerChannelKeyCodes : IKeyCodes
 {
+    // Tokens that are scored at once: whole groups of all sizes.
+    private const int Tile = 16 * PackedCodes.Tokens;
+
     private readonly int _headDim;
     private readonly int _group;
+    private readonly int _groups;
     private readonly CodeLevels _levels;
     private readonly PackKernel _kernel;
     private readonly PackedCodes _codes;
@@ -28,13 +32,13 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
 
     public PerChannelKeyCodes(Arena arena, int tokens, int headDim, int bits, int group, int lanes)
     {
-        (_headDim, _group, _levels) = (headDim, group, CodeLevels.Steps(bits));
-        _kernel = PackKernel.OfKeys(_levels, lanes);
+        (_headDim, _group, _groups, _levels) = (headDim, group, tokens / group, bits == 8 ? CodeLevels.Steps(bits) : CodeLevels.Codes(bits));
+        _kernel = PackKernel.Create(_levels, bits <= 2 ? 1 : 2, lanes);
         _codes = PackedCodes.OfKeys(arena, tokens, headDim, _kernel);
-        _scales = arena.Take<Half>((long)(tokens / group) * headDim * 2);
+        _scales = arena.Take<Half>(2L * _groups * headDim);
         _rows = RowKernel.OfHalfFloats(headDim, lanes);
         _largest = new float[headDim];
-        _ones = new float[group];
+        _ones = new float[Tile];
         Array.Fill(_ones, 1);
     }
 
@@ -79,27 +83,16 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
     [SkipLocalsInit]
     public void Scores(int from, int to, Span<float> scores, int stride)
     {
-        int factorBytes = _codes.Channels * _kernel.NumberBytes, n = _steps.Length, first = from / _group, groups = (to - from) / _group;
-        // Of each query, what a group's scales and its zeros make.
-        Span<float> sums = stackalloc float[n * 2 * groups], scales = stackalloc float[_headDim];
-        Span<int> factorSums = stackalloc int[n];
-        Span<byte> factors = stackalloc byte[n * factorBytes];
+        int factorBytes = _codes.Channels * _kernel.NumberBytes, n = _steps.Length, packs = Math.Min(Tile, to - from) / PackedCodes.Tokens;
+        Span<int> factorSums = stackalloc int[packs * n];
+        Span<byte> factors = stackalloc byte[packs * n * factorBytes];
         factors.Clear();
-        _rows.Dots(MemoryMarshal.AsBytes(_scales.Slice(2 * first * _headDim, 2 * groups * _headDim)), 0, _headDim, _queries, sums, 2 * groups);
-        for (int group = 0; group < groups; group++)
+        for (int token = from; token < to; token += Tile)
         {
-            int token = from + (group * _group);
-            HalfFloat.Widen(Scales(first + group), scales);
-            for (int query = 0; query < n; query++)
-            {
-                factorSums[query] = _kernel.RoundStepped(_stepped.AsSpan(query * _headDim, _headDim), scales, factors[(query * factorBytes)..]);
-                Span<float> sum = sums.Slice(2 * ((query * groups) + group), 2);
-                // A level lies below its code.
-                scores.Slice((query * stride) + token - from, _group).Fill((sum[0] * CodeLevels.Offset(_levels.Bits)) + sum[1]);
-            }
-
+            int tokens = Math.Min(Tile, to - token);
+            Begin(token, tokens, factors, factorSums, scores[(token - from)..], stride);
             _kernel.AddProducts(
-                _codes.Keys(token, _group / PackedCodes.Tokens, .._headDim), factors, factorBytes, _steps, factorSums, _ones, scores[(token - from)..], stride);
+                _codes.Keys(token, tokens / PackedCodes.Tokens, .._headDim, _headDim), factors, factorBytes, _steps, factorSums, _ones, scores[(token - from)..], stride, n * factorBytes);
         }
     }
 
@@ -107,10 +100,42 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
     {
         int group = token / _group;
         for (int d = 0; d < _headDim; d++)
-            row[d] = ((float)Scales(group)[d] * (_levels.Of(_codes.Read(token, d)) + CodeLevels.Offset(_levels.Bits))) + (float)Zeros(group)[d];
+            row[d] = ((float)Scales(group)[d] * (_levels.Of(_codes.Read(token, d)) - _levels.Lowest)) + (float)Zeros(group)[d];
     }
 
-    private Span<Half> Scales(int group) => _scales.Slice(2 * group * _headDim, _headDim);
+    /// <summary>Rounds the queries with the scales of each pack, and begins its scores with what the zeros make.</summary>
+    /// <param name="token">The first token.</param>
+    /// <param name="tokens">Tokens, at most <see cref="Tile"/>.</param>
+    /// <param name="factors">[packs, n, channels].</param>
+    /// <param name="factorSums">[packs, n].</param>
+    /// <param name="scores">[n, stride].</param>
+    /// <param name="stride">From one query's scores to the next's.</param>
+    private void Begin(int token, int tokens, Span<byte> factors, Span<int> factorSums, Span<float> scores, int stride)
+    {
+        int n = _steps.Length, factorBytes = _codes.Channels * _kernel.NumberBytes, first = token / _group, groups = tokens / _group, packs = _group / PackedCodes.Tokens;
+        Span<float> zeros = stackalloc float[n * groups], scales = stackalloc float[_headDim];
+        _rows.Dots(MemoryMarshal.AsBytes(_scales.Slice((_groups + first) * _headDim, groups * _headDim)), 0, _headDim, _queries, zeros, groups);
+        for (int group = 0; group < groups; group++)
+        {
+            HalfFloat.Widen(Scales(first + group), scales);
+            Span<byte> ofGroup = factors.Slice(group * packs * n * factorBytes, packs * n * factorBytes);
+            Span<int> sumsOfGroup = factorSums.Slice(group * packs * n, packs * n);
+            _kernel.RoundStepped(_stepped, scales, ofGroup, factorBytes);
+            for (int query = 0; query < n; query++)
+            {
+                int sum = sumsOfGroup[query] = _levels.Lowest == 0 ? 0 : _kernel.Sum(ofGroup.Slice(query * factorBytes, factorBytes));
+                scores.Slice((query * stride) + (group * _group), _group).Fill(zeros[(query * groups) + group] - (_levels.Lowest * sum * _steps[query]));
+            }
 
-    private Span<Half> Zeros(int group) => _scales.Slice(((2 * group) + 1) * _headDim, _headDim);
+            for (int pack = 1; pack < packs; pack++)
+            {
+                ofGroup[..(n * factorBytes)].CopyTo(ofGroup[(pack * n * factorBytes)..]);
+                sumsOfGroup[..n].CopyTo(sumsOfGroup[(pack * n)..]);
+            }
+        }
+    }
+
+    private Span<Half> Scales(int group) => _scales.Slice(group * _headDim, _headDim);
+
+    private Span<Half> Zeros(int group) => _scales.Slice((_groups + group) * _headDim, _headDim);
 }

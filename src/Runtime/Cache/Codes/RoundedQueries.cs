@@ -24,8 +24,8 @@ internal sealed class RoundedQueries(PackKernel kernel, TokenScales scales, int 
     /// <summary>What one stands for in each query.</summary>
     public ReadOnlySpan<float> Steps => _steps.AsSpan(0, Count);
 
-    /// <summary>Each query's sum of the factors of a group of channels.</summary>
-    public ReadOnlySpan<int> Sums(int group) => _sums.AsSpan(group * Count, Count);
+    /// <summary>Each query's sum of the factors of each group of channels, [groups, count].</summary>
+    public ReadOnlySpan<int> Sums => _sums.AsSpan(0, scales.Groups * Count);
 
     /// <summary>Rounds queries.</summary>
     /// <param name="queries">[n, headDim].</param>

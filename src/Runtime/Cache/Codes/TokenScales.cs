@@ -1,4 +1,7 @@
+using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Cache.Packs;
+using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Cache.Codes;
 
@@ -27,7 +30,8 @@ internal abstract class TokenScales
     /// <summary>Whether there are zeros.</summary>
     public virtual bool HasZeros => false;
 
-    private int Group { get; }
+    /// <summary>Channels that share a scale.</summary>
+    public int Group { get; }
 
     /// <summary>The channels of a group.</summary>
     public Range Channels(int group) => (group * Group)..Math.Min((group + 1) * Group, HeadDim);
@@ -84,6 +88,18 @@ internal abstract class TokenScales
             ReadZeros(token, group, scale, zero);
             for (int i = channels.Start.Value; i < channels.End.Value; i++)
                 row[i] = (scale[0] * Levels.Of(codes.Read(token, i))) + zero[0];
+        }
+    }
+
+    /// <summary>Widens as many halves as there is room for, and asks for as many after them: the tokens that follow are read next.</summary>
+    private protected static unsafe void Widen(NativeBuffer<Half> halves, int first, Span<float> numbers)
+    {
+        ReadOnlySpan<Half> source = halves.Slice(first, numbers.Length);
+        HalfFloat.Widen(source, numbers);
+        fixed (Half* start = source)
+        {
+            for (nint next = numbers.Length * sizeof(Half); next < 2 * numbers.Length * sizeof(Half); next += CacheBytes.Alignment)
+                Prefetch.Lines((byte*)start + next, CacheBytes.Alignment);
         }
     }
 }

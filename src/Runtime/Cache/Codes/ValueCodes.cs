@@ -10,7 +10,7 @@ namespace TailorKV.Runtime.Cache.Codes;
 internal sealed class ValueCodes : IValueCodes
 {
     // Few enough tokens for weights that are rounded together: what is lost of each lies below a 65,534th of the largest.
-    private const int Tile = 8 * PackedCodes.Tokens;
+    private const int Tile = 16 * PackedCodes.Tokens;
 
     private readonly TokenScales _scales;
     private readonly PackedCodes _codes;

@@ -29,8 +29,7 @@ internal static unsafe class DotKernel<TElements, TLanes>
             byte* ahead = row0 + Prefetch.Ahead;
             for (nint i = start; i < end; i += TLanes.Count)
             {
-                Prefetch.Lines(ahead, 4 * TLanes.Count * TElements.Bytes);
-                ahead += 4 * TLanes.Count * TElements.Bytes;
+                ahead = Prefetch.Lines(ahead, 4 * TLanes.Count * TElements.Bytes);
                 TLanes q0 = TLanes.Load(queries + i);
                 TLanes q1 = TQueries.Value > 1 ? TLanes.Load(query1 + i) : q0;
                 TLanes q2 = TQueries.Value > 2 ? TLanes.Load(query2 + i) : q0;

@@ -1,4 +1,6 @@
-using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace TailorKV.Runtime.Cache.Kernels;
 
@@ -7,13 +9,23 @@ internal static class DotProduct
 {
     public static float Of(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
     {
-        Vector<float> sums = default;
-        int i = 0;
-        for (; i <= a.Length - Vector<float>.Count; i += Vector<float>.Count)
-            sums += new Vector<float>(a[i..]) * new Vector<float>(b[i..]);
-        float sum = Vector.Sum(sums);
-        for (; i < a.Length; i++)
-            sum += a[i] * b[i];
+        ref float first = ref MemoryMarshal.GetReference(a), second = ref MemoryMarshal.GetReference(b[..a.Length]);
+        nuint i = 0, length = (nuint)a.Length, count = (nuint)Vector256<float>.Count;
+        // Four, so that no addition waits for the one before.
+        Vector256<float> sums0 = default, sums1 = default, sums2 = default, sums3 = default;
+        for (; i + (4 * count) <= length; i += 4 * count)
+        {
+            sums0 += Vector256.LoadUnsafe(ref first, i) * Vector256.LoadUnsafe(ref second, i);
+            sums1 += Vector256.LoadUnsafe(ref first, i + count) * Vector256.LoadUnsafe(ref second, i + count);
+            sums2 += Vector256.LoadUnsafe(ref first, i + (2 * count)) * Vector256.LoadUnsafe(ref second, i + (2 * count));
+            sums3 += Vector256.LoadUnsafe(ref first, i + (3 * count)) * Vector256.LoadUnsafe(ref second, i + (3 * count));
+        }
+
+        for (; i + count <= length; i += count)
+            sums0 += Vector256.LoadUnsafe(ref first, i) * Vector256.LoadUnsafe(ref second, i);
+        float sum = Vector256.Sum(sums0 + sums1 + (sums2 + sums3));
+        for (; i < length; i++)
+            sum += Unsafe.Add(ref first, i) * Unsafe.Add(ref second, i);
         return sum;
     }
 }

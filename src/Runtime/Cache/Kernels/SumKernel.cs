@@ -40,8 +40,7 @@ internal static unsafe class SumKernel<TElements, TLanes>
         byte* at = rows.Row(0);
         for (int row = 0; row < rows.Count; row++, at += rows.Bytes, weights++)
         {
-            Prefetch.Lines(ahead, TVectors.Value * TLanes.Count * TElements.Bytes);
-            ahead += TVectors.Value * TLanes.Count * TElements.Bytes;
+            ahead = Prefetch.Lines(ahead, TVectors.Value * TLanes.Count * TElements.Bytes);
             TLanes w0 = TLanes.Broadcast(weights[0]);
             TLanes w1 = TQueries.Value > 1 ? TLanes.Broadcast(weights[stride]) : w0;
             TLanes w2 = TQueries.Value > 2 ? TLanes.Broadcast(weights[2 * stride]) : w0;

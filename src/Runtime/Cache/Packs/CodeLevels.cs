@@ -21,6 +21,9 @@ internal sealed class CodeLevels
     /// <summary>The largest magnitude.</summary>
     public int Largest => Math.Max(-Lowest, _levels[^1]);
 
+    /// <summary>Whether each level lies one above the level before it.</summary>
+    public bool AreEven => _levels[^1] - Lowest == _levels.Length - 1;
+
     /// <summary>What a level of <see cref="Steps"/> lacks to its code.</summary>
     public static int Offset(int bits) => 1 << (bits - 1);
 
@@ -29,6 +32,10 @@ internal sealed class CodeLevels
     /// does not add up.
     /// </summary>
     public static CodeLevels Steps(int bits) => new(bits, [.. Enumerable.Range(-Offset(bits), 1 << bits).Select(level => (sbyte)level)]);
+
+    /// <summary>The levels of codes that stand for themselves.</summary>
+    /// <param name="bits">At most 4.</param>
+    public static CodeLevels Codes(int bits) => new(bits, [.. Enumerable.Range(0, 1 << bits).Select(level => (sbyte)level)]);
 
     /// <summary>Levels of a unit normal, in units.</summary>
     public static CodeLevels Normal(int bits) => new(bits, NormalLevels.InUnits(bits));

@@ -12,6 +12,9 @@ internal interface ICodeBits
     /// <summary>Bits of a code that lie in one row: of 3 the lower ones.</summary>
     static abstract int Lower { get; }
 
+    /// <summary>Whether what is taken is looked up; codes that stand for evenly spaced levels, one apart, are how far theirs lies above the lowest.</summary>
+    static abstract bool LooksUp { get; }
+
     readonly struct One : ICodeBits
     {
         public static int Value => 1;
@@ -19,6 +22,8 @@ internal interface ICodeBits
         public static int Taken => 4;
 
         public static int Lower => 1;
+
+        public static bool LooksUp => true;
     }
 
     readonly struct Two : ICodeBits
@@ -28,6 +33,8 @@ internal interface ICodeBits
         public static int Taken => 4;
 
         public static int Lower => 2;
+
+        public static bool LooksUp => true;
     }
 
     readonly struct Three : ICodeBits
@@ -37,6 +44,8 @@ internal interface ICodeBits
         public static int Taken => 2;
 
         public static int Lower => 2;
+
+        public static bool LooksUp => true;
     }
 
     readonly struct Four : ICodeBits
@@ -46,6 +55,19 @@ internal interface ICodeBits
         public static int Taken => 4;
 
         public static int Lower => 4;
+
+        public static bool LooksUp => true;
+    }
+
+    readonly struct EvenFour : ICodeBits
+    {
+        public static int Value => 4;
+
+        public static int Taken => 4;
+
+        public static int Lower => 4;
+
+        public static bool LooksUp => false;
     }
 
     readonly struct Eight : ICodeBits
@@ -55,5 +77,7 @@ internal interface ICodeBits
         public static int Taken => 8;
 
         public static int Lower => 8;
+
+        public static bool LooksUp => false;
     }
 }

@@ -12,7 +12,10 @@ namespace TailorKV.Runtime.Cache.Packs;
 internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
 {
     // What 16 bits hold of a sum, with levels' lowest share added: factors of 8 bits are kept so small.
-    private readonly int _mostSum = short.MaxValue / levels.Largest;
+    private readonly int _mostSum = MostSum(levels);
+
+    // Steps of a factor of average magnitude: half of one is off by, in the mean, is a fortieth of it then.
+    private const int LeastMean = 9;
 
     /// <summary>What codes stand for.</summary>
     public CodeLevels Levels => levels;
@@ -20,10 +23,14 @@ internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
     /// <summary>Bytes of a factor, and of what codes are read as.</summary>
     public int NumberBytes => numberBytes;
 
-    /// <summary>A kernel for keys: codes of 1 and 2 bits, which are a third of a key's norm off, meet queries of 8 bits.</summary>
+    /// <summary>
+    /// A kernel for keys: codes of up to 3 bits, which are a fifth of a key's norm off or more, meet queries of 8 bits, as long as 16 bits hold sums over so many channels in steps that are fine enough.
+    /// </summary>
     /// <param name="levels">What codes stand for.</param>
+    /// <param name="channels">Elements of a key.</param>
     /// <param name="lanes">32-bit lanes of vectors: 16, 8, or 1 for the plain twin.</param>
-    public static PackKernel OfKeys(CodeLevels levels, int lanes) => Create(levels, levels.Bits <= 2 ? 1 : 2, lanes);
+    public static PackKernel OfKeys(CodeLevels levels, int channels, int lanes) =>
+        Create(levels, levels.Bits <= 3 && MostSum(levels) >= LeastMean * channels ? 1 : 2, lanes);
 
     /// <summary>A kernel for values: weights of 16 bits, since many small ones count as much as a large one.</summary>
     /// <param name="levels">What codes stand for.</param>
@@ -56,11 +63,18 @@ internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
     /// <summary>The most that each of so many factors may be.</summary>
     public float Most(int depths) => numberBytes == 1 ? Math.Min(sbyte.MaxValue, _mostSum / depths) : RoundedFactors.Most(depths);
 
-    /// <summary>Rounds factors, numbers * scales, that are within <see cref="Most"/> as they are.</summary>
-    /// <returns>Their sum.</returns>
-    public int RoundStepped(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<byte> factors) => numberBytes == 1
-        ? RoundedFactors.RoundStepped(numbers, scales, MemoryMarshal.Cast<byte, sbyte>(factors))
-        : RoundedFactors.RoundStepped(numbers, scales, MemoryMarshal.Cast<byte, short>(factors));
+    /// <summary>Rounds factors, rows of numbers * scales, that are within <see cref="Most"/> as they are.</summary>
+    /// <param name="rows">[n, scales].</param>
+    /// <param name="scales">What the numbers of each row are multiplied with.</param>
+    /// <param name="factors">[n, stride].</param>
+    /// <param name="stride">Bytes from one row's factors to the next's.</param>
+    public void RoundStepped(ReadOnlySpan<float> rows, ReadOnlySpan<float> scales, Span<byte> factors, int stride)
+    {
+        if (numberBytes == 1)
+            RoundedFactors.RoundStepped(rows, scales, MemoryMarshal.Cast<byte, sbyte>(factors), stride);
+        else
+            RoundedFactors.RoundStepped(rows, scales, MemoryMarshal.Cast<byte, short>(factors), stride / sizeof(short));
+    }
 
     /// <summary>Where the factors of depths lie.</summary>
     public Range Bytes(Range depths) => (depths.Start.Value * numberBytes)..(depths.End.Value * numberBytes);
@@ -71,36 +85,38 @@ internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
         : RoundedFactors.Sum(MemoryMarshal.Cast<byte, short>(factors));
 
     /// <summary>
-    /// destination[query, lane] += (sum over depths of factors[query, depth] * level) * (scales[lane] * steps[query]), the lanes of repeated packs following each other.
+    /// destination[query, lane] += (sum over depths of factors[query, depth] * level) * (scales[lane] * steps[query]), a group of depths after another, the lanes of repeated packs following each other.
     /// </summary>
     /// <param name="range">The codes that take part.</param>
     /// <param name="factors">[n, factorStride], from the first depth on, as <see cref="Round"/> makes them.</param>
     /// <param name="factorStride">Bytes from one query's factors to the next's.</param>
     /// <param name="steps">What one stands for in each query, [n].</param>
-    /// <param name="sums">The sum of each query's factors that take part, [n].</param>
-    /// <param name="scales">What one stands for in each lane, [lanes].</param>
+    /// <param name="sums">The sum of each query's factors that take part, [groups, n], or [repeats, n] where repeated packs have factors of their own.</param>
+    /// <param name="scales">What one stands for in each lane, [groups, lanes].</param>
     /// <param name="destination">[n, stride].</param>
     /// <param name="stride">From one query's numbers to the next's.</param>
+    /// <param name="factorStep">Bytes from one repeated pack's factors to the next's; 0 where all meet the same.</param>
     public void AddProducts(
         PackRange range, ReadOnlySpan<byte> factors, int factorStride, ReadOnlySpan<float> steps, ReadOnlySpan<int> sums, ReadOnlySpan<float> scales,
-        Span<float> destination, int stride)
+        Span<float> destination, int stride, int factorStep = 0)
     {
         int n = steps.Length, lanes = range.Lanes * range.Repeats, depths = range.Depth * range.Sums;
         if (n == 0 || lanes == 0 || depths == 0)
             return;
         ArgumentOutOfRangeException.ThrowIfNotEqual(range.Shape.NumberBytes, numberBytes, nameof(range));
-        ArgumentOutOfRangeException.ThrowIfLessThan(factors.Length, ((n - 1) * factorStride) + (depths * numberBytes));
-        ArgumentOutOfRangeException.ThrowIfLessThan(sums.Length, n);
-        ArgumentOutOfRangeException.ThrowIfLessThan(scales.Length, lanes);
+        ArgumentOutOfRangeException.ThrowIfLessThan(factors.Length, ((range.Repeats - 1) * factorStep) + ((n - 1) * factorStride) + (depths * numberBytes));
+        ArgumentOutOfRangeException.ThrowIfLessThan(sums.Length, n * (factorStep == 0 ? range.Groups : range.Repeats));
+        ArgumentOutOfRangeException.ThrowIfLessThan(scales.Length, range.Groups * lanes);
         ArgumentOutOfRangeException.ThrowIfLessThan(destination.Length, ((n - 1) * stride) + lanes);
         fixed (byte* factor = factors)
         fixed (int* sum = sums)
         fixed (float* step = steps, scale = scales, to = destination)
-            AddProducts(range, factor, factorStride, n, step, sum, scale, to, stride);
+            AddProducts(range, new PackFactors(factor, factorStride, factorStep, n, step, sum, n), scale, to, stride);
     }
 
-    protected abstract void AddProducts(
-        PackRange range, byte* factors, nint factorStride, int n, float* steps, int* sums, float* scales, float* destination, nint stride);
+    protected abstract void AddProducts(PackRange range, PackFactors factors, float* scales, float* destination, nint stride);
+
+    private static int MostSum(CodeLevels levels) => short.MaxValue / levels.Largest;
 
     private static PackKernel Create<TWords>(CodeLevels levels)
         where TWords : struct, IWords<TWords> => levels.Bits switch
@@ -108,6 +124,7 @@ internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
             1 => new VectorPackKernel<ICodeBits.One, TWords>(levels),
             2 => new VectorPackKernel<ICodeBits.Two, TWords>(levels),
             3 => new VectorPackKernel<ICodeBits.Three, TWords>(levels),
+            4 when levels.AreEven => new VectorPackKernel<ICodeBits.EvenFour, TWords>(levels),
             4 => new VectorPackKernel<ICodeBits.Four, TWords>(levels),
             _ => new VectorPackKernel<ICodeBits.Eight, TWords>(levels),
         };

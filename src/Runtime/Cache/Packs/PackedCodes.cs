@@ -1,4 +1,5 @@
 using TailorKV.Planner.Policies.Codes;
+using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Cache.Packs;
@@ -54,15 +55,19 @@ internal sealed unsafe class PackedCodes
     /// <param name="first">The first token, of a pack.</param>
     /// <param name="packs">Packs.</param>
     /// <param name="channels">The channels that take part; they begin at a multiple of 32.</param>
-    public PackRange Keys(int first, int packs, Range channels) =>
-        new((nint)Pack(first), _shape, channels.Start.Value, Room(channels), Sums: 1, Repeats: packs, Tokens);
+    /// <param name="group">Channels that share a scale: a multiple of 32, or all.</param>
+    public PackRange Keys(int first, int packs, Range channels, int group) =>
+        new((nint)Pack(first), _shape, channels.Start.Value, Room(channels), group < channels.End.Value - channels.Start.Value ? group : Room(channels), Sums: 1, Repeats: packs, Tokens, (nint)Pack(first) + Prefetch.FarAhead);
 
     /// <summary>What a kernel goes through for the sums of all values of packs.</summary>
     /// <param name="first">The first token, of a pack.</param>
     /// <param name="packs">Packs.</param>
     /// <param name="channels">The channels that are summed; they begin at a multiple of 32.</param>
     public PackRange Values(int first, int packs, Range channels) =>
-        new((nint)Pack(first) + (channels.Start.Value * _shape.WordBytes), _shape, 0, Tokens, Sums: packs, Repeats: 1, Room(channels));
+        new((nint)Pack(first) + (channels.Start.Value * _shape.WordBytes), _shape, 0, Tokens, Tokens, Sums: packs, Repeats: 1, Room(channels), Next(first, packs, channels));
+
+    // Some channels at a time are summed: each time a part of the packs that follow is asked for.
+    private nint Next(int first, int packs, Range channels) => (nint)Pack(first) + (packs * _shape.Bytes) + ((nint)channels.Start.Value * packs * _shape.Bytes / Channels);
 
     // The room that the last channels leave goes with them.
     private int Room(Range channels) => CodeFormat.PackedChannels(channels.End.Value, _shape.Bits) - channels.Start.Value;

@@ -49,7 +49,8 @@ internal sealed unsafe class VectorTileKernel<TElements, TLanes> : PlainTileKern
         where TTiles : struct, ICount
     {
         float* query1 = queries + channels, query2 = queries + (2 * channels), query3 = queries + (3 * channels);
-        nint tileBytes = TileBytes(channels);
+        // Asked for are the tiles that come next.
+        nint tileBytes = TileBytes(channels), ahead = TTiles.Value * tileBytes;
         for (; times > 0; times--, tiles += TTiles.Value * tileBytes, dots += TTiles.Value * Tokens)
         {
             for (nint token = 0; token < Half; token += TLanes.Count)
@@ -59,12 +60,12 @@ internal sealed unsafe class VectorTileKernel<TElements, TLanes> : PlainTileKern
                 byte* at = tiles;
                 for (nint channel = 0; channel < channels; channel++, at += Tokens * TElements.Bytes)
                 {
-                    Prefetch.Lines(at + Prefetch.Ahead, Tokens * TElements.Bytes);
+                    Prefetch.Lines(at + ahead, Tokens * TElements.Bytes);
                     TLanes.ReadTile<TElements>(at, token, out TLanes first, out TLanes second);
                     TLanes third = first, fourth = first;
                     if (TTiles.Value > 1)
                     {
-                        Prefetch.Lines(at + tileBytes + Prefetch.Ahead, Tokens * TElements.Bytes);
+                        Prefetch.Lines(at + tileBytes + ahead, Tokens * TElements.Bytes);
                         TLanes.ReadTile<TElements>(at + tileBytes, token, out third, out fourth);
                     }
 
