@@ -13,6 +13,8 @@ public sealed unsafe class LayerCache
     /// <summary>The fewest tokens of a piece of a head's step that one thread does, unless a cache is made with another number.</summary>
     public const int DefaultSegmentTokens = 512;
 
+    private const int Stages = (int)Stage.Sum + 1;
+
     private readonly HeadCache[] _heads;
     private readonly float[] _segmentSums;
     private readonly int[] _finished;
@@ -48,7 +50,7 @@ public sealed unsafe class LayerCache
             };
         }
 
-        _finished = ChoosingStep.Counts(_heads.Length);
+        _finished = new int[_heads.Length * Stages];
         _segmentSums = new float[2 * layer.Heads * Math.Max(1, context / segmentTokens)];
         NeedsPredictedQueries = policy is RetrievedPolicy { Index: CriticalChannels };
     }
@@ -97,19 +99,14 @@ public sealed unsafe class LayerCache
             Step step = new(this, row, queries, predicted, outputs, scores);
             for (int head = 0; head < _heads.Length; head++)
                 _heads[head].Prepare(step.Of(head));
-            if (chooses)
-            {
-                Array.Clear(_finished);
-                ChoosingStep choosing = new(step);
-                WorkerPool.Shared.Run(choosing.Parts, choosing);
-            }
+            Array.Clear(_finished);
+            int heads = _heads.Length, pieces = heads * step.Segments;
+            if (chooses && _heads[0].SumsSegments)
+                WorkerPool.Shared.Run([pieces, pieces, heads, pieces], new ChoosingStep(step));
+            else if (chooses)
+                WorkerPool.Shared.Run([pieces, pieces, heads], new ChoosingStep(step));
             else
-            {
-                WorkerPool.Shared.Run(_heads.Length * step.Segments, step);
-            }
-
-            for (int head = 0; head < _heads.Length && _heads[head].SumsSegments; head++)
-                _heads[head].Merge(step.Of(head));
+                WorkerPool.Shared.Run(pieces, step);
         }
     }
 
@@ -143,13 +140,17 @@ public sealed unsafe class LayerCache
 
         public void Run(int part)
         {
-            HeadCache head = Cache._heads[part % Cache._heads.Length];
-            AttentionStep step = Of(part % Cache._heads.Length);
-            int segment = part / Cache._heads.Length;
-            head.Score(step, segment);
-            head.Weigh(step, segment);
-            head.Sum(step, segment);
+            int head = part % Cache._heads.Length, segment = part / Cache._heads.Length;
+            AttentionStep step = Of(head);
+            Cache._heads[head].Score(step, segment);
+            Cache._heads[head].Weigh(step, segment);
+            Cache._heads[head].Sum(step, segment);
+            if (Interlocked.Increment(ref Finished(head, Stage.Sum)) == Segments)
+                Cache._heads[head].Merge(step);
         }
+
+        /// <summary>How many of a head's segments have finished a stage: who is the last to sum one merges them.</summary>
+        public ref int Finished(int head, Stage stage) => ref Cache._finished[(head * Stages) + (int)stage];
 
         public AttentionStep Of(int head)
         {
@@ -175,28 +176,21 @@ public sealed unsafe class LayerCache
 
     /// <summary>
     /// The same where heads choose: all segments are scored, then weighed, the heads choose, and all segments are summed. A part waits for those of its head that it needs
-    /// and for no others; they come before it, so that each has been begun.
+    /// and for no others.
     /// </summary>
     private readonly struct ChoosingStep(Step step) : IWork
     {
-        private const int Stages = 4;
-
         private readonly int _heads = step.Cache._heads.Length;
         private readonly int _segments = step.Segments;
 
         private int Pieces => _heads * _segments;
 
-        public int Parts => (2 * Pieces) + _heads + (step.Cache._heads[0].SumsSegments ? Pieces : 0);
-
-        /// <summary>Counts of what is finished: of each head, a number for each stage.</summary>
-        public static int[] Counts(int heads) => new int[heads * Stages];
-
         public void Run(int part)
         {
             (Stage stage, int head, int segment) = Of(part);
-            Span<int> finished = step.Cache._finished.AsSpan(head * Stages, Stages);
             if (stage > Stage.Score)
-                Await(ref finished[(int)stage - 1], stage == Stage.Sum ? 1 : _segments);
+                Await(ref step.Finished(head, stage - 1), stage == Stage.Sum ? 1 : _segments);
+            bool last;
             try
             {
                 HeadCache cache = step.Cache._heads[head];
@@ -213,8 +207,11 @@ public sealed unsafe class LayerCache
             finally
             {
                 // Failed or not: who waits for it must not wait for ever.
-                Interlocked.Increment(ref finished[(int)stage]);
+                last = Interlocked.Increment(ref step.Finished(head, stage)) == _segments;
             }
+
+            if (last && stage == Stage.Sum)
+                step.Cache._heads[head].Merge(step.Of(head));
         }
 
         private static void Await(ref int finished, int count)
@@ -234,9 +231,8 @@ public sealed unsafe class LayerCache
             part -= Pieces;
             if (part < _heads)
                 return (Stage.Choose, part, 0);
-            // Of the head that was the first to choose first.
             part -= _heads;
-            return (Stage.Sum, part / _segments, part % _segments);
+            return (Stage.Sum, part % _heads, part / _heads);
         }
     }
 }

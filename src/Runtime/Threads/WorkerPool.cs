@@ -5,7 +5,8 @@ namespace TailorKV.Runtime.Threads;
 
 /// <summary>
 /// Threads that stay, for work of microseconds: a decoded token hands some hundred pieces of work out, one after another. Between pieces a thread watches for the
-/// next one for a while and then sleeps. Parts are taken as threads become free; what a part computes must not depend on which thread takes it.
+/// next one for a while and then sleeps. Each thread takes parts of its own share first, the same from one time to the next, so that what it reads and writes again is
+/// near to it; who is done takes from the others'. What a part computes must not depend on which thread takes it.
 /// </summary>
 public sealed unsafe class WorkerPool : IDisposable
 {
@@ -13,15 +14,22 @@ public sealed unsafe class WorkerPool : IDisposable
     private const int Watches = 2_000;
     private const int Closed = -1;
 
+    private const int MostStages = 4;
+
+    // Integers from one count to the next: two cache lines, for processors fetch them by twos.
+    private const int Apart = 32;
+
     private readonly Thread[] _threads;
+    private readonly int[] _stageEnds = new int[MostStages + 1];
+    private readonly int[] _taken;
     private readonly object _bed = new();
     private readonly Lock _user = new();
     private delegate*<void*, int, void> _run;
     private void* _work;
-    private int _parts;
+    private int _stages;
+    private int _shares;
     private ExceptionDispatchInfo? _failure;
     private int _round;
-    private int _next;
     private int _inside = Closed;
     private int _sleeping;
     private volatile bool _ends;
@@ -32,9 +40,11 @@ public sealed unsafe class WorkerPool : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         _threads = new Thread[threads - 1];
+        _taken = new int[((MostStages * threads) + 1) * Apart];
         for (int i = 0; i < _threads.Length; i++)
         {
-            _threads[i] = new Thread(Serve) { IsBackground = true, Name = $"TailorKV worker {i + 1}" };
+            int share = i + 1;
+            _threads[i] = new Thread(() => Serve(share)) { IsBackground = true, Name = $"TailorKV worker {i + 1}" };
             _threads[i].Start();
         }
     }
@@ -53,8 +63,22 @@ public sealed unsafe class WorkerPool : IDisposable
     /// <param name="work">The work.</param>
     /// <exception cref="ObjectDisposedException">The pool has been closed.</exception>
     public void Run<TWork>(int parts, TWork work)
+        where TWork : struct, IWork => Run([parts], work);
+
+    /// <summary>
+    /// The same in stages. A part may wait for those of stages before its own, for all of them have been begun; parts of the same place in stages of equal size are, if it
+    /// goes on evenly, done by the same thread.
+    /// </summary>
+    /// <param name="stages">The parts of each stage; four stages at most. Parts are numbered through.</param>
+    /// <param name="work">The work.</param>
+    /// <exception cref="ObjectDisposedException">The pool has been closed.</exception>
+    public void Run<TWork>(ReadOnlySpan<int> stages, TWork work)
         where TWork : struct, IWork
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(stages.Length, MostStages, nameof(stages));
+        int parts = 0;
+        foreach (int ofStage in stages)
+            parts += ofStage;
         ObjectDisposedException.ThrowIf(_ends, this);
         if (parts < 2 || _threads.Length == 0 || _inside != Closed || !_user.TryEnter())
         {
@@ -66,7 +90,7 @@ public sealed unsafe class WorkerPool : IDisposable
         try
         {
             // The struct stays where it is on this thread's stack until all threads have left the round.
-            Share(&RunPart<TWork>, Unsafe.AsPointer(ref work), parts);
+            Share(&RunPart<TWork>, Unsafe.AsPointer(ref work), stages, Math.Min(Threads, parts));
         }
         finally
         {
@@ -89,12 +113,19 @@ public sealed unsafe class WorkerPool : IDisposable
     private static void RunPart<TWork>(void* work, int part)
         where TWork : struct, IWork => Unsafe.AsRef<TWork>(work).Run(part);
 
-    private void Share(delegate*<void*, int, void> run, void* work, int parts)
+    private void Share(delegate*<void*, int, void> run, void* work, ReadOnlySpan<int> stages, int shares)
     {
         _run = run;
         _work = work;
-        _parts = parts;
-        _next = 0;
+        _stages = stages.Length;
+        _shares = shares;
+        for (int stage = 0; stage < _stages; stage++)
+        {
+            _stageEnds[stage + 1] = _stageEnds[stage] + stages[stage];
+            for (int share = 0; share < shares; share++)
+                Taken(stage, share) = FirstOf(stage, share);
+        }
+
         _failure = null;
         Volatile.Write(ref _inside, 0);
         Interlocked.Increment(ref _round);
@@ -104,7 +135,7 @@ public sealed unsafe class WorkerPool : IDisposable
                 Monitor.PulseAll(_bed);
         }
 
-        TakeParts();
+        TakeParts(0);
 
         // A thread that has not woken by now finds the round closed: nobody waits for it.
         SpinWait spin = default;
@@ -113,10 +144,21 @@ public sealed unsafe class WorkerPool : IDisposable
         _failure?.Throw();
     }
 
-    private void TakeParts()
+    private void TakeParts(int own)
     {
-        int part;
-        while ((part = Interlocked.Increment(ref _next) - 1) < _parts)
+        for (int stage = 0; stage < _stages; stage++)
+        {
+            for (int i = 0; i < _shares; i++)
+                TakeParts(stage, (own + i) % _shares);
+        }
+    }
+
+    private void TakeParts(int stage, int share)
+    {
+        ref int taken = ref Taken(stage, share);
+        int part, end = FirstOf(stage, share + 1);
+        // Looked at first, for what others count is far away.
+        while (Volatile.Read(ref taken) < end && (part = Interlocked.Increment(ref taken) - 1) < end)
         {
             try
             {
@@ -127,12 +169,26 @@ public sealed unsafe class WorkerPool : IDisposable
 #pragma warning restore CA1031
             {
                 Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(exception), null);
-                Volatile.Write(ref _next, _parts);
+                EndAll();
             }
         }
     }
 
-    private void Serve()
+    // The last stage first: who finds one ended must find those after it ended too, for of its parts some will never be begun.
+    private void EndAll()
+    {
+        for (int stage = _stages - 1; stage >= 0; stage--)
+        {
+            for (int share = 0; share < _shares; share++)
+                Volatile.Write(ref Taken(stage, share), _stageEnds[_stages]);
+        }
+    }
+
+    private int FirstOf(int stage, int share) => _stageEnds[stage] + (int)((long)(_stageEnds[stage + 1] - _stageEnds[stage]) * share / _shares);
+
+    private ref int Taken(int stage, int share) => ref _taken[((stage * Threads) + share + 1) * Apart];
+
+    private void Serve(int share)
     {
         int seen = 0;
         while (true)
@@ -143,7 +199,7 @@ public sealed unsafe class WorkerPool : IDisposable
             seen = Volatile.Read(ref _round);
             if (!TryEnterRound())
                 continue;
-            TakeParts();
+            TakeParts(share);
             Interlocked.Decrement(ref _inside);
         }
     }

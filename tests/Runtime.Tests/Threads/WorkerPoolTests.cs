@@ -57,6 +57,33 @@ public sealed class WorkerPoolTests
         }
     }
 
+    /// <summary>A part may wait for all parts of stages before its own, also where one of those throws and others are never begun.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(5)]
+    public void Parts_of_a_stage_come_after_those_of_the_one_before(int threads)
+    {
+        using WorkerPool pool = new(threads);
+        Random random = new(threads);
+        for (int round = 0; round < 1_000; round++)
+        {
+            int[] stages = [.. Enumerable.Range(0, random.Next(1, 5)).Select(_ => random.Next(8))], begun = new int[stages.Length], ended = new int[stages.Length];
+            int fails = random.Next(4) == 0 ? random.Next(40) : -1;
+            Staged work = new(stages, begun, ended, fails);
+            if (fails >= 0 && fails < stages.Sum())
+            {
+                Assert.Throws<InvalidOperationException>(() => pool.Run(stages, work));
+                continue;
+            }
+
+            pool.Run(stages, work);
+            Assert.Equal(stages, ended);
+        }
+
+        Assert.Throws<ArgumentOutOfRangeException>(() => pool.Run([1, 1, 1, 1, 1], new Failing()));
+    }
+
     [Fact]
     public void Allocates_nothing()
     {
@@ -97,5 +124,36 @@ public sealed class WorkerPoolTests
     private readonly struct Failing : IWork
     {
         public void Run(int part) => throw new InvalidOperationException("as meant");
+    }
+
+    private readonly struct Staged(int[] stages, int[] begun, int[] ended, int fails) : IWork
+    {
+        public void Run(int part)
+        {
+            int stage = 0;
+            for (int left = part; left >= stages[stage]; stage++)
+                left -= stages[stage];
+            Interlocked.Increment(ref begun[stage]);
+            try
+            {
+                // Those of the stages before have all been begun, and so end.
+                for (int before = 0; before < stage; before++)
+                    AwaitStage(before);
+                if (part == fails)
+                    throw new InvalidOperationException();
+            }
+            finally
+            {
+                Interlocked.Increment(ref ended[stage]);
+            }
+        }
+
+        private void AwaitStage(int stage)
+        {
+            Assert.Equal(stages[stage], Volatile.Read(ref begun[stage]));
+            SpinWait spin = default;
+            while (Volatile.Read(ref ended[stage]) < stages[stage])
+                spin.SpinOnce();
+        }
     }
 }
