@@ -87,7 +87,7 @@ public sealed class JsonRejectionTests : IDisposable
                     from place in Gen.Elements(member)
                     from value in Gen.Elements(OutOfRange[place.Name].Values)
                     select (Root: root, Place: place, Value: value, file.Read);
-        Property.Holds(cases, 1500, one =>
+        Property.Holds(cases, 3000, one =>
         {
             tried.Add(one.Place.Name);
             one.Place.Object[one.Place.Name] = double.IsInteger(one.Value) && Math.Abs(one.Value) < 9e18 ? (long)one.Value : one.Value;
