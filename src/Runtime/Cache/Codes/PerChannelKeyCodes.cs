@@ -33,6 +33,7 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
     public PerChannelKeyCodes(Arena arena, int tokens, int headDim, int bits, int group, int lanes)
     {
         (_headDim, _group, _groups, _levels) = (headDim, group, tokens / group, bits == 8 ? CodeLevels.Steps(bits) : CodeLevels.Codes(bits));
+        // Where channels' scales differ by much, 8 bits would leave those of small ones too few steps for codes of 3 bits and more.
         _kernel = PackKernel.Create(_levels, bits <= 2 ? 1 : 2, lanes);
         _codes = PackedCodes.OfKeys(arena, tokens, headDim, _kernel);
         _scales = arena.Take<Half>(2L * _groups * headDim);

@@ -11,11 +11,11 @@ namespace TailorKV.Runtime.Cache.Packs;
 /// <param name="numberBytes">Bytes of a factor: 1 or 2.</param>
 internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
 {
+    // Steps that a factor of average magnitude must have at the least: what rounding takes or adds, a quarter of a step in the mean, is a thirty-sixth of it then.
+    private const int LeastMean = 9;
+
     // What 16 bits hold of a sum, with levels' lowest share added: factors of 8 bits are kept so small.
     private readonly int _mostSum = MostSum(levels);
-
-    // Steps of a factor of average magnitude: half of one is off by, in the mean, is a fortieth of it then.
-    private const int LeastMean = 9;
 
     /// <summary>What codes stand for.</summary>
     public CodeLevels Levels => levels;

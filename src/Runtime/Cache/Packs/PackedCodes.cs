@@ -56,8 +56,11 @@ internal sealed unsafe class PackedCodes
     /// <param name="packs">Packs.</param>
     /// <param name="channels">The channels that take part; they begin at a multiple of 32.</param>
     /// <param name="group">Channels that share a scale: a multiple of 32, or all.</param>
-    public PackRange Keys(int first, int packs, Range channels, int group) =>
-        new((nint)Pack(first), _shape, channels.Start.Value, Room(channels), group < channels.End.Value - channels.Start.Value ? group : Room(channels), Sums: 1, Repeats: packs, Tokens, (nint)Pack(first) + Prefetch.FarAhead);
+    public PackRange Keys(int first, int packs, Range channels, int group)
+    {
+        int room = Room(channels), groupDepth = group < channels.End.Value - channels.Start.Value ? group : room;
+        return new((nint)Pack(first), _shape, channels.Start.Value, room, groupDepth, Sums: 1, Repeats: packs, Tokens, (nint)Pack(first) + Prefetch.FarAhead);
+    }
 
     /// <summary>What a kernel goes through for the sums of all values of packs.</summary>
     /// <param name="first">The first token, of a pack.</param>

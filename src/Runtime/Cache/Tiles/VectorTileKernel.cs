@@ -8,6 +8,9 @@ internal sealed unsafe class VectorTileKernel<TElements, TLanes> : PlainTileKern
     where TElements : struct, ITileElements
     where TLanes : struct, ILanes<TLanes>
 {
+    // Two tiles are read side by side.
+    private const int Ahead = 2 * Prefetch.Ahead;
+
     public override void Dots(byte* tiles, int count, int channels, float* queries, int n, float* dots, nint stride)
     {
         for (int done = 0, together; done < n; done += together)
@@ -49,23 +52,21 @@ internal sealed unsafe class VectorTileKernel<TElements, TLanes> : PlainTileKern
         where TTiles : struct, ICount
     {
         float* query1 = queries + channels, query2 = queries + (2 * channels), query3 = queries + (3 * channels);
-        // Asked for are the tiles that come next.
-        nint tileBytes = TileBytes(channels), ahead = TTiles.Value * tileBytes;
+        nint tileBytes = TileBytes(channels);
         for (; times > 0; times--, tiles += TTiles.Value * tileBytes, dots += TTiles.Value * Tokens)
         {
             for (nint token = 0; token < Half; token += TLanes.Count)
             {
                 TLanes s00 = default, s01 = default, s02 = default, s03 = default, s10 = default, s11 = default, s12 = default, s13 = default;
                 TLanes s20 = default, s21 = default, s22 = default, s23 = default, s30 = default, s31 = default, s32 = default, s33 = default;
-                byte* at = tiles;
+                byte* at = tiles, next = tiles + Ahead;
                 for (nint channel = 0; channel < channels; channel++, at += Tokens * TElements.Bytes)
                 {
-                    Prefetch.Lines(at + ahead, Tokens * TElements.Bytes);
+                    next = Prefetch.Lines(next, TTiles.Value * Tokens * TElements.Bytes);
                     TLanes.ReadTile<TElements>(at, token, out TLanes first, out TLanes second);
                     TLanes third = first, fourth = first;
                     if (TTiles.Value > 1)
                     {
-                        Prefetch.Lines(at + tileBytes + ahead, Tokens * TElements.Bytes);
                         TLanes.ReadTile<TElements>(at + tileBytes, token, out third, out fourth);
                     }
 
