@@ -58,49 +58,11 @@ internal static class RoundedFactors
     /// <summary>How many of the largest number would be as much as may be; none of what is too small to count, or no number.</summary>
     public static float Steps(float largest, float most) => Finite(largest) ? most / largest : 0;
 
-    /// <summary>Rounds rows of numbers * scales that are in steps already.</summary>
-    /// <param name="rows">[n, scales].</param>
-    /// <param name="scales">What the numbers of each row are multiplied with.</param>
-    /// <param name="rounded">[n, stride].</param>
-    /// <param name="stride">From one row's rounded numbers to the next's.</param>
-    public static unsafe void RoundStepped(ReadOnlySpan<float> rows, ReadOnlySpan<float> scales, Span<short> rounded, int stride)
-    {
-        int n = rows.Length / scales.Length, i = 0;
-        ArgumentOutOfRangeException.ThrowIfLessThan(rounded.Length, ((n - 1) * stride) + scales.Length);
-        fixed (float* row = rows, scale = scales)
-        fixed (short* to = rounded)
-        {
-            for (; Avx512F.IsSupported && i <= scales.Length - 16; i += 16)
-            {
-                var vector = Vector512.Load(scale + i);
-                for (int r = 0; r < n; r++)
-                    Avx512F.ConvertToVector256Int16(Avx512F.ConvertToVector512Int32(Vector512.Load(row + (r * scales.Length) + i) * vector)).Store(to + (r * stride) + i);
-            }
-        }
-
-        for (int r = 0; r < n && i < scales.Length; r++)
-            Round(new Products(rows[((r * scales.Length) + i)..((r + 1) * scales.Length)], scales[i..]), 1, rounded[((r * stride) + i)..]);
-    }
+    /// <summary>Rounds numbers * scales that are in steps already.</summary>
+    public static void RoundStepped(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<short> rounded) => Round(new Products(numbers, scales), 1, rounded);
 
     /// <summary>The same in 8 bits.</summary>
-    public static unsafe void RoundStepped(ReadOnlySpan<float> rows, ReadOnlySpan<float> scales, Span<sbyte> rounded, int stride)
-    {
-        int n = rows.Length / scales.Length, i = 0;
-        ArgumentOutOfRangeException.ThrowIfLessThan(rounded.Length, ((n - 1) * stride) + scales.Length);
-        fixed (float* row = rows, scale = scales)
-        fixed (sbyte* to = rounded)
-        {
-            for (; Avx512F.IsSupported && i <= scales.Length - 16; i += 16)
-            {
-                var vector = Vector512.Load(scale + i);
-                for (int r = 0; r < n; r++)
-                    Avx512F.ConvertToVector128SByte(Avx512F.ConvertToVector512Int32(Vector512.Load(row + (r * scales.Length) + i) * vector)).Store(to + (r * stride) + i);
-            }
-        }
-
-        for (int r = 0; r < n && i < scales.Length; r++)
-            Round(new Products(rows[((r * scales.Length) + i)..((r + 1) * scales.Length)], scales[i..]), 1, rounded[((r * stride) + i)..]);
-    }
+    public static void RoundStepped(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<sbyte> rounded) => Round(new Products(numbers, scales), 1, rounded);
 
     /// <summary>The sum of rounded numbers.</summary>
     public static int Sum(ReadOnlySpan<short> numbers)

@@ -71,9 +71,9 @@ internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
     public void RoundStepped(ReadOnlySpan<float> rows, ReadOnlySpan<float> scales, Span<byte> factors, int stride)
     {
         if (numberBytes == 1)
-            RoundedFactors.RoundStepped(rows, scales, MemoryMarshal.Cast<byte, sbyte>(factors), stride);
+            SteppedRows.Round(rows, scales, MemoryMarshal.Cast<byte, sbyte>(factors), stride);
         else
-            RoundedFactors.RoundStepped(rows, scales, MemoryMarshal.Cast<byte, short>(factors), stride / sizeof(short));
+            SteppedRows.Round(rows, scales, MemoryMarshal.Cast<byte, short>(factors), stride / sizeof(short));
     }
 
     /// <summary>Where the factors of depths lie.</summary>
