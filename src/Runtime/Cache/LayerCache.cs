@@ -101,10 +101,8 @@ public sealed unsafe class LayerCache
                 _heads[head].Prepare(step.Of(head));
             Array.Clear(_finished);
             int heads = _heads.Length, pieces = heads * step.Segments;
-            if (chooses && _heads[0].SumsSegments)
-                WorkerPool.Shared.Run([pieces, pieces, heads, pieces], new ChoosingStep(step));
-            else if (chooses)
-                WorkerPool.Shared.Run([pieces, pieces, heads], new ChoosingStep(step));
+            if (chooses)
+                WorkerPool.Shared.Run([pieces, pieces, heads, _heads[0].SumsSegments ? pieces : 0], new ChoosingStep(step));
             else
                 WorkerPool.Shared.Run(pieces, step);
         }

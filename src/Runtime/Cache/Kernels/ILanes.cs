@@ -1,5 +1,4 @@
 using System.Runtime.Intrinsics;
-
 using TailorKV.Runtime.Cache.Tiles;
 
 namespace TailorKV.Runtime.Cache.Kernels;

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -10,43 +11,38 @@ internal static unsafe class SteppedRows
     /// <param name="rows">[n, scales].</param>
     /// <param name="scales">What the numbers of each row are multiplied with.</param>
     /// <param name="rounded">[n, stride].</param>
-    /// <param name="stride">From one row's rounded numbers to the next's.</param>
-    public static void Round(ReadOnlySpan<float> rows, ReadOnlySpan<float> scales, Span<short> rounded, int stride)
+    /// <param name="stride">Bytes from one row's rounded numbers to the next's.</param>
+    /// <param name="numberBytes">Bytes of a rounded number: 1 or 2.</param>
+    public static void Round(ReadOnlySpan<float> rows, ReadOnlySpan<float> scales, Span<byte> rounded, int stride, int numberBytes)
     {
         int length = scales.Length, n = rows.Length / length, i = 0;
-        ArgumentOutOfRangeException.ThrowIfLessThan(rounded.Length, ((n - 1) * stride) + length);
+        ArgumentOutOfRangeException.ThrowIfLessThan(rounded.Length, ((n - 1) * stride) + (length * numberBytes));
         fixed (float* row = rows, scale = scales)
-        fixed (short* to = rounded)
+        fixed (byte* to = rounded)
         {
             for (; Avx512F.IsSupported && i <= length - 16; i += 16)
             {
                 var vector = Vector512.Load(scale + i);
                 for (int r = 0; r < n; r++)
-                    Avx512F.ConvertToVector256Int16(Avx512F.ConvertToVector512Int32(Vector512.Load(row + (r * length) + i) * vector)).Store(to + (r * stride) + i);
+                {
+                    Vector512<int> numbers = Avx512F.ConvertToVector512Int32(Vector512.Load(row + (r * length) + i) * vector);
+                    byte* at = to + (r * stride) + (i * numberBytes);
+                    if (numberBytes == 1)
+                        Avx512F.ConvertToVector128SByte(numbers).Store((sbyte*)at);
+                    else
+                        Avx512F.ConvertToVector256Int16(numbers).Store((short*)at);
+                }
             }
         }
 
         for (int r = 0; r < n && i < length; r++)
-            RoundedFactors.RoundStepped(rows[((r * length) + i)..((r + 1) * length)], scales[i..], rounded[((r * stride) + i)..]);
-    }
-
-    /// <summary>The same in 8 bits.</summary>
-    public static void Round(ReadOnlySpan<float> rows, ReadOnlySpan<float> scales, Span<sbyte> rounded, int stride)
-    {
-        int length = scales.Length, n = rows.Length / length, i = 0;
-        ArgumentOutOfRangeException.ThrowIfLessThan(rounded.Length, ((n - 1) * stride) + length);
-        fixed (float* row = rows, scale = scales)
-        fixed (sbyte* to = rounded)
         {
-            for (; Avx512F.IsSupported && i <= length - 16; i += 16)
-            {
-                var vector = Vector512.Load(scale + i);
-                for (int r = 0; r < n; r++)
-                    Avx512F.ConvertToVector128SByte(Avx512F.ConvertToVector512Int32(Vector512.Load(row + (r * length) + i) * vector)).Store(to + (r * stride) + i);
-            }
+            ReadOnlySpan<float> left = rows[((r * length) + i)..((r + 1) * length)];
+            Span<byte> at = rounded[((r * stride) + (i * numberBytes))..];
+            if (numberBytes == 1)
+                RoundedFactors.RoundStepped(left, scales[i..], MemoryMarshal.Cast<byte, sbyte>(at));
+            else
+                RoundedFactors.RoundStepped(left, scales[i..], MemoryMarshal.Cast<byte, short>(at));
         }
-
-        for (int r = 0; r < n && i < length; r++)
-            RoundedFactors.RoundStepped(rows[((r * length) + i)..((r + 1) * length)], scales[i..], rounded[((r * stride) + i)..]);
     }
 }

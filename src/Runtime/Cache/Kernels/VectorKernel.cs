@@ -10,7 +10,7 @@ internal sealed unsafe class VectorKernel<TElements, TLanes>(int length, int row
         (Rows whole, Rows tail) = Split(rows);
         for (int done = 0, together; done < n; done += together)
         {
-            together = Together(n - done);
+            together = ICount.Together(n - done, TLanes.Queries);
             float* query = queries + ((nint)done * queryStride), dot = dots + ((nint)done * stride);
             switch (together)
             {
@@ -38,7 +38,7 @@ internal sealed unsafe class VectorKernel<TElements, TLanes>(int length, int row
         (Rows whole, Rows tail) = Split(rows);
         for (int done = 0, together; done < n; done += together)
         {
-            together = Together(n - done);
+            together = ICount.Together(n - done, TLanes.Queries);
             float* weight = weights + ((nint)done * stride), output = outputs + ((nint)done * outputStride);
             switch (together)
             {
@@ -59,13 +59,6 @@ internal sealed unsafe class VectorKernel<TElements, TLanes>(int length, int row
 
         if (tail.Start < tail.End)
             PlainKernel<TElements>.AddSums(tail, weights, stride, n, outputs + tail.Start - rows.Start, outputStride);
-    }
-
-    /// <summary>How many of the queries left go together: as many as there are registers for, or fewer where that makes the last ones more.</summary>
-    private static int Together(int left)
-    {
-        int times = (left + TLanes.Queries - 1) / TLanes.Queries;
-        return (left + times - 1) / times;
     }
 
     /// <summary>The elements that make whole sixteens, whatever the width, and those left over.</summary>

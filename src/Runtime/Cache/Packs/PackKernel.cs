@@ -68,13 +68,8 @@ internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
     /// <param name="scales">What the numbers of each row are multiplied with.</param>
     /// <param name="factors">[n, stride].</param>
     /// <param name="stride">Bytes from one row's factors to the next's.</param>
-    public void RoundStepped(ReadOnlySpan<float> rows, ReadOnlySpan<float> scales, Span<byte> factors, int stride)
-    {
-        if (numberBytes == 1)
-            SteppedRows.Round(rows, scales, MemoryMarshal.Cast<byte, sbyte>(factors), stride);
-        else
-            SteppedRows.Round(rows, scales, MemoryMarshal.Cast<byte, short>(factors), stride / sizeof(short));
-    }
+    public void RoundStepped(ReadOnlySpan<float> rows, ReadOnlySpan<float> scales, Span<byte> factors, int stride) =>
+        SteppedRows.Round(rows, scales, factors, stride, numberBytes);
 
     /// <summary>Where the factors of depths lie.</summary>
     public Range Bytes(Range depths) => (depths.Start.Value * numberBytes)..(depths.End.Value * numberBytes);

@@ -20,9 +20,7 @@ internal sealed unsafe class VectorPackKernel<TBits, TWords>(CodeLevels levels) 
         {
             for (int done = 0, together; done < factors.Queries; done += together, destination += together * stride)
             {
-                // Five go as three and two, not as four and one.
-                int left = factors.Queries - done, times = (left + Together - 1) / Together;
-                together = (left + times - 1) / times;
+                together = ICount.Together(factors.Queries - done, Together);
                 PackFactors some = factors.Of(done, together);
                 switch (together)
                 {

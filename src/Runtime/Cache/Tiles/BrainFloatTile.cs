@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using TailorKV.Runtime.Cache.Kernels;
 
 namespace TailorKV.Runtime.Cache.Tiles;
@@ -10,9 +9,6 @@ namespace TailorKV.Runtime.Cache.Tiles;
 /// </summary>
 internal readonly unsafe struct BrainFloatTile : ITileElements
 {
-    private const int HalfBits = 16;
-    private const uint UpperHalf = 0xFFFF0000;
-
     public static int Bytes => sizeof(ushort);
 
     public static void Write(byte* channel, int token, float value) => ((ushort*)channel)[Place(token)] = BrainFloat.FromSingle(value);
@@ -20,20 +16,10 @@ internal readonly unsafe struct BrainFloatTile : ITileElements
     public static float Read(byte* channel, int token) => BrainFloat.ToSingle(((ushort*)channel)[Place(token)]);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Read(byte* channel, nint token, out Lanes512 first, out Lanes512 second)
-    {
-        Vector512<uint> words = Vector512.Load((uint*)channel + token);
-        first = new((words << HalfBits).AsSingle());
-        second = new((words & Vector512.Create(UpperHalf)).AsSingle());
-    }
+    public static void Read(byte* channel, nint token, out Lanes512 first, out Lanes512 second) => BrainFloats.ReadPair(channel, 2 * token, out first, out second);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Read(byte* channel, nint token, out Lanes256 first, out Lanes256 second)
-    {
-        Vector256<uint> words = Vector256.Load((uint*)channel + token);
-        first = new((words << HalfBits).AsSingle());
-        second = new((words & Vector256.Create(UpperHalf)).AsSingle());
-    }
+    public static void Read(byte* channel, nint token, out Lanes256 first, out Lanes256 second) => BrainFloats.ReadPair(channel, 2 * token, out first, out second);
 
     private static int Place(int token) => (token % TileKernel.Half * 2) + (token / TileKernel.Half);
 }

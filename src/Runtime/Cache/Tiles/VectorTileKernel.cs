@@ -15,9 +15,7 @@ internal sealed unsafe class VectorTileKernel<TElements, TLanes> : PlainTileKern
     {
         for (int done = 0, together; done < n; done += together)
         {
-            // Fewer at a time where that makes the last ones more.
-            int times = (n - done + TLanes.Queries - 1) / TLanes.Queries;
-            together = (n - done + times - 1) / times;
+            together = ICount.Together(n - done, TLanes.Queries);
             float* query = queries + ((nint)done * channels), dot = dots + (done * stride);
             switch (together)
             {
