@@ -180,43 +180,6 @@ public sealed class KernelTests
         }
     });
 
-    [Theory]
-    [InlineData(1f)]
-    [InlineData(1e-20f)]
-    [InlineData(1e-36f)]
-    [InlineData(0f)]
-    [InlineData(float.NaN)]
-    [InlineData(float.NegativeInfinity)]
-    public void Factors_round_by_half_a_step(float factor) => ForAll(100, random =>
-    {
-        // Often alone, so that nothing larger sets the step.
-        int length = random.Next(3) == 0 ? 1 : random.Next(1, 1000);
-        float[] numbers = Row(random, length), scales = Row(random, length);
-        numbers[random.Next(length)] = factor;
-        // What is smaller may be taken for nothing.
-        const double least = 1e-30;
-        bool scaled = random.Next(2) == 0;
-        short[] rounded = new short[length];
-        float step = RoundedFactors.Round(numbers, scaled ? scales : [], rounded, out int sum);
-        Assert.Equal(float.IsFinite(factor), float.IsFinite(step));
-        for (int i = 0; i < length && float.IsFinite(step); i++)
-            Assert.InRange(Math.Abs((rounded[i] * step) - (numbers[i] * (scaled ? scales[i] : 1))), 0, Math.Max(0.51 * step, least));
-        // What 32 bits must hold.
-        Assert.InRange(rounded.Sum(number => Math.Abs((long)number)) * 128, 0, int.MaxValue);
-        Assert.Equal(rounded.Sum(number => number), sum);
-        Assert.Equal(sum, RoundedFactors.Sum(rounded));
-
-        sbyte[] eight = new sbyte[length];
-        int most = random.Next(length + 10, 33_000);
-        step = RoundedFactors.Round(numbers, scaled ? scales : [], most, eight, out sum);
-        Assert.Equal(float.IsFinite(factor), float.IsFinite(step));
-        for (int i = 0; i < length && float.IsFinite(step); i++)
-            Assert.InRange(Math.Abs((eight[i] * step) - (numbers[i] * (scaled ? scales[i] : 1))), 0, Math.Max(0.501 * step, least));
-        Assert.InRange(eight.Sum(number => Math.Abs(number)), 0, most);
-        Assert.Equal(eight.Sum(number => number), sum);
-        Assert.Equal(sum, RoundedFactors.Sum(eight));
-    });
-
     private static void Multiply(RowKernel kernel, byte[] rows, float[][] plain, int start, int end, int n, Random random)
     {
         int count = plain.Length, length = kernel.Length, stride = count + random.Next(3), outputStride = end - start + random.Next(3);

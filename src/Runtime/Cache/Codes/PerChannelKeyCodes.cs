@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Cache.Packs;
 using TailorKV.Runtime.Memory;
@@ -88,6 +89,7 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
         Span<int> factorSums = stackalloc int[packs * n];
         Span<byte> factors = stackalloc byte[packs * n * factorBytes];
         factors.Clear();
+        factorSums.Clear();
         for (int token = from; token < to; token += Tile)
         {
             int tokens = Math.Min(Tile, to - token);
@@ -114,25 +116,44 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
     private void Begin(int token, int tokens, Span<byte> factors, Span<int> factorSums, Span<float> scores, int stride)
     {
         int n = _steps.Length, factorBytes = _codes.Channels * _kernel.NumberBytes, first = token / _group, groups = tokens / _group, packs = _group / PackedCodes.Tokens;
-        Span<float> zeros = stackalloc float[n * groups], scales = stackalloc float[_headDim];
+        Span<float> zeros = stackalloc float[n * groups], scales = stackalloc float[groups * _headDim];
         _rows.Dots(MemoryMarshal.AsBytes(_scales.Slice((_groups + first) * _headDim, groups * _headDim)), 0, _headDim, _queries, zeros, groups);
-        for (int group = 0; group < groups; group++)
+        HalfFloat.Widen(_scales.Slice(first * _headDim, groups * _headDim), scales);
+        for (int query = 0; query < n; query++)
         {
-            HalfFloat.Widen(Scales(first + group), scales);
-            Span<byte> ofGroup = factors.Slice(group * packs * n * factorBytes, packs * n * factorBytes);
-            Span<int> sumsOfGroup = factorSums.Slice(group * packs * n, packs * n);
-            _kernel.RoundStepped(_stepped, scales, ofGroup, factorBytes);
-            for (int query = 0; query < n; query++)
+            _kernel.RoundStepped(_stepped.AsSpan(query * _headDim, _headDim), scales, factors[(query * factorBytes)..], packs * n * factorBytes);
+            Span<float> ofQuery = zeros.Slice(query * groups, groups);
+            for (int group = 0; group < groups && _levels.Lowest != 0; group++)
             {
-                int sum = sumsOfGroup[query] = _levels.Lowest == 0 ? 0 : _kernel.Sum(ofGroup.Slice(query * factorBytes, factorBytes));
-                scores.Slice((query * stride) + (group * _group), _group).Fill(zeros[(query * groups) + group] - (_levels.Lowest * sum * _steps[query]));
+                int place = (group * packs * n) + query, sum = factorSums[place] = _kernel.Sum(factors.Slice(place * factorBytes, factorBytes));
+                ofQuery[group] -= _levels.Lowest * sum * _steps[query];
             }
 
+            Repeat(ofQuery, _group, scores[(query * stride)..]);
+        }
+
+        for (int group = 0; group < groups && packs > 1; group++)
+        {
+            Span<byte> ofGroup = factors.Slice(group * packs * n * factorBytes, packs * n * factorBytes);
+            Span<int> sumsOfGroup = factorSums.Slice(group * packs * n, packs * n);
             for (int pack = 1; pack < packs; pack++)
             {
                 ofGroup[..(n * factorBytes)].CopyTo(ofGroup[(pack * n * factorBytes)..]);
                 sumsOfGroup[..n].CopyTo(sumsOfGroup[(pack * n)..]);
             }
+        }
+    }
+
+    /// <summary>Each number as many times as a group has tokens, a multiple of a vector's.</summary>
+    private static void Repeat(ReadOnlySpan<float> numbers, int times, Span<float> destination)
+    {
+        ref float to = ref MemoryMarshal.GetReference(destination[..(numbers.Length * times)]);
+        nuint place = 0;
+        foreach (float number in numbers)
+        {
+            var vector = Vector256.Create(number);
+            for (nuint end = place + (nuint)times; place < end; place += (nuint)Vector256<float>.Count)
+                vector.StoreUnsafe(ref to, place);
         }
     }
 

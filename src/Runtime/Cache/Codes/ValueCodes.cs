@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Cache.Packs;
 using TailorKV.Runtime.Memory;
@@ -33,7 +34,7 @@ internal sealed class ValueCodes : IValueCodes
     {
         int headDim = _scales.HeadDim, channels = _codes.Channels, n = outputs.Length / headDim;
         Span<int> factorSums = stackalloc int[n];
-        Span<float> steps = stackalloc float[n], scales = stackalloc float[Tile], zeros = stackalloc float[Tile], sums = stackalloc float[n * channels];
+        Span<float> steps = stackalloc float[n], ofZeros = stackalloc float[n], scales = stackalloc float[Tile], zeros = stackalloc float[Tile], sums = stackalloc float[n * channels];
         int factorBytes = Tile * _kernel.NumberBytes;
         Span<byte> factors = stackalloc byte[n * factorBytes];
         sums.Clear();
@@ -49,14 +50,13 @@ internal sealed class ValueCodes : IValueCodes
                 Range range = _scales.Channels(group);
                 _scales.Read(token, group, scales[..count]);
                 _scales.ReadZeros(token, group, scales[..count], zeros[..count]);
-                for (int query = 0; query < n; query++)
+                WeightRows.Round(
+                    weights[(token - from)..], stride, scales[..count], _scales.HasZeros ? zeros[..count] : [],
+                    MemoryMarshal.Cast<byte, short>(factors)[(token - pack)..], Tile, steps, factorSums, ofZeros);
+                for (int query = 0; query < n && _scales.HasZeros; query++)
                 {
-                    ReadOnlySpan<float> weighing = weights.Slice((query * stride) + token - from, count);
-                    steps[query] = _kernel.Round(weighing, scales, factors[((query * factorBytes) + ((token - pack) * _kernel.NumberBytes))..], out factorSums[query]);
-                    if (!_scales.HasZeros)
-                        continue;
                     Span<float> sum = sums.Slice(query * channels, headDim)[range];
-                    TensorPrimitives.Add(sum, DotProduct.Of(weighing, zeros[..count]), sum);
+                    TensorPrimitives.Add(sum, ofZeros[query], sum);
                 }
 
                 _kernel.AddProducts(_codes.Values(pack, packs, range), factors, factorBytes, steps, factorSums, _ones, sums[range.Start..], channels);

@@ -1,0 +1,97 @@
+using FsCheck;
+using FsCheck.Fluent;
+using TailorKV.Runtime.Cache.Kernels;
+
+namespace TailorKV.Runtime.Tests.Cache;
+
+/// <summary>Numbers rounded for sums of products with levels.</summary>
+public sealed class RoundingTests
+{
+    [Theory]
+    [InlineData(1f)]
+    [InlineData(1e-20f)]
+    [InlineData(1e-36f)]
+    [InlineData(0f)]
+    [InlineData(float.NaN)]
+    [InlineData(float.NegativeInfinity)]
+    public void Factors_round_by_half_a_step(float factor) => ForAll(100, random =>
+    {
+        // Often alone, so that nothing larger sets the step.
+        int length = random.Next(3) == 0 ? 1 : random.Next(1, 1000);
+        float[] numbers = Row(random, length), scales = Row(random, length);
+        numbers[random.Next(length)] = factor;
+        // What is smaller may be taken for nothing.
+        const double least = 1e-30;
+        bool scaled = random.Next(2) == 0;
+        short[] rounded = new short[length];
+        float step = RoundedFactors.Round(numbers, scaled ? scales : [], rounded, out int sum);
+        Assert.Equal(float.IsFinite(factor), float.IsFinite(step));
+        for (int i = 0; i < length && float.IsFinite(step); i++)
+            Assert.InRange(Math.Abs((rounded[i] * step) - (numbers[i] * (scaled ? scales[i] : 1))), 0, Math.Max(0.51 * step, least));
+        // What 32 bits must hold.
+        Assert.InRange(rounded.Sum(number => Math.Abs((long)number)) * 128, 0, int.MaxValue);
+        Assert.Equal(rounded.Sum(number => number), sum);
+        Assert.Equal(sum, RoundedFactors.Sum(rounded));
+
+        sbyte[] eight = new sbyte[length];
+        int most = random.Next(length + 10, 33_000);
+        step = RoundedFactors.Round(numbers, scaled ? scales : [], most, eight, out sum);
+        Assert.Equal(float.IsFinite(factor), float.IsFinite(step));
+        for (int i = 0; i < length && float.IsFinite(step); i++)
+            Assert.InRange(Math.Abs((eight[i] * step) - (numbers[i] * (scaled ? scales[i] : 1))), 0, Math.Max(0.501 * step, least));
+        Assert.InRange(eight.Sum(number => Math.Abs(number)), 0, most);
+        Assert.Equal(eight.Sum(number => number), sum);
+        Assert.Equal(sum, RoundedFactors.Sum(eight));
+    });
+
+    /// <summary>Whatever takes part, among it nothing, infinities and what is no number.</summary>
+    [Fact]
+    public void Rows_of_weights_round_as_each_by_itself() => ForAll(300, random =>
+    {
+        int n = random.Next(1, 10), length = random.Next(2) == 0 ? 16 * random.Next(1, 33) : random.Next(1, 513), stride = length + random.Next(20), roundedStride = length + random.Next(20);
+        float[] weights = Row(random, n * stride), scales = Row(random, length), zeros = random.Next(2) == 0 ? [] : Row(random, length);
+        weights[random.Next(weights.Length)] = new[] { 1e-36f, 0, 7, float.NaN, float.PositiveInfinity }[random.Next(5)];
+        var rounded = new short[n * roundedStride];
+        float[] steps = new float[n], ofZeros = new float[n];
+        int[] sums = new int[n];
+        WeightRows.Round(weights, stride, scales, zeros, rounded, roundedStride, steps, sums, ofZeros);
+        for (int row = 0; row < n; row++)
+        {
+            ReadOnlySpan<float> one = weights.AsSpan(row * stride, length);
+            short[] plain = new short[length];
+            Assert.Equal(RoundedFactors.Round(one, scales, plain, out int sum), steps[row]);
+            if (!float.IsFinite(steps[row]))
+                continue;
+            Assert.Equal(plain, rounded.AsSpan(row * roundedStride, length));
+            Assert.Equal(sum, sums[row]);
+            double expected = 0;
+            for (int i = 0; i < zeros.Length; i++)
+                expected += (double)one[i] * zeros[i];
+            Assert.Equal(expected, ofZeros[row], 1e-4);
+        }
+    });
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_row_in_steps_rounds_with_each_row_of_scales(int numberBytes) => ForAll(300, random =>
+    {
+        int n = random.Next(1, 10), length = random.Next(1, 200), stride = (length * numberBytes) + random.Next(20);
+        float[] numbers = [.. Row(random, length).Select(number => number * sbyte.MaxValue)], scales = Row(random, n * length);
+        var rounded = new byte[n * stride];
+        SteppedRow.Round(numbers, scales, rounded, stride, numberBytes);
+        for (int row = 0; row < n; row++)
+        {
+            for (int i = 0; i < length; i++)
+            {
+                int at = (row * stride) + (i * numberBytes);
+                Assert.Equal(MathF.Round(numbers[i] * scales[(row * length) + i]), numberBytes == 1 ? (sbyte)rounded[at] : BitConverter.ToInt16(rounded, at));
+            }
+        }
+    });
+
+    private static float[] Row(Random random, int length) => [.. Enumerable.Range(0, length).Select(_ => (float)((2 * random.NextDouble()) - 1))];
+
+    private static void ForAll(int cases, Action<Random> body) => Check.One(
+        Config.QuickThrowOnFailure.WithMaxTest(cases), Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ToArbitrary(), seed => body(new Random(seed))));
+}
