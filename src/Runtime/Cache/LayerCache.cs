@@ -138,7 +138,7 @@ public sealed unsafe class LayerCache
 
         public void Run(int part)
         {
-            int head = part % Cache._heads.Length, segment = part / Cache._heads.Length;
+            int head = part / Segments, segment = part % Segments;
             AttentionStep step = Of(head);
             Cache._heads[head].Score(step, segment);
             Cache._heads[head].Weigh(step, segment);
@@ -222,15 +222,15 @@ public sealed unsafe class LayerCache
         private (Stage Stage, int Head, int Segment) Of(int part)
         {
             if (part < Pieces)
-                return (Stage.Score, part % _heads, part / _heads);
+                return (Stage.Score, part / _segments, part % _segments);
             part -= Pieces;
             if (part < Pieces)
-                return (Stage.Weigh, part % _heads, part / _heads);
+                return (Stage.Weigh, part / _segments, part % _segments);
             part -= Pieces;
             if (part < _heads)
                 return (Stage.Choose, part, 0);
             part -= _heads;
-            return (Stage.Sum, part % _heads, part / _heads);
+            return (Stage.Sum, part / _segments, part % _segments);
         }
     }
 }
