@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace TailorKV.Runtime.Attention;
 
 /// <summary>
-/// exp of numbers not above 0, to 2 units in the last place; 0 below -87, where it would be smaller than normal numbers are. The same to the bit in vectors of any
+/// exp of numbers not above 16, to 2 units in the last place; 0 below -87, where it would be smaller than normal numbers are. The same to the bit in vectors of any
 /// width: exp(x) = 2^n exp(r) with n the integer next to x / ln 2, and exp(r) by its Taylor series.
 /// </summary>
 internal static class Exponential

@@ -48,7 +48,7 @@ internal static unsafe class Softmax
     }
 
     /// <summary>Scores to weights, exp(score - largest).</summary>
-    /// <param name="row">Scores that are at most <paramref name="largest"/>.</param>
+    /// <param name="row">Scores that are no more than 16 above <paramref name="largest"/>.</param>
     /// <param name="largest">What is taken from them first, which keeps exp in range.</param>
     /// <returns>The sum of the weights.</returns>
     public static float Weigh(Span<float> row, float largest) => Weigh(row, largest, RowKernel.Widest);
@@ -101,6 +101,14 @@ internal static unsafe class Softmax
         fixed (float* from = rows, share = shares, to = mix)
         {
             int i = 0;
+            for (; Vector512.IsHardwareAccelerated && i <= mix.Length - Vector512<float>.Count; i += Vector512<float>.Count)
+            {
+                Vector512<float> sum = default;
+                for (int row = 0; row < shares.Length; row++)
+                    sum = Vector512.FusedMultiplyAdd(Vector512.Load(from + ((nint)row * stride) + i), Vector512.Create(share[row]), sum);
+                sum.Store(to + i);
+            }
+
             for (; i <= mix.Length - Vector256<float>.Count; i += Vector256<float>.Count)
             {
                 Vector256<float> sum = default;

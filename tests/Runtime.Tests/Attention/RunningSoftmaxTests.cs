@@ -10,7 +10,7 @@ public sealed class RunningSoftmaxTests
     [Fact]
     public void Exponentials_agree_with_double_precision_and_at_every_width()
     {
-        for (float x = 0; x > -90; x -= 0.0037f)
+        for (float x = 16; x > -90; x -= 0.0037f)
         {
             float value = Exponential.Of(x);
             double expected = x < -87 ? 0 : Math.Exp(x);

@@ -12,6 +12,10 @@ namespace TailorKV.Runtime.Cache.Heads;
 /// </summary>
 internal sealed class RefinedHead : WindowedHead
 {
+    // What an exact score may be above all that the codes gave before the others' weights, of the largest of theirs, are made smaller: what it costs to go through them all is saved
+    // nearly always.
+    private const float MostAbove = 16;
+
     private readonly IKeyCodes _keys;
     private readonly IValueCodes _values;
     private readonly HostRows _host;
@@ -70,9 +74,8 @@ internal sealed class RefinedHead : WindowedHead
     {
         Span<float> weights = step.Scores.Slice((query * ScoreStride) + ScoresStart, Scored);
         float largest = Softmax.Largest(LargestOf(step, query)), largestExact = Softmax.Largest(exact);
-        if (largestExact > largest)
+        if (largestExact > largest + MostAbove)
         {
-            // An exact score may be any amount above all that the codes gave: weights are of the largest of both.
             TensorPrimitives.Multiply(weights, MathF.Exp(largest - largestExact), weights);
             largest = largestExact;
         }

@@ -1,6 +1,9 @@
 using System.Numerics;
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace TailorKV.Runtime.Cache.Indexes;
 
@@ -46,29 +49,65 @@ internal static class TopK
             return 0;
         // What is left over after whole rounds of the groups is in none: that can only make the bound lower.
         Span<float> largest = candidates[..groups];
-        values[..groups].CopyTo(largest);
-        for (int first = groups; first <= values.Length - groups; first += groups)
+        LargestOfGroups(values, largest);
+        return Collect(values, Smallest(largest, wanted), candidates, places) is var count && count < wanted ? 0 : count;
+    }
+
+    /// <summary>largest[i] = the largest of the values i, i + groups, and so on, over whole rounds.</summary>
+    private static void LargestOfGroups(ReadOnlySpan<float> values, Span<float> largest)
+    {
+        int groups = largest.Length, rounds = values.Length / groups, lanes = Vector<float>.Count;
+        for (int i = 0; i < groups; i += lanes)
         {
-            for (int i = 0; i < groups; i += Vector<float>.Count)
-                Vector.Max(new Vector<float>(largest[i..]), new Vector<float>(values[(first + i)..])).CopyTo(largest[i..]);
+            var even = new Vector<float>(values[i..]);
+            Vector<float> odd = even;
+            for (int round = 1; round < rounds; round += 2)
+            {
+                even = Vector.MaxNative(even, new Vector<float>(values[((round * groups) + i)..]));
+                odd = Vector.MaxNative(odd, new Vector<float>(values[((Math.Min(round + 1, rounds - 1) * groups) + i)..]));
+            }
+
+            Vector.MaxNative(even, odd).CopyTo(largest[i..]);
+        }
+    }
+
+    /// <summary>The values of at least a bound, and their places.</summary>
+    /// <returns>How many; none where there is no room for them.</returns>
+    private static int Collect(ReadOnlySpan<float> values, float bound, Span<float> candidates, Span<int> places)
+    {
+        int i = 0, count = 0;
+        if (Avx512F.IsSupported)
+        {
+            // Whether a value reaches the bound is hard to guess: all of a vector's that do are put down at once.
+            ref float source = ref MemoryMarshal.GetReference(values), to = ref MemoryMarshal.GetReference(candidates);
+            ref int place = ref MemoryMarshal.GetReference(places);
+            Vector512<int> indices = Vector512<int>.Indices;
+            for (; i <= values.Length - Vector512<float>.Count; i += Vector512<float>.Count, indices += Vector512.Create(Vector512<float>.Count))
+            {
+                if (count > candidates.Length - Vector512<float>.Count)
+                    return 0;
+                var vector = Vector512.LoadUnsafe(ref source, (nuint)i);
+                Vector512<float> reaches = Vector512.GreaterThanOrEqual(vector, Vector512.Create(bound));
+                Avx512F.Compress(Vector512<float>.Zero, reaches, vector).StoreUnsafe(ref to, (nuint)count);
+                Avx512F.Compress(Vector512<int>.Zero, reaches.AsInt32(), indices).StoreUnsafe(ref place, (nuint)count);
+                count += BitOperations.PopCount(reaches.ExtractMostSignificantBits());
+            }
         }
 
-        float bound = Smallest(largest, wanted);
         var bounds = new Vector<float>(bound);
-        int count = 0;
-        for (int i = 0; i < values.Length; i++)
+        for (; i < values.Length; i++)
         {
             while (i <= values.Length - Vector<float>.Count && Vector.LessThanAll(new Vector<float>(values[i..]), bounds))
                 i += Vector<float>.Count;
             if (i == values.Length || !(values[i] >= bound))
                 continue;
-            if (count == MostCandidates)
+            if (count == candidates.Length)
                 return 0;
             (candidates[count], places[count]) = (values[i], i);
             count++;
         }
 
-        return count < wanted ? 0 : count;
+        return count;
     }
 
     private static void SelectFromAll(ReadOnlySpan<float> values, Span<int> chosen)
