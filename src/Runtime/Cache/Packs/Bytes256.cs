@@ -29,7 +29,7 @@ internal readonly unsafe struct Bytes256(Vector256<byte> value) : IWords<Bytes25
     public static Bytes256 And(Bytes256 words, byte ones) => new(words._value & Vector256.Create(ones));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes256 Or(Bytes256 a, Bytes256 b) => new(a._value | b._value);
+    public static Bytes256 OrBits(Bytes256 words, Bytes256 others, byte ones) => new(words._value | And(others, ones)._value);
 
     // There is no shift of bytes: what comes from the one above is masked out before it counts.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -29,7 +29,8 @@ internal readonly unsafe struct Bytes512(Vector512<byte> value) : IWords<Bytes51
     public static Bytes512 And(Bytes512 words, byte ones) => new(words._value & Vector512.Create(ones));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes512 Or(Bytes512 a, Bytes512 b) => new(a._value | b._value);
+    public static Bytes512 OrBits(Bytes512 words, Bytes512 others, byte ones) =>
+        new(Avx512F.TernaryLogic(words._value, others._value, Vector512.Create(ones), Words512.OrOfAnd));
 
     // There is no shift of bytes: what comes from the one above is masked out before it counts.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -26,7 +26,11 @@ internal unsafe interface IWords<TSelf>
     /// <param name="ones">At most eight ones for the bits that are left.</param>
     static abstract TSelf And(TSelf words, byte ones);
 
-    static abstract TSelf Or(TSelf a, TSelf b);
+    /// <summary>Some bits of other numbers put to those of these.</summary>
+    /// <param name="words">The numbers, without those bits.</param>
+    /// <param name="others">The others.</param>
+    /// <param name="ones">At most eight ones for the bits that are taken.</param>
+    static abstract TSelf OrBits(TSelf words, TSelf others, byte ones);
 
     /// <summary>Shifts each number to lower bits; in the upper ones there may be anything.</summary>
     static abstract TSelf ShiftRight(TSelf words, int bits);

@@ -99,7 +99,7 @@ internal static unsafe class PackProducts<TBits, TWords>
         words = TWords.ShiftRight(words, TBits.Taken);
         if (TBits.Value == 3)
         {
-            taken = TWords.Or(taken, TWords.And(upper, 4));
+            taken = TWords.OrBits(taken, upper, 4);
             upper = TWords.ShiftRight(upper, 1);
         }
 

@@ -29,7 +29,7 @@ internal readonly unsafe struct Words256(Vector256<ushort> value) : IWords<Words
     public static Words256 And(Words256 words, byte ones) => new(words._value & Vector256.Create((ushort)ones));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Words256 Or(Words256 a, Words256 b) => new(a._value | b._value);
+    public static Words256 OrBits(Words256 words, Words256 others, byte ones) => new(words._value | And(others, ones)._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words256 ShiftRight(Words256 words, int bits) => new(words._value >>> bits);

@@ -7,6 +7,9 @@ namespace TailorKV.Runtime.Cache.Packs;
 /// <summary>Sixteen words of two 16-bit numbers: AVX-512.</summary>
 internal readonly unsafe struct Words512(Vector512<ushort> value) : IWords<Words512>
 {
+    /// <summary>Of three operands the first, or what the other two have both: what the instruction makes of 0xF0, 0xCC and 0xAA.</summary>
+    internal const byte OrOfAnd = 0xF0 | (0xCC & 0xAA);
+
     private readonly Vector512<ushort> _value = value;
 
     public static int Count => 16;
@@ -29,7 +32,8 @@ internal readonly unsafe struct Words512(Vector512<ushort> value) : IWords<Words
     public static Words512 And(Words512 words, byte ones) => new(words._value & Vector512.Create((ushort)ones));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Words512 Or(Words512 a, Words512 b) => new(a._value | b._value);
+    public static Words512 OrBits(Words512 words, Words512 others, byte ones) =>
+        new(Avx512F.TernaryLogic(words._value, others._value, Vector512.Create((ushort)ones), OrOfAnd));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words512 ShiftRight(Words512 words, int bits) => new(words._value >>> bits);
