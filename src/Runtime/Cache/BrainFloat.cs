@@ -34,7 +34,19 @@ internal static class BrainFloat
 
     public static void Narrow(ReadOnlySpan<float> source, Span<ushort> destination)
     {
-        for (int i = 0; i < source.Length; i++)
-            destination[i] = FromSingle(source[i]);
+        ref float from = ref MemoryMarshal.GetReference(source);
+        ref ushort to = ref MemoryMarshal.GetReference(destination[..source.Length]);
+        int i = 0;
+        for (; i <= source.Length - Vector256<float>.Count; i += Vector256<float>.Count)
+        {
+            var numbers = Vector256.LoadUnsafe(ref from, (nuint)i);
+            Vector256<uint> bits = numbers.AsUInt32(), upper = bits >>> 16;
+            Vector256<uint> rounded = (bits + Vector256.Create(0x7FFFu) + (upper & Vector256<uint>.One)) >>> 16;
+            rounded = Vector256.ConditionalSelect(Vector256.IsNaN(numbers).AsUInt32(), upper | Vector256.Create(0x40u), rounded);
+            Vector128.Narrow(rounded.GetLower(), rounded.GetUpper()).StoreUnsafe(ref to, (nuint)i);
+        }
+
+        for (; i < source.Length; i++)
+            Unsafe.Add(ref to, i) = FromSingle(Unsafe.Add(ref from, i));
     }
 }

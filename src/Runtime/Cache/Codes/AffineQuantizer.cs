@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
 
 namespace TailorKV.Runtime.Cache.Codes;
 
@@ -21,7 +22,14 @@ internal static class AffineQuantizer
         Half zero = Saturate(smallest);
         Half scale = Saturate((largest - (float)zero) / levels);
         float inverse = (float)scale > 0 ? 1 / (float)scale : 0;
-        for (int i = 0; i < values.Length; i++)
+        int i = 0;
+        for (; i <= values.Length - Vector256<float>.Count; i += Vector256<float>.Count)
+        {
+            Vector256<float> code = Vector256.Round((Vector256.Create(values[i..]) - Vector256.Create((float)zero)) * inverse);
+            CodeBytes.Store(Vector256.Clamp(code, Vector256<float>.Zero, Vector256.Create((float)levels)), codes[i..]);
+        }
+
+        for (; i < values.Length; i++)
             codes[i] = (byte)Math.Clamp(MathF.Round((values[i] - (float)zero) * inverse), 0, levels);
         return (scale, zero);
     }

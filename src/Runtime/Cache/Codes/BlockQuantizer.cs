@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace TailorKV.Runtime.Cache.Codes;
 
 /// <summary>
@@ -21,7 +23,26 @@ internal static class BlockQuantizer
         var stored = (Half)scale;
         // A scale that fp16 has no number for but zero decodes to zeros, whatever the codes; its inverse may be infinite.
         float inverse = stored == Half.Zero ? 0 : 1 / scale;
-        for (int i = 0; i < values.Length; i++)
+        int i = 0;
+        for (; i <= values.Length - Vector256<float>.Count; i += Vector256<float>.Count)
+        {
+            Vector256<float> code = Vector256.Create(values[i..]) * inverse, half = Vector256.Create(0.5f);
+            if (bits == 8)
+            {
+                // Away from zero where it lies halfway.
+                Vector256<float> magnitude = Vector256.Abs(code), whole = Vector256.Floor(magnitude);
+                whole += Vector256.GreaterThanOrEqual(magnitude - whole, half) & Vector256<float>.One;
+                code = Vector256.CopySign(whole, code) + Vector256.Create((float)offset);
+            }
+            else
+            {
+                code = Vector256.Floor(code + Vector256.Create((float)offset) + half);
+            }
+
+            CodeBytes.Store(Vector256.Clamp(code, Vector256<float>.Zero, Vector256.Create((2f * offset) - 1)), codes[i..]);
+        }
+
+        for (; i < values.Length; i++)
         {
             float code = values[i] * inverse;
             code = bits == 8 ? MathF.Round(code, MidpointRounding.AwayFromZero) + offset : MathF.Floor(code + offset + 0.5f);

@@ -34,16 +34,13 @@ internal static class NormalLevels
     public static void Nearest(ReadOnlySpan<float> levels, ReadOnlySpan<float> values, float factor, Span<byte> codes)
     {
         int i = 0;
-        Span<int> counts = stackalloc int[Vector256<int>.Count];
         for (; i <= values.Length - Vector256<float>.Count; i += Vector256<float>.Count)
         {
             Vector256<float> scaled = Vector256.Create(values[i..]) * factor;
             Vector256<int> above = default;
             for (int level = 1; level < levels.Length; level++)
                 above -= Vector256.GreaterThan(scaled, Vector256.Create((levels[level - 1] + levels[level]) / 2)).AsInt32();
-            above.CopyTo(counts);
-            for (int j = 0; j < counts.Length; j++)
-                codes[i + j] = (byte)counts[j];
+            CodeBytes.Store(above, codes[i..]);
         }
 
         for (; i < values.Length; i++)

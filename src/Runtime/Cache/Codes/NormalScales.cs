@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
 using TailorKV.Runtime.Cache.Packs;
 using TailorKV.Runtime.Memory;
 
@@ -24,10 +25,18 @@ internal sealed class NormalScales : TokenScales
 
     public override void Encode(int token, int group, ReadOnlySpan<float> values, Span<byte> codes)
     {
-        // In double precision, so that no machine's order of summing decides which of two halves it rounds to.
-        double squares = 0;
-        foreach (float value in values)
-            squares += (double)value * value;
+        // In double precision, so that the order of summing hardly ever decides which of two halves it rounds to, and in the same order on every machine.
+        Vector256<double> sums = default;
+        int i = 0;
+        for (; i <= values.Length - Vector256<float>.Count; i += Vector256<float>.Count)
+        {
+            (Vector256<double> lower, Vector256<double> upper) = Vector256.Widen(Vector256.Create(values[i..]));
+            sums += (lower * lower) + (upper * upper);
+        }
+
+        double squares = Vector256.Sum(sums);
+        for (; i < values.Length; i++)
+            squares += (double)values[i] * values[i];
         var norm = (Half)Math.Min(Math.Sqrt(squares), (double)Half.MaxValue);
         float deviation = (float)norm * _perNorm;
         float inverse = deviation > 0 ? 1 / deviation : 0;
