@@ -140,7 +140,7 @@ public sealed class KernelTests
 
         (float, float)[][] channels = [.. rows.Chunk(block).SelectMany(part => Enumerable.Repeat(PlainHead.ChannelScales(format, part), block))];
         float[][] queries = Rows(random, n, headDim);
-        double[][] expected = [.. queries.Select(query => PlainHead.CodedScores(format, query, decoded.Zip(channels)))];
+        double[][] expected = [.. queries.Select(query => PlainHead.CodedScores(format, query, decoded.Zip(channels), channels))];
         var scores = new float[n * stride];
         Array.Fill(scores, float.NaN);
         int from = random.Next((tokens / block) + 1) * block, to = from + (random.Next(((tokens - from) / block) + 1) * block);

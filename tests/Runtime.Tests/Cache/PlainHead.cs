@@ -36,16 +36,21 @@ internal abstract class PlainHead(ExactPrecision precision)
         })];
 
     /// <summary>A query's scores with coded keys of a format, whose channels' scales are those of <see cref="ChannelScales"/> where they have any.</summary>
-    public static double[] CodedScores(CodeFormat format, float[] query, IEnumerable<(float[] Key, (float Scale, float Zero)[] Channels)> keys)
+    /// <param name="format">The format.</param>
+    /// <param name="query">The query.</param>
+    /// <param name="keys">The keys.</param>
+    /// <param name="held">The channels' scales of all keys held, whether they are scored or not.</param>
+    public static double[] CodedScores(
+        CodeFormat format, float[] query, IEnumerable<(float[] Key, (float Scale, float Zero)[] Channels)> keys, IEnumerable<(float Scale, float Zero)[]> held)
     {
         if (format is PerChannelFormat)
         {
-            (float[] Key, (float Scale, float Zero)[] Channels)[] all = [.. keys];
+            (float Scale, float Zero)[][] all = [.. held];
             if (all.Length == 0)
                 return [];
             // A step for all keys: for the largest scale that a channel has anywhere.
-            float largest = query.Select((x, d) => Math.Abs(x) * all.Max(key => Math.Abs(key.Channels[d].Scale))).Max();
-            return [.. all.Select(key => PerChannelDot(format, query, key.Key, key.Channels, largest))];
+            float largest = query.Select((x, d) => Math.Abs(x) * all.Max(channels => Math.Abs(channels[d].Scale))).Max();
+            return [.. keys.Select(key => PerChannelDot(format, query, key.Key, key.Channels, largest))];
         }
 
         float[] met = Turns(format) ? PlainRotation.Rotate(Rounded(format, PlainRotation.Rotate(query))) : Rounded(format, query);

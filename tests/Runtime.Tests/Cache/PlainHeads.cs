@@ -25,7 +25,7 @@ internal class PlainQuantizedHead(WindowedPolicy policy, CodeFormat keyFormat, C
 
     protected override double[] Scores(float[] query, PlainRow[] rows)
     {
-        var coded = new Queue<double>(CodedScores(keyFormat, query, [.. rows.Where(row => row.Channels is not null).Select(row => (row.Key, row.Channels!))]));
+        var coded = new Queue<double>(CodedScores(keyFormat, query, [.. rows.Where(row => row.Channels is not null).Select(row => (row.Key, row.Channels!))], CodedRows.Select(row => row.Channels!)));
         return [.. rows.Select(row => row.Channels is null ? Dot(query, row.Key) : coded.Dequeue())];
     }
 
@@ -96,7 +96,7 @@ internal sealed class PlainRetrievedHead(RetrievedPolicy policy)
         // A probability among all that a query sees: the ends exactly, the rest as the index has it.
         var probabilities = queries.Select(query => Softmax(
         [
-            .. policy.Index is CodedKeys codes ? CodedScores(codes.Keys, query, _indexed) : _indexed.Select(key => channels.Sum(d => (double)query[d] * BrainFloat(key.Key[d]))),
+            .. policy.Index is CodedKeys codes ? CodedScores(codes.Keys, query, _indexed, _indexed.Select(key => key.Channels)) : _indexed.Select(key => channels.Sum(d => (double)query[d] * BrainFloat(key.Key[d]))),
             .. Sinks.Concat(Window).Select(row => Dot(query, row.Key)),
         ])).ToArray();
         return Largest([.. _indexed.Select((_, i) => probabilities.Sum(ofQuery => ofQuery[i]))], policy.TopK);
