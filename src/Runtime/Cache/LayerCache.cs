@@ -13,7 +13,8 @@ public sealed unsafe class LayerCache
     /// <summary>The fewest tokens of a piece of a head's step that one thread does, unless a cache is made with another number.</summary>
     public const int DefaultSegmentTokens = 512;
 
-    private const int Stages = (int)Stage.Sum + 1;
+    // Integers from one head's counts to the next's: two cache lines, for processors fetch them by twos.
+    private const int Apart = 32;
 
     private readonly HeadCache[] _heads;
     private readonly float[] _segmentSums;
@@ -50,7 +51,7 @@ public sealed unsafe class LayerCache
             };
         }
 
-        _finished = new int[_heads.Length * Stages];
+        _finished = new int[(_heads.Length + 1) * Apart];
         _segmentSums = new float[2 * layer.Heads * Math.Max(1, context / segmentTokens)];
         NeedsPredictedQueries = policy is RetrievedPolicy { Index: CriticalChannels };
     }
@@ -102,7 +103,7 @@ public sealed unsafe class LayerCache
             Array.Clear(_finished);
             int heads = _heads.Length, pieces = heads * step.Segments;
             if (chooses)
-                WorkerPool.Shared.Run([pieces, pieces, heads, _heads[0].SumsSegments ? pieces : 0], new ChoosingStep(step));
+                WorkerPool.Shared.Run([pieces, pieces, pieces, heads, _heads[0].SumsSegments ? pieces : 0], new ChoosingStep(step));
             else
                 WorkerPool.Shared.Run(pieces, step);
         }
@@ -148,7 +149,7 @@ public sealed unsafe class LayerCache
         }
 
         /// <summary>How many of a head's segments have finished a stage: who is the last to sum one merges them.</summary>
-        public ref int Finished(int head, Stage stage) => ref Cache._finished[(head * Stages) + (int)stage];
+        public ref int Finished(int head, Stage stage) => ref Cache._finished[((head + 1) * Apart) + (int)stage];
 
         public AttentionStep Of(int head)
         {
@@ -168,20 +169,19 @@ public sealed unsafe class LayerCache
     {
         Score,
         Weigh,
+        Rate,
         Choose,
         Sum,
     }
 
     /// <summary>
-    /// The same where heads choose: all segments are scored, then weighed, the heads choose, and all segments are summed. A part waits for those of its head that it needs
+    /// The same where heads choose: all segments are scored, then weighed, then rated, the heads choose, and all segments are summed. A part waits for those of its head that it needs
     /// and for no others.
     /// </summary>
     private readonly struct ChoosingStep(Step step) : IWork
     {
         private readonly int _heads = step.Cache._heads.Length;
         private readonly int _segments = step.Segments;
-
-        private int Pieces => _heads * _segments;
 
         public void Run(int part)
         {
@@ -197,6 +197,8 @@ public sealed unsafe class LayerCache
                     cache.Score(one, segment);
                 else if (stage == Stage.Weigh)
                     cache.Weigh(one, segment);
+                else if (stage == Stage.Rate)
+                    cache.Rate(one, segment);
                 else if (stage == Stage.Choose)
                     cache.Choose(one);
                 else
@@ -221,16 +223,13 @@ public sealed unsafe class LayerCache
 
         private (Stage Stage, int Head, int Segment) Of(int part)
         {
-            if (part < Pieces)
-                return (Stage.Score, part / _segments, part % _segments);
-            part -= Pieces;
-            if (part < Pieces)
-                return (Stage.Weigh, part / _segments, part % _segments);
-            part -= Pieces;
-            if (part < _heads)
-                return (Stage.Choose, part, 0);
-            part -= _heads;
-            return (Stage.Sum, part / _segments, part % _segments);
+            for (Stage stage = Stage.Score; ; stage++)
+            {
+                int ofHead = stage == Stage.Choose ? 1 : _segments;
+                if (part < _heads * ofHead)
+                    return (stage, part / ofHead, part % ofHead);
+                part -= _heads * ofHead;
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ namespace TailorKV.Runtime.Threads;
 /// <summary>
 /// Threads that stay, for work of microseconds: a decoded token hands some hundred pieces of work out, one after another. Between pieces a thread watches for the
 /// next one for a while and then sleeps. Each thread takes parts of its own share first, the same from one time to the next, so that what it reads and writes again is
-/// near to it; who is done takes from the others'. What a part computes must not depend on which thread takes it.
+/// near to it; who is done with all takes from the others'. What a part computes must not depend on which thread takes it.
 /// </summary>
 public sealed unsafe class WorkerPool : IDisposable
 {
@@ -14,7 +14,7 @@ public sealed unsafe class WorkerPool : IDisposable
     private const int Watches = 2_000;
     private const int Closed = -1;
 
-    private const int MostStages = 4;
+    private const int MostStages = 5;
 
     // Integers from one count to the next: two cache lines, for processors fetch them by twos.
     private const int Apart = 32;
@@ -22,6 +22,7 @@ public sealed unsafe class WorkerPool : IDisposable
     private readonly Thread[] _threads;
     private readonly int[] _stageEnds = new int[MostStages + 1];
     private readonly int[] _taken;
+    private readonly int[] _come;
     private readonly object _bed = new();
     private readonly Lock _user = new();
     private delegate*<void*, int, void> _run;
@@ -41,6 +42,7 @@ public sealed unsafe class WorkerPool : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         _threads = new Thread[threads - 1];
         _taken = new int[((MostStages * threads) + 1) * Apart];
+        _come = new int[(threads + 1) * Apart];
         for (int i = 0; i < _threads.Length; i++)
         {
             int share = i + 1;
@@ -66,10 +68,10 @@ public sealed unsafe class WorkerPool : IDisposable
         where TWork : struct, IWork => Run([parts], work);
 
     /// <summary>
-    /// The same in stages. A part may wait for those of stages before its own, for all of them have been begun; parts of the same place in stages of equal size are, if it
-    /// goes on evenly, done by the same thread.
+    /// The same in stages. A part may wait for those of stages before its own: each has been begun, or is among the next that a thread at work will begin, and all are done even if one
+    /// throws. Parts of the same place in stages of equal size are done by the same thread, but for those of the last stage that another has time for.
     /// </summary>
-    /// <param name="stages">The parts of each stage; four stages at most. Parts are numbered through.</param>
+    /// <param name="stages">The parts of each stage; five stages at most. Parts are numbered through.</param>
     /// <param name="work">The work.</param>
     /// <exception cref="ObjectDisposedException">The pool has been closed.</exception>
     public void Run<TWork>(ReadOnlySpan<int> stages, TWork work)
@@ -128,7 +130,7 @@ public sealed unsafe class WorkerPool : IDisposable
 
         _failure = null;
         Volatile.Write(ref _inside, 0);
-        Interlocked.Increment(ref _round);
+        Volatile.Write(ref Come(0), Interlocked.Increment(ref _round));
         if (Volatile.Read(ref _sleeping) > 0)
         {
             lock (_bed)
@@ -144,49 +146,51 @@ public sealed unsafe class WorkerPool : IDisposable
         _failure?.Throw();
     }
 
+    /// <summary>
+    /// Takes the parts of a thread's own share, a stage after another, and of the shares of those that have not come: whoever has come takes its own before it leaves, and has them near to it.
+    /// Of the last stage it takes what is left of all.
+    /// </summary>
     private void TakeParts(int own)
     {
         for (int stage = 0; stage < _stages; stage++)
         {
             for (int i = 0; i < _shares; i++)
-                TakeParts(stage, (own + i) % _shares);
+            {
+                int share = (own + i) % _shares;
+                while ((i == 0 || stage == _stages - 1 || Volatile.Read(ref Come(share)) != Volatile.Read(ref _round)) && TakePart(stage, share))
+                {
+                }
+            }
         }
     }
 
-    private void TakeParts(int stage, int share)
+    private bool TakePart(int stage, int share)
     {
         ref int taken = ref Taken(stage, share);
         int part, end = FirstOf(stage, share + 1);
         // Looked at first, for what others count is far away.
-        while (Volatile.Read(ref taken) < end && (part = Interlocked.Increment(ref taken) - 1) < end)
+        if (Volatile.Read(ref taken) >= end || (part = Interlocked.Increment(ref taken) - 1) >= end)
+            return false;
+        try
         {
-            try
-            {
-                _run(_work, part);
-            }
-#pragma warning disable CA1031 // Whatever a part throws is thrown to the caller of Run; the first of several, and the parts left over are not begun.
-            catch (Exception exception)
+            _run(_work, part);
+        }
+#pragma warning disable CA1031 // Whatever a part throws is thrown to the caller of Run, the first of several, when all others are done: some may wait for others.
+        catch (Exception exception)
 #pragma warning restore CA1031
-            {
-                Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(exception), null);
-                EndAll();
-            }
-        }
-    }
-
-    // The last stage first: who finds one ended must find those after it ended too, for of its parts some will never be begun.
-    private void EndAll()
-    {
-        for (int stage = _stages - 1; stage >= 0; stage--)
         {
-            for (int share = 0; share < _shares; share++)
-                Volatile.Write(ref Taken(stage, share), _stageEnds[_stages]);
+            Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(exception), null);
         }
+
+        return true;
     }
 
     private int FirstOf(int stage, int share) => _stageEnds[stage] + (int)((long)(_stageEnds[stage + 1] - _stageEnds[stage]) * share / _shares);
 
     private ref int Taken(int stage, int share) => ref _taken[((stage * Threads) + share + 1) * Apart];
+
+    /// <summary>The round that the thread of a share has come to last.</summary>
+    private ref int Come(int share) => ref _come[(share + 1) * Apart];
 
     private void Serve(int share)
     {
@@ -199,6 +203,7 @@ public sealed unsafe class WorkerPool : IDisposable
             seen = Volatile.Read(ref _round);
             if (!TryEnterRound())
                 continue;
+            Volatile.Write(ref Come(share), seen);
             TakeParts(share);
             Interlocked.Decrement(ref _inside);
         }

@@ -7,7 +7,7 @@ namespace TailorKV.Runtime.Cache.Heads;
 /// <summary>
 /// The cache of one KV head of one layer, kept as its policy says. Heads do not know of each other, so a layer's heads run in parallel; and so do the segments that
 /// a head's tokens are divided into, each of which is scored and summed with a softmax of its own until <see cref="Merge"/> makes one of them (Flash-Decoding). A
-/// step scores and weighs all segments, lets the head choose where its policy does, sums all segments, and merges.
+/// step scores and weighs all segments, rates their tokens and lets the head choose where its policy does, sums all segments, and merges.
 /// </summary>
 /// <param name="headDim">Elements of a key and of a value.</param>
 /// <param name="segmentTokens">The fewest tokens of a segment, at least <paramref name="headDim"/>.</param>
@@ -102,6 +102,11 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
         }
     }
 
+    /// <summary>Works out what a segment's tokens are chosen by, once all segments are weighed.</summary>
+    public virtual void Rate(AttentionStep step, int segment)
+    {
+    }
+
     /// <summary>Chooses tokens that are attended to otherwise than by these scores, and leaves what they add in the first segment's sums and in the outputs.</summary>
     public virtual void Choose(AttentionStep step)
     {
@@ -112,9 +117,11 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
     {
         (int first, int end) = Divisible(segment);
         int group = step.Queries.Length / headDim;
+        if (Chooses)
+            Drop(step, first, end);
         for (int query = 0; query < group && Chooses; query++)
         {
-            // What was chosen has lost its weight; the first segment begins with what choosing left.
+            // The first segment begins with what choosing left.
             float sum = TensorPrimitives.Sum<float>(Row(step, segment, query));
             ref float whole = ref SumsOf(step, query)[segment];
             whole = segment == 0 ? whole + sum : sum;
@@ -174,11 +181,22 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
     /// <summary>Adds the values of a segment's tokens, by the weights in the places of their scores.</summary>
     protected abstract void SumTokens(AttentionStep step, int first, int end, bool isFirst, bool isLast, Span<float> outputs);
 
+    /// <summary>Takes the weight from those of a segment's tokens that were chosen.</summary>
+    /// <param name="step">The step.</param>
+    /// <param name="first">The first of the divided tokens that belong to the segment.</param>
+    /// <param name="end">The token after the last of them.</param>
+    protected virtual void Drop(AttentionStep step, int first, int end)
+    {
+    }
+
     /// <summary>The largest score of each segment.</summary>
     protected Span<float> LargestOf(AttentionStep step, int query) => step.Largest.Slice(query * Segments, Segments);
 
     /// <summary>The sum of each segment's weights.</summary>
     protected Span<float> SumsOf(AttentionStep step, int query) => step.Sums.Slice(query * Segments, Segments);
+
+    /// <summary>The divided tokens of a segment.</summary>
+    protected (int First, int End) Divisible(int segment) => (Boundary(segment), segment == Segments - 1 ? DivisibleTokens : Boundary(segment + 1));
 
     private void Divide()
     {
@@ -201,9 +219,6 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
     /// <summary>Where a segment's scores lie in the row of a query.</summary>
     private (int From, int To) Places(int segment) =>
         (segment == 0 ? 0 : ScoresBefore + Divisible(segment).First, segment == Segments - 1 ? Scored : ScoresBefore + Divisible(segment).End);
-
-    /// <summary>The divided tokens of a segment.</summary>
-    private (int First, int End) Divisible(int segment) => (Boundary(segment), segment == Segments - 1 ? DivisibleTokens : Boundary(segment + 1));
 
     private int Boundary(int segment) => (int)((long)(DivisibleTokens / _block) * segment / Segments) * _block;
 }

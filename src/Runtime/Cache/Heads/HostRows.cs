@@ -55,14 +55,17 @@ internal sealed class HostRows
     /// </summary>
     public Span<float> Mass(int tokens) => _mass.Slice(0, tokens);
 
+    /// <summary>The tokens chosen last, in ascending order.</summary>
+    public ReadOnlySpan<int> Chosen => _chosen.Slice(0, _fetched);
+
     /// <summary>Chooses the tokens of most probability, and fetches their rows.</summary>
-    /// <param name="mass">What <see cref="Mass"/> gave, filled.</param>
+    /// <param name="tokens">The middle's tokens, whose <see cref="Mass"/> has been filled.</param>
     /// <returns>The tokens chosen, in ascending order.</returns>
-    public ReadOnlySpan<int> Choose(ReadOnlySpan<float> mass)
+    public ReadOnlySpan<int> Choose(int tokens)
     {
-        _fetched = Math.Min(_topK, mass.Length);
+        _fetched = Math.Min(_topK, tokens);
         Span<int> chosen = _chosen.Slice(0, _fetched);
-        TopK.Select(mass, chosen);
+        TopK.Select(Mass(tokens), chosen);
         for (int i = 0; i < chosen.Length; i++)
         {
             // Rows lie scattered: the wait for one passes while others are read.

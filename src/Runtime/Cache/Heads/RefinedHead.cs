@@ -31,9 +31,11 @@ internal sealed class RefinedHead : WindowedHead
 
     public override bool Chooses => true;
 
+    public override void Rate(AttentionStep step, int segment) => Rate(_host, step, segment);
+
     public override void Choose(AttentionStep step)
     {
-        ReadOnlySpan<int> chosen = ChooseTokens(_host, step);
+        ReadOnlySpan<int> chosen = _host.Choose(Middle);
         step.Outputs.Clear();
         int group = step.Queries.Length / HeadDim;
         for (int query = 0, count; query < group; query += count)
@@ -57,31 +59,44 @@ internal sealed class RefinedHead : WindowedHead
         _host.Write(first, keys, values);
     }
 
-    /// <summary>Puts the chosen tokens' exact values, weighted by their exact scores, into queries' outputs, and takes their weight from the codes.</summary>
+    // Not when they are chosen: another thread has these weights near to it.
+    protected override void Drop(AttentionStep step, int first, int end)
+    {
+        ReadOnlySpan<int> chosen = _host.Chosen;
+        int from = chosen.BinarySearch(first), to = chosen.BinarySearch(end);
+        chosen = chosen[(from < 0 ? ~from : from)..(to < 0 ? ~to : to)];
+        int group = step.Queries.Length / HeadDim;
+        for (int query = 0; query < group; query++)
+        {
+            Span<float> weights = step.Scores[((query * ScoreStride) + MiddleStart)..];
+            foreach (int token in chosen)
+                weights[token] = 0;
+        }
+    }
+
+    /// <summary>Puts the chosen tokens' exact values, weighted by their exact scores, into queries' outputs.</summary>
     private void AddChosen(AttentionStep step, int first, int count, ReadOnlySpan<int> chosen)
     {
         Range queries = (first * HeadDim)..((first + count) * HeadDim);
         Span<float> exact = _host.Room(count);
         _host.Scores(step.Queries[queries], exact, chosen.Length);
         for (int query = first; query < first + count; query++)
-            SumsOf(step, query)[0] = chosen.IsEmpty ? 0 : Weigh(step, query, chosen, exact.Slice((query - first) * chosen.Length, chosen.Length));
+            SumsOf(step, query)[0] = chosen.IsEmpty ? 0 : Weigh(step, query, exact.Slice((query - first) * chosen.Length, chosen.Length));
         _host.AddWeighted(exact, chosen.Length, step.Outputs[queries]);
     }
 
     /// <summary>Makes weights of one query's exact scores.</summary>
     /// <returns>Their sum.</returns>
-    private float Weigh(AttentionStep step, int query, ReadOnlySpan<int> chosen, Span<float> exact)
+    private float Weigh(AttentionStep step, int query, Span<float> exact)
     {
-        Span<float> weights = step.Scores.Slice((query * ScoreStride) + ScoresStart, Scored);
         float largest = Softmax.Largest(LargestOf(step, query)), largestExact = Softmax.Largest(exact);
         if (largestExact > largest + MostAbove)
         {
+            Span<float> weights = step.Scores.Slice((query * ScoreStride) + ScoresStart, Scored);
             TensorPrimitives.Multiply(weights, MathF.Exp(largest - largestExact), weights);
             largest = largestExact;
         }
 
-        foreach (int token in chosen)
-            weights[SinkTokens + token] = 0;
         return Softmax.Weigh(exact, largest);
     }
 }

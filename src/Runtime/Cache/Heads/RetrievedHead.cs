@@ -34,9 +34,11 @@ internal sealed class RetrievedHead : WindowedHead
 
     public override void Prepare(AttentionStep step) => _index.Prepare(step.Queries, step.Predicted);
 
+    public override void Rate(AttentionStep step, int segment) => Rate(_host, step, segment);
+
     public override void Choose(AttentionStep step)
     {
-        ReadOnlySpan<int> chosen = ChooseTokens(_host, step);
+        ReadOnlySpan<int> chosen = _host.Choose(Middle);
 
         // The chosen tokens' exact scores take the place of all that the index gave.
         int windowStart = SinkTokens + chosen.Length, stride = windowStart + WindowTokens;

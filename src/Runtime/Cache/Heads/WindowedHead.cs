@@ -117,9 +117,8 @@ internal abstract class WindowedHead : HeadCache
     protected void AddWindow(ReadOnlySpan<float> weights, int stride, Span<float> outputs) =>
         _windowValues.AddWeighted(weights, stride, SinkTokens + Middle, Tokens, outputs);
 
-    /// <summary>Chooses from the middle by the weights of all segments, and fetches.</summary>
-    /// <returns>The tokens chosen, counted from the middle's first, in ascending order.</returns>
-    protected ReadOnlySpan<int> ChooseTokens(HostRows host, AttentionStep step)
+    /// <summary>Fills in the probability of a segment's tokens, summed over the query group, by the weights of all segments.</summary>
+    protected void Rate(HostRows host, AttentionStep step, int segment)
     {
         int group = step.Queries.Length / HeadDim;
         Span<float> shares = stackalloc float[group];
@@ -131,9 +130,8 @@ internal abstract class WindowedHead : HeadCache
             shares[query] = 1 / sum;
         }
 
-        Span<float> mass = host.Mass(Middle);
-        Softmax.Mix(step.Scores[MiddleStart..], ScoreStride, shares, mass);
-        return host.Choose(mass);
+        (int first, int end) = Divisible(segment);
+        Softmax.Mix(step.Scores[(MiddleStart + first)..], ScoreStride, shares, host.Mass(Middle)[first..end]);
     }
 
     private void LeaveWindow()
