@@ -25,8 +25,10 @@ public class InterruptTests(ToolFixture tool) : IClassFixture<ToolFixture>
     [SkippableFact]
     public async Task Generation_ends_cleanly()
     {
-        (int exitCode, string output, string error) = await Interrupted(
-            null, "run", ToolFixture.Model, "--prompt", "And", "--max-tokens", "4000", "--temperature", "1");
+        (int exitCode, string output, string error) = (0, "", "");
+        // All its text takes the tool a second: where the machine is busy it may be done before the signal comes.
+        for (int attempt = 0; attempt < 5 && exitCode == 0; attempt++)
+            (exitCode, output, error) = await Interrupted(null, "run", ToolFixture.Model, "--prompt", "And", "--max-tokens", "4000", "--temperature", "1");
         Assert.Equal(130, exitCode);
         Assert.NotEqual("", output);
         Assert.Contains("cancelled", error, StringComparison.Ordinal);
