@@ -13,9 +13,6 @@ public sealed unsafe class LayerCache
     /// <summary>The fewest tokens of a piece of a head's step that one thread does, unless a cache is made with another number.</summary>
     public const int DefaultSegmentTokens = 512;
 
-    // Integers from one head's counts to the next's: two cache lines, for processors fetch them by twos.
-    private const int Apart = 32;
-
     private readonly HeadCache[] _heads;
     private readonly float[] _segmentSums;
     private readonly int[] _finished;
@@ -51,7 +48,7 @@ public sealed unsafe class LayerCache
             };
         }
 
-        _finished = new int[(_heads.Length + 1) * Apart];
+        _finished = new int[(_heads.Length + 1) * WorkerPool.Apart];
         _segmentSums = new float[2 * layer.Heads * Math.Max(1, context / segmentTokens)];
         NeedsPredictedQueries = policy is RetrievedPolicy { Index: CriticalChannels };
     }
@@ -149,7 +146,7 @@ public sealed unsafe class LayerCache
         }
 
         /// <summary>How many of a head's segments have finished a stage: who is the last to sum one merges them.</summary>
-        public ref int Finished(int head, Stage stage) => ref Cache._finished[((head + 1) * Apart) + (int)stage];
+        public ref int Finished(int head, Stage stage) => ref Cache._finished[((head + 1) * WorkerPool.Apart) + (int)stage];
 
         public AttentionStep Of(int head)
         {

@@ -16,8 +16,8 @@ public sealed unsafe class WorkerPool : IDisposable
 
     private const int MostStages = 5;
 
-    // Integers from one count to the next: two cache lines, for processors fetch them by twos.
-    private const int Apart = 32;
+    /// <summary>Integers from one count of threads to the next: two cache lines, for processors fetch them by twos.</summary>
+    internal const int Apart = 32;
 
     private readonly Thread[] _threads;
     private readonly int[] _stageEnds = new int[MostStages + 1];

@@ -37,7 +37,7 @@ internal sealed class RoundedQueries(PackKernel kernel, TokenScales scales, int 
         for (int query = 0; query < Count; query++)
         {
             Span<byte> factors = _factors.AsSpan(query * Stride, Stride);
-            _steps[query] = kernel.Round(queries.Slice(query * scales.HeadDim, scales.HeadDim), [], factors, out int sum);
+            _steps[query] = kernel.Round(queries.Slice(query * scales.HeadDim, scales.HeadDim), factors, out int sum);
             for (int group = 0; group < scales.Groups; group++)
                 _sums[(group * Count) + query] = scales.Groups == 1 ? sum : kernel.Sum(factors[kernel.Bytes(scales.Channels(group))]);
         }

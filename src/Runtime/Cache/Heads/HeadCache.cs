@@ -118,13 +118,15 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
         (int first, int end) = Divisible(segment);
         int group = step.Queries.Length / headDim;
         if (Chooses)
-            Drop(step, first, end);
-        for (int query = 0; query < group && Chooses; query++)
         {
-            // The first segment begins with what choosing left.
-            float sum = TensorPrimitives.Sum<float>(Row(step, segment, query));
-            ref float whole = ref SumsOf(step, query)[segment];
-            whole = segment == 0 ? whole + sum : sum;
+            Drop(step, first, end);
+            for (int query = 0; query < group; query++)
+            {
+                // The first segment begins with what choosing left.
+                float sum = TensorPrimitives.Sum<float>(Row(step, segment, query));
+                ref float whole = ref SumsOf(step, query)[segment];
+                whole = segment == 0 ? whole + sum : sum;
+            }
         }
 
         if (segment == 0)

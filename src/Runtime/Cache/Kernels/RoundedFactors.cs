@@ -12,10 +12,11 @@ namespace TailorKV.Runtime.Cache.Kernels;
 /// </summary>
 internal static class RoundedFactors
 {
+    /// <summary>The bits of a number's magnitude. Magnitudes order as the integers of their bits do, and what is no number lies above all.</summary>
+    internal const int MagnitudeBits = int.MaxValue;
+
     // Below it the number of steps in one might not be finite.
     private const float Least = 1e-30f;
-
-    private const int MagnitudeBits = int.MaxValue;
 
     /// <summary>Rounds numbers whose products with levels are summed.</summary>
     /// <param name="numbers">The numbers.</param>
@@ -63,6 +64,14 @@ internal static class RoundedFactors
 
     /// <summary>The same in 8 bits.</summary>
     public static void RoundStepped(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<sbyte> rounded) => Round(new Products(numbers, scales), 1, rounded);
+
+    /// <summary>The largest of eight integers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Largest(Vector256<int> integers)
+    {
+        Vector128<int> halves = Vector128.Max(integers.GetLower(), integers.GetUpper());
+        return Math.Max(Math.Max(halves[0], halves[1]), Math.Max(halves[2], halves[3]));
+    }
 
     /// <summary>The sum of rounded numbers.</summary>
     public static int Sum(ReadOnlySpan<short> numbers)
@@ -202,7 +211,6 @@ internal static class RoundedFactors
         return sum;
     }
 
-    // Magnitudes order as the integers of their bits do, and what is no number lies above all.
     private static float LargestMagnitude(Products products)
     {
         Vector256<int> bits = Vector256.Create(MagnitudeBits), even = default, odd = default;
@@ -221,9 +229,7 @@ internal static class RoundedFactors
             odd = Vector256.Max(odd, products.Vector(i + step).AsInt32() & bits);
         }
 
-        even = Vector256.Max(even, odd);
-        Vector128<int> halves = Vector128.Max(even.GetLower(), even.GetUpper());
-        int largest = Math.Max(Math.Max(halves[0], halves[1]), Math.Max(halves[2], halves[3]));
+        int largest = Largest(Vector256.Max(even, odd));
         for (; i < length; i++)
             largest = Math.Max(largest, BitConverter.SingleToInt32Bits(products.One(i)) & MagnitudeBits);
         return BitConverter.Int32BitsToSingle(largest);

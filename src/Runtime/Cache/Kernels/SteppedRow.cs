@@ -20,20 +20,16 @@ internal static unsafe class SteppedRow
         fixed (float* number = numbers, scale = scales)
         fixed (byte* to = rounded)
         {
-            if (numberBytes == 1)
+            for (int row = 0; row < n; row++)
             {
-                for (int row = 0; row < n; row++)
+                byte* at = to + (row * stride);
+                for (int i = 0; i < whole; i += Vector512<float>.Count, at += Vector512<float>.Count * numberBytes)
                 {
-                    for (int i = 0; i < whole; i += Vector512<float>.Count)
-                        Avx512F.ConvertToVector128SByte(Numbers(number + i, scale + (row * length) + i)).Store((sbyte*)(to + (row * stride)) + i);
-                }
-            }
-            else
-            {
-                for (int row = 0; row < n; row++)
-                {
-                    for (int i = 0; i < whole; i += Vector512<float>.Count)
-                        Avx512F.ConvertToVector256Int16(Numbers(number + i, scale + (row * length) + i)).Store((short*)(to + (row * stride)) + i);
+                    Vector512<int> vector = Avx512F.ConvertToVector512Int32(Vector512.Load(number + i) * Vector512.Load(scale + (row * length) + i));
+                    if (numberBytes == 1)
+                        Avx512F.ConvertToVector128SByte(vector).Store((sbyte*)at);
+                    else
+                        Avx512F.ConvertToVector256Int16(vector).Store((short*)at);
                 }
             }
         }
@@ -48,6 +44,4 @@ internal static unsafe class SteppedRow
                 RoundedFactors.RoundStepped(left, ofRow, MemoryMarshal.Cast<byte, short>(at));
         }
     }
-
-    private static Vector512<int> Numbers(float* numbers, float* scales) => Avx512F.ConvertToVector512Int32(Vector512.Load(numbers) * Vector512.Load(scales));
 }

@@ -12,7 +12,6 @@ internal static unsafe class WeightRows
 {
     private const int Together = 4;
     private const int Lanes = 16;
-    private const int MagnitudeBits = int.MaxValue;
 
     /// <summary>Rounds rows of weights * scales.</summary>
     /// <param name="weights">[n, stride].</param>
@@ -124,12 +123,11 @@ internal static unsafe class WeightRows
             sums[3] = Vector512.Sum(sum3);
     }
 
-    // Magnitudes order as the integers of their bits do, and what is no number lies above all.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void See(float* weights, Vector512<float> scales, Vector512<float> zeros, ref Vector512<float> largest, ref Vector512<float> dot)
     {
         var weight = Vector512.Load(weights);
-        largest = Vector512.Max(largest.AsInt32(), (weight * scales).AsInt32() & Vector512.Create(MagnitudeBits)).AsSingle();
+        largest = Vector512.Max(largest.AsInt32(), (weight * scales).AsInt32() & Vector512.Create(RoundedFactors.MagnitudeBits)).AsSingle();
         dot = Vector512.FusedMultiplyAdd(weight, zeros, dot);
     }
 
@@ -137,10 +135,7 @@ internal static unsafe class WeightRows
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Settle(Vector512<float> largest, Vector512<float> dot, float most, out float size, out float ofZeros)
     {
-        Vector256<int> half = Vector256.Max(largest.GetLower().AsInt32(), largest.GetUpper().AsInt32());
-        Vector128<int> quarter = Vector128.Max(half.GetLower(), half.GetUpper());
-        quarter = Vector128.Max(quarter, Vector128.Shuffle(quarter, Vector128.Create(2, 3, 0, 1)));
-        float of = BitConverter.Int32BitsToSingle(Math.Max(quarter[0], quarter[1]));
+        float of = BitConverter.Int32BitsToSingle(RoundedFactors.Largest(Vector256.Max(largest.GetLower().AsInt32(), largest.GetUpper().AsInt32())));
         size = of / most;
         ofZeros = Vector512.Sum(dot);
         return RoundedFactors.Steps(of, most);

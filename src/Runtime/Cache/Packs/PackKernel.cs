@@ -50,15 +50,14 @@ internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
         _ => Create<Words256>(levels),
     };
 
-    /// <summary>Rounds factors, numbers * scales.</summary>
+    /// <summary>Rounds factors.</summary>
     /// <param name="numbers">The numbers.</param>
-    /// <param name="scales">What each is multiplied with first; may be empty.</param>
     /// <param name="factors">Room for as many factors.</param>
     /// <param name="sum">Their sum.</param>
     /// <returns>What one stands for.</returns>
-    public float Round(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<byte> factors, out int sum) => numberBytes == 1
-        ? RoundedFactors.Round(numbers, scales, _mostSum, MemoryMarshal.Cast<byte, sbyte>(factors), out sum)
-        : RoundedFactors.Round(numbers, scales, MemoryMarshal.Cast<byte, short>(factors), out sum);
+    public float Round(ReadOnlySpan<float> numbers, Span<byte> factors, out int sum) => numberBytes == 1
+        ? RoundedFactors.Round(numbers, [], _mostSum, MemoryMarshal.Cast<byte, sbyte>(factors), out sum)
+        : RoundedFactors.Round(numbers, [], MemoryMarshal.Cast<byte, short>(factors), out sum);
 
     /// <summary>The most that each of so many factors may be.</summary>
     public float Most(int depths) => numberBytes == 1 ? Math.Min(sbyte.MaxValue, _mostSum / depths) : RoundedFactors.Most(depths);
