@@ -6,6 +6,7 @@ using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Tests.Cache;
 using TailorKV.Runtime.Weights.Panels;
 using TailorKV.Testing;
+using static TailorKV.Runtime.Tests.Property;
 
 namespace TailorKV.Runtime.Tests.Attention;
 
@@ -78,7 +79,4 @@ public sealed class PrefillAttentionTests
             buffer.Span[i] = (float)((4 * random.NextDouble()) - 2);
         return buffer;
     }
-
-    private static void ForAll(int cases, Action<Random> body) => Check.One(
-        Config.QuickThrowOnFailure.WithMaxTest(cases), Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ToArbitrary(), seed => body(new Random(seed))));
 }

@@ -9,6 +9,7 @@ using TailorKV.Runtime.Cache.Indexes;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Memory;
 using TailorKV.Testing;
+using static TailorKV.Runtime.Tests.Property;
 
 namespace TailorKV.Runtime.Tests.Cache;
 
@@ -218,9 +219,6 @@ public sealed class ComponentTests
         using Arena nothing = new("host", 0);
         Assert.Throws<InvalidOperationException>(() => nothing.Take<byte>(1));
     }
-
-    private static void ForAll(int cases, Action<Random> body) => Check.One(
-        Config.QuickThrowOnFailure.WithMaxTest(cases), Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ToArbitrary(), seed => body(new Random(seed))));
 
     private static float[][] Rows(Random random, int count, int length) =>
         [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, length).Select(_ => (float)((2 * random.NextDouble()) - 1)).ToArray())];

@@ -8,6 +8,7 @@ using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Cache.Packs;
 using TailorKV.Runtime.Memory;
 using TailorKV.Testing;
+using static TailorKV.Runtime.Tests.Property;
 
 namespace TailorKV.Runtime.Tests.Cache;
 
@@ -221,9 +222,6 @@ public sealed class KernelTests
     private static int Bits(Random random) => Gen.Elements(1, 2, 3, 4, 8).Draw(random);
 
     private static int Group(Random random) => Gen.Elements(32, 64, 128).Draw(random);
-
-    private static void ForAll(int cases, Action<Random> body) => Check.One(
-        Config.QuickThrowOnFailure.WithMaxTest(cases), Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ToArbitrary(), seed => body(new Random(seed))));
 
     private static float[][] Rows(Random random, int count, int length) => [.. Enumerable.Range(0, count).Select(_ => Row(random, length))];
 

@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using TailorKV.Runtime.Cache.Kernels;
+using static TailorKV.Runtime.Tests.Property;
 
 namespace TailorKV.Runtime.Tests.Cache;
 
@@ -91,7 +92,4 @@ public sealed class RoundingTests
     });
 
     private static float[] Row(Random random, int length) => [.. Enumerable.Range(0, length).Select(_ => (float)((2 * random.NextDouble()) - 1))];
-
-    private static void ForAll(int cases, Action<Random> body) => Check.One(
-        Config.QuickThrowOnFailure.WithMaxTest(cases), Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ToArbitrary(), seed => body(new Random(seed))));
 }

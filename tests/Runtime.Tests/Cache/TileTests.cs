@@ -5,6 +5,7 @@ using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Cache.Tiles;
 using TailorKV.Runtime.Memory;
 using TailorKV.Testing;
+using static TailorKV.Runtime.Tests.Property;
 
 namespace TailorKV.Runtime.Tests.Cache;
 
@@ -51,7 +52,4 @@ public sealed class TileTests
     }
 
     private static float[] Numbers(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => (float)((2 * random.NextDouble()) - 1))];
-
-    private static void ForAll(int cases, Action<Random> body) => Check.One(
-        Config.QuickThrowOnFailure.WithMaxTest(cases), Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ToArbitrary(), seed => body(new Random(seed))));
 }

@@ -9,6 +9,7 @@ using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Tests.Models;
 using TailorKV.Testing;
+using static TailorKV.Runtime.Tests.Property;
 
 namespace TailorKV.Runtime.Tests.Sessions;
 
@@ -186,9 +187,6 @@ public sealed class SessionTests : IDisposable
             Assert.All(expected[i].Zip(actual[i]), pair => Assert.InRange(pair.Second, pair.First - slack, pair.First + slack));
         }
     }
-
-    private static void ForAll(int cases, Action<Random> body) => Check.One(
-        Config.QuickThrowOnFailure.WithMaxTest(cases), Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ToArbitrary(), seed => body(new Random(seed))));
 
     private sealed class CancelAt(double share, CancellationTokenSource source) : IProgress<double>
     {

@@ -4,6 +4,7 @@ using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Weights;
 using TailorKV.Runtime.Weights.Panels;
 using TailorKV.Testing;
+using static TailorKV.Runtime.Tests.Property;
 
 namespace TailorKV.Runtime.Tests.Weights.Panels;
 
@@ -90,7 +91,4 @@ public sealed class PanelKernelTests : IDisposable
         for (int part = product.Parts - 1; part >= 0; part--)
             product.Run(part);
     }
-
-    private static void ForAll(int cases, Action<Random> body) => Check.One(
-        Config.QuickThrowOnFailure.WithMaxTest(cases), Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ToArbitrary(), seed => body(new Random(seed))));
 }
