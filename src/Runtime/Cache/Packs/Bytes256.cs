@@ -37,10 +37,16 @@ internal readonly unsafe struct Bytes256(Vector256<byte> value) : IWords<Bytes25
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes256 SwapHalves(Bytes256 words) =>
-        new((And(ShiftRight(words, 4), 15)._value) | (And(words, 15)._value.AsUInt16() << 4).AsByte());
+        new(Vector256.ConditionalSelect(Vector256.Create((byte)15).AsUInt16(), words._value.AsUInt16() >>> 4, words._value.AsUInt16() << 4).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes256 LookUp(Bytes256 table, Bytes256 indices) => new(Avx2.Shuffle(table._value, indices._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes256 LowerBytes(Bytes256 words) => words;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes256 UpperBytes(Bytes256 words) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes256 AddProducts(Bytes256 pairs, Bytes256 factors, Bytes256 sums) =>

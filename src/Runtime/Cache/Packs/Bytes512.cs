@@ -38,10 +38,16 @@ internal readonly unsafe struct Bytes512(Vector512<byte> value) : IWords<Bytes51
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes512 SwapHalves(Bytes512 words) =>
-        new((And(ShiftRight(words, 4), 15)._value) | (And(words, 15)._value.AsUInt16() << 4).AsByte());
+        new(Avx512F.TernaryLogic(words._value.AsUInt16() >>> 4, words._value.AsUInt16() << 4, Vector512.Create((byte)15).AsUInt16(), Words512.Merge).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes512 LookUp(Bytes512 table, Bytes512 indices) => new(Avx512BW.Shuffle(table._value, indices._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes512 LowerBytes(Bytes512 words) => words;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes512 UpperBytes(Bytes512 words) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes512 AddProducts(Bytes512 pairs, Bytes512 factors, Bytes512 sums) =>

@@ -21,25 +21,31 @@ internal unsafe interface IWords<TSelf>
     /// <summary>Sixteen bytes that <see cref="LookUp"/> reads, the first of them 0.</summary>
     static abstract TSelf Table(byte* bytes);
 
-    /// <summary>The lowest bits of each number.</summary>
-    /// <param name="words">The numbers.</param>
-    /// <param name="ones">At most eight ones for the bits that are left.</param>
+    /// <summary>Some bits of each byte.</summary>
+    /// <param name="words">The bytes.</param>
+    /// <param name="ones">Ones for the bits that are left.</param>
     static abstract TSelf And(TSelf words, byte ones);
 
-    /// <summary>Some bits of other numbers put to those of these.</summary>
-    /// <param name="words">The numbers, without those bits.</param>
+    /// <summary>Some bits of other bytes put to those of these.</summary>
+    /// <param name="words">The bytes, without those bits.</param>
     /// <param name="others">The others.</param>
-    /// <param name="ones">At most eight ones for the bits that are taken.</param>
+    /// <param name="ones">Ones for the bits that are taken.</param>
     static abstract TSelf OrBits(TSelf words, TSelf others, byte ones);
 
-    /// <summary>Shifts each number to lower bits; in the upper ones there may be anything.</summary>
+    /// <summary>Shifts each byte to lower bits; in the upper ones there may be anything.</summary>
     static abstract TSelf ShiftRight(TSelf words, int bits);
 
-    /// <summary>The two halves of each number exchanged.</summary>
+    /// <summary>The two halves of each byte exchanged.</summary>
     static abstract TSelf SwapHalves(TSelf words);
 
-    /// <summary>For each number, below 16, what the table has there.</summary>
+    /// <summary>For each byte, below 16, what the table has there.</summary>
     static abstract TSelf LookUp(TSelf table, TSelf indices);
+
+    /// <summary>Each number's lower byte, as a number: of one byte itself.</summary>
+    static abstract TSelf LowerBytes(TSelf words);
+
+    /// <summary>Each number's upper byte, as a number: of one byte nothing.</summary>
+    static abstract TSelf UpperBytes(TSelf words);
 
     /// <summary>The products of the numbers of pairs, none below 0, with those of factors, added to each other and to a sum.</summary>
     static abstract TSelf AddProducts(TSelf pairs, TSelf factors, TSelf sums);

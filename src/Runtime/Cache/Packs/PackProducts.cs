@@ -10,14 +10,33 @@ internal static unsafe class PackProducts<TBits, TWords>
 {
     private const int TableBytes = 16;
 
-    /// <summary>Goes through the lanes [firstLane, endLane), whole ones or twos of vectors, of each pack that is repeated.</summary>
+    /// <summary>Bytes from the factors of what lies in a number's lower byte to those of its upper one.</summary>
+    private static nint UpperFactors
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 8 / TBits.Lower * TWords.Bytes;
+    }
+
+    /// <summary>Goes through the lanes [firstLane, endLane), whole ones or twos of vectors, of each pack that is repeated; or through twos of packs, a vector each.</summary>
+    /// <param name="range">The codes that take part.</param>
+    /// <param name="firstLane">The first lane.</param>
+    /// <param name="endLane">The lane after the last: of two packs, which then have a vector of lanes each, of both.</param>
+    /// <param name="firstRepeat">The first of the packs that are repeated.</param>
+    /// <param name="packs">How many of them go together: two where all meet the same factors, else one.</param>
+    /// <param name="tables">What is looked up.</param>
+    /// <param name="lowest">The lowest level.</param>
+    /// <param name="factors">The factors.</param>
+    /// <param name="scales">Of the first repeated pack's first lane.</param>
+    /// <param name="destination">The same.</param>
+    /// <param name="stride">From one query's numbers to the next's.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add<TQueries, TVectors>(
-        PackRange range, int firstLane, int endLane, byte* tables, int lowest, PackFactors factors, float* scales, float* destination, nint stride)
+        PackRange range, int firstLane, int endLane, int firstRepeat, int packs, byte* tables, int lowest, PackFactors factors, float* scales, float* destination, nint stride)
         where TQueries : struct, ICount
         where TVectors : struct, ICount
     {
-        byte* factors0 = factors.First, factors1 = factors0 + factors.Stride, factors2 = factors1 + factors.Stride, factors3 = factors2 + factors.Stride;
+        byte* factors0 = factors.First;
+        nint query1 = factors.Stride, query2 = 2 * query1, query3 = 3 * query1;
         float* steps = factors.Steps;
         int* sums = factors.Sums;
         TWords table0 = TWords.Table(tables);
@@ -27,7 +46,11 @@ internal static unsafe class PackProducts<TBits, TWords>
         nint rowBytes = range.Shape.RowBytes, upperBytes = range.Shape.UpperBytes, packBytes = range.Shape.Bytes;
         int firstRow = Rows(range.FirstDepth), lastRow = firstRow + Rows(range.Depth), groupRows = Rows(range.GroupDepth), groupScales = range.Lanes * range.Repeats;
         byte* next = (byte*)range.Next;
-        for (int repeat = 0; repeat < range.Repeats; repeat++, sums += factors.RepeatSums, scales += range.Lanes, destination += range.Lanes)
+        nint secondBytes = packs == 1 ? TWords.Count * TWords.Bytes : packBytes;
+        sums += firstRepeat * factors.RepeatSums;
+        scales += firstRepeat * range.Lanes;
+        destination += firstRepeat * range.Lanes;
+        for (int repeat = firstRepeat; repeat + packs <= range.Repeats; repeat += packs, sums += factors.RepeatSums, scales += packs * range.Lanes, destination += packs * range.Lanes)
         {
             for (int lane = firstLane; lane < endLane; lane += TVectors.Value * TWords.Count)
             {
@@ -48,7 +71,7 @@ internal static unsafe class PackProducts<TBits, TWords>
                         {
                             byte* from = pack + (row * rowBytes);
                             next = Prefetch.DistantLines(next, TVectors.Value * TWords.Count * TWords.Bytes);
-                            TWords first = TWords.Load(from), second = TVectors.Value > 1 ? TWords.Load(from + (TWords.Count * TWords.Bytes)) : first;
+                            TWords first = TWords.Load(from), second = TVectors.Value > 1 ? TWords.Load(from + secondBytes) : first;
                             TWords upperFirst = first, upperSecond = first;
                             if (TBits.Value == 3)
                             {
@@ -57,23 +80,28 @@ internal static unsafe class PackProducts<TBits, TWords>
                                 if (row % 2 == 0)
                                     next = Prefetch.DistantLines(next, TVectors.Value * TWords.Count * TWords.Bytes);
                                 upperFirst = TWords.Load(from);
-                                upperSecond = TVectors.Value > 1 ? TWords.Load(from + (TWords.Count * TWords.Bytes)) : upperFirst;
+                                upperSecond = TVectors.Value > 1 ? TWords.Load(from + secondBytes) : upperFirst;
                                 if (row % 2 == 1)
                                     (upperFirst, upperSecond) = (TWords.SwapHalves(upperFirst), TWords.SwapHalves(upperSecond));
                             }
 
-                            for (int taken = 0; taken < TWords.Bytes * 4; taken += TBits.Taken)
+                            for (int taken = 0; taken < 8; taken += TBits.Taken)
                             {
-                                TWords one = Take(ref first, ref upperFirst), other = TVectors.Value > 1 ? Take(ref second, ref upperSecond) : one;
-                                Multiply<TQueries, TVectors>(table0, one, other, factors0, factors1, factors2, factors3, ref at, ref s00, ref s01, ref s02, ref s03, ref s10, ref s11, ref s12, ref s13);
+                                if (taken > 0)
+                                    Shift(ref first, ref second, ref upperFirst, ref upperSecond);
+                                TWords one = Take(first, upperFirst), other = TVectors.Value > 1 ? Take(second, upperSecond) : one;
+                                Multiply<TQueries, TVectors>(table0, one, other, factors0, query1, query2, query3, ref at, ref s00, ref s01, ref s02, ref s03, ref s10, ref s11, ref s12, ref s13);
                                 if (TBits.Value <= 2)
-                                    Multiply<TQueries, TVectors>(table1, one, other, factors0, factors1, factors2, factors3, ref at, ref s00, ref s01, ref s02, ref s03, ref s10, ref s11, ref s12, ref s13);
+                                    Multiply<TQueries, TVectors>(table1, one, other, factors0, query1, query2, query3, ref at, ref s00, ref s01, ref s02, ref s03, ref s10, ref s11, ref s12, ref s13);
                                 if (TBits.Value == 1)
                                 {
-                                    Multiply<TQueries, TVectors>(table2, one, other, factors0, factors1, factors2, factors3, ref at, ref s00, ref s01, ref s02, ref s03, ref s10, ref s11, ref s12, ref s13);
-                                    Multiply<TQueries, TVectors>(table3, one, other, factors0, factors1, factors2, factors3, ref at, ref s00, ref s01, ref s02, ref s03, ref s10, ref s11, ref s12, ref s13);
+                                    Multiply<TQueries, TVectors>(table2, one, other, factors0, query1, query2, query3, ref at, ref s00, ref s01, ref s02, ref s03, ref s10, ref s11, ref s12, ref s13);
+                                    Multiply<TQueries, TVectors>(table3, one, other, factors0, query1, query2, query3, ref at, ref s00, ref s01, ref s02, ref s03, ref s10, ref s11, ref s12, ref s13);
                                 }
                             }
+
+                            // Those of upper bytes have been met too.
+                            at += (TWords.Bytes / 2 - 1) * UpperFactors;
                         }
                     }
 
@@ -91,25 +119,27 @@ internal static unsafe class PackProducts<TBits, TWords>
 
     private static int Rows(int depths) => depths * TBits.Lower / (8 * TWords.Bytes);
 
-    /// <summary>What is looked up next, and what is left of it.</summary>
+    /// <summary>The lowest bits of each byte, to be looked up.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TWords Take(ref TWords words, ref TWords upper)
+    private static TWords Take(TWords words, TWords upper)
     {
-        TWords taken = TWords.And(words, (byte)((1 << TBits.Taken) - 1));
-        words = TWords.ShiftRight(words, TBits.Taken);
-        if (TBits.Value == 3)
-        {
-            taken = TWords.OrBits(taken, upper, 4);
-            upper = TWords.ShiftRight(upper, 1);
-        }
+        TWords taken = TBits.Taken == 8 ? words : TWords.And(words, (byte)((1 << TBits.Taken) - 1));
+        return TBits.Value == 3 ? TWords.OrBits(taken, upper, 4) : taken;
+    }
 
-        return taken;
+    /// <summary>Brings the next bits down.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Shift(ref TWords first, ref TWords second, ref TWords upperFirst, ref TWords upperSecond)
+    {
+        (first, second) = (TWords.ShiftRight(first, TBits.Taken), TWords.ShiftRight(second, TBits.Taken));
+        if (TBits.Value == 3)
+            (upperFirst, upperSecond) = (TWords.ShiftRight(upperFirst, 1), TWords.ShiftRight(upperSecond, 1));
     }
 
     /// <summary>Adds the products of what is looked up with the next factors to each query's sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Multiply<TQueries, TVectors>(
-        TWords table, TWords one, TWords other, byte* factors0, byte* factors1, byte* factors2, byte* factors3, ref nint at,
+        TWords table, TWords one, TWords other, byte* factors0, nint query1, nint query2, nint query3, ref nint at,
         ref TWords s00, ref TWords s01, ref TWords s02, ref TWords s03, ref TWords s10, ref TWords s11, ref TWords s12, ref TWords s13)
         where TQueries : struct, ICount
         where TVectors : struct, ICount
@@ -120,13 +150,22 @@ internal static unsafe class PackProducts<TBits, TWords>
             other = TVectors.Value > 1 ? TWords.LookUp(table, other) : one;
         }
 
-        Multiply<TVectors>(one, other, factors0 + at, ref s00, ref s10);
-        if (TQueries.Value > 1)
-            Multiply<TVectors>(one, other, factors1 + at, ref s01, ref s11);
-        if (TQueries.Value > 2)
-            Multiply<TVectors>(one, other, factors2 + at, ref s02, ref s12);
-        if (TQueries.Value > 3)
-            Multiply<TVectors>(one, other, factors3 + at, ref s03, ref s13);
+        byte* factors = factors0 + at;
+        for (int part = 0; part < TWords.Bytes / 2; part++)
+        {
+            TWords first = TWords.Bytes == 2 || part == 0 ? TWords.LowerBytes(one) : TWords.UpperBytes(one), second = first;
+            if (TVectors.Value > 1)
+                second = TWords.Bytes == 2 || part == 0 ? TWords.LowerBytes(other) : TWords.UpperBytes(other);
+            Multiply<TVectors>(first, second, factors, ref s00, ref s10);
+            if (TQueries.Value > 1)
+                Multiply<TVectors>(first, second, factors + query1, ref s01, ref s11);
+            if (TQueries.Value > 2)
+                Multiply<TVectors>(first, second, factors + query2, ref s02, ref s12);
+            if (TQueries.Value > 3)
+                Multiply<TVectors>(first, second, factors + query3, ref s03, ref s13);
+            factors += UpperFactors;
+        }
+
         at += TWords.Bytes;
     }
 

@@ -11,7 +11,7 @@ namespace TailorKV.Runtime.Cache.Packs;
 /// <param name="Lanes">Lanes.</param>
 internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int Depths, int Lanes)
 {
-    // The upper bits of 3 begin at this bit of each number and go round, so that shifting by one a pair brings the next beside the lower bits.
+    // The upper bits of 3 begin at this bit of each byte and go round, so that shifting by one a pair brings the next beside the lower bits.
     private const int FirstUpperBit = 2;
 
     /// <summary>Bytes of the pack.</summary>
@@ -36,12 +36,12 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
     {
         byte* word = pack + (lane * WordBytes);
         for (int depth = 0, row = 0; depth < codes.Length; depth += RowDepths, row++)
-            PutWord(word + (row * RowBytes), codes[depth..Math.Min(codes.Length, depth + RowDepths)], 0, LowerBits, 0);
+            PutWord(word + (row * RowBytes), codes[depth..Math.Min(codes.Length, depth + RowDepths)], 0, LowerBits);
         if (Bits != 3)
             return;
         int depths = DepthsOf(1);
         for (int depth = 0, row = 0; depth < codes.Length; depth += depths, row++)
-            PutWord(word + UpperBytes + (row * RowBytes), codes[depth..Math.Min(codes.Length, depth + depths)], LowerBits, 1, FirstUpperBit);
+            PutWord(word + UpperBytes + (row * RowBytes), codes[depth..Math.Min(codes.Length, depth + depths)], LowerBits, 1);
     }
 
     /// <summary>Writes the codes of a depth, from the first lane on.</summary>
@@ -64,15 +64,20 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
 
     private int UpperRow(int depth) => UpperBytes + (depth / DepthsOf(1) * RowBytes);
 
-    private int UpperBit(int depth) => ((depth % DepthsOf(1) / 2) + FirstUpperBit) % (NumberBytes * 8);
-
-    /// <summary>A word of the bits of codes from one on, which begin at a bit of each number and go round.</summary>
-    private void PutWord(byte* word, ReadOnlySpan<byte> codes, int fromBit, int bits, int firstBit)
+    // A byte has, of one row's codes, as many upper bits as it has lower ones of them, and after those the next row's.
+    private int UpperBit(int depth)
     {
-        int ones = (1 << bits) - 1, whole = (NumberBytes * 8) - 1, even = 0, odd = 0;
+        int inRow = depth % RowDepths / 2, row = depth % DepthsOf(1) / RowDepths;
+        return (inRow / 4 * 8) + (((inRow % 4) + (row * 4) + FirstUpperBit) % 8);
+    }
+
+    /// <summary>A word of the bits of codes from one on.</summary>
+    private void PutWord(byte* word, ReadOnlySpan<byte> codes, int fromBit, int bits)
+    {
+        int ones = (1 << bits) - 1, even = 0, odd = 0;
         for (int i = 0; i < codes.Length; i += 2)
         {
-            int place = ((i / 2 * bits) + firstBit) & whole;
+            int place = fromBit == 0 ? i / 2 * bits : UpperBit(i);
             even |= ((codes[i] >> fromBit) & ones) << place;
             if (i + 1 < codes.Length)
                 odd |= ((codes[i + 1] >> fromBit) & ones) << place;

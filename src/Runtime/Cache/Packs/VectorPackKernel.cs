@@ -44,13 +44,23 @@ internal sealed unsafe class VectorPackKernel<TBits, TWords>(CodeLevels levels) 
     private void Run<TQueries>(PackRange range, byte* tables, PackFactors factors, float* scales, float* destination, nint stride)
         where TQueries : struct, ICount
     {
-        int lowest = Levels.Lowest, twos = range.Lanes - (range.Lanes % (2 * TWords.Count)), ones = range.Lanes - (range.Lanes % TWords.Count);
+        int lowest = Levels.Lowest, vector = TWords.Count, done = 0;
+        // A pack of one vector's lanes goes together with the next, so that they share what a factor costs.
+        if (range.Lanes == vector && factors.Step == 0 && range.Repeats > 1)
+        {
+            PackProducts<TBits, TWords>.Add<TQueries, ICount.Two>(range, 0, 2 * vector, 0, 2, tables, lowest, factors, scales, destination, stride);
+            done = range.Repeats - (range.Repeats % 2);
+        }
+
+        if (done == range.Repeats)
+            return;
+        int twos = range.Lanes - (range.Lanes % (2 * vector)), ones = range.Lanes - (range.Lanes % vector);
         if (twos > 0)
-            PackProducts<TBits, TWords>.Add<TQueries, ICount.Two>(range, 0, twos, tables, lowest, factors, scales, destination, stride);
+            PackProducts<TBits, TWords>.Add<TQueries, ICount.Two>(range, 0, twos, done, 1, tables, lowest, factors, scales, destination, stride);
         if (ones > twos)
-            PackProducts<TBits, TWords>.Add<TQueries, ICount.One>(range, twos, ones, tables, lowest, factors, scales, destination, stride);
+            PackProducts<TBits, TWords>.Add<TQueries, ICount.One>(range, twos, ones, done, 1, tables, lowest, factors, scales, destination, stride);
         // Of values alone, whose lanes are channels, some may be left, and those meet factors of 16 bits.
         if (range.Lanes > ones)
-            PackProducts<TBits, Words256>.Add<TQueries, ICount.One>(range, ones, range.Lanes, tables, lowest, factors, scales, destination, stride);
+            PackProducts<TBits, Words256>.Add<TQueries, ICount.One>(range, ones, range.Lanes, done, 1, tables, lowest, factors, scales, destination, stride);
     }
 }

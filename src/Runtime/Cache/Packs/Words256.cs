@@ -26,7 +26,7 @@ internal readonly unsafe struct Words256(Vector256<ushort> value) : IWords<Words
     public static Words256 Table(byte* bytes) => new(Avx2.BroadcastVector128ToVector256(bytes).AsUInt16());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Words256 And(Words256 words, byte ones) => new(words._value & Vector256.Create((ushort)ones));
+    public static Words256 And(Words256 words, byte ones) => new(words._value & Vector256.Create(ones).AsUInt16());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words256 OrBits(Words256 words, Words256 others, byte ones) => new(words._value | And(others, ones)._value);
@@ -35,10 +35,17 @@ internal readonly unsafe struct Words256(Vector256<ushort> value) : IWords<Words
     public static Words256 ShiftRight(Words256 words, int bits) => new(words._value >>> bits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Words256 SwapHalves(Words256 words) => new((words._value >>> 8) | (words._value << 8));
+    public static Words256 SwapHalves(Words256 words) =>
+        new(Vector256.ConditionalSelect(Vector256.Create((byte)15).AsUInt16(), words._value >>> 4, words._value << 4));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words256 LookUp(Words256 table, Words256 indices) => new(Avx2.Shuffle(table._value.AsByte(), indices._value.AsByte()).AsUInt16());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Words256 LowerBytes(Words256 words) => new(words._value & Vector256.Create((ushort)byte.MaxValue));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Words256 UpperBytes(Words256 words) => new(words._value >>> 8);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words256 AddProducts(Words256 pairs, Words256 factors, Words256 sums) =>

@@ -10,6 +10,9 @@ internal readonly unsafe struct Words512(Vector512<ushort> value) : IWords<Words
     /// <summary>Of three operands the first, or what the other two have both: what the instruction makes of 0xF0, 0xCC and 0xAA.</summary>
     internal const byte OrOfAnd = 0xF0 | (0xCC & 0xAA);
 
+    /// <summary>Bits of the first operand where the third has ones, else of the second.</summary>
+    internal const byte Merge = (0xF0 & 0xAA) | (0xCC & 0x55);
+
     private readonly Vector512<ushort> _value = value;
 
     public static int Count => 16;
@@ -29,20 +32,27 @@ internal readonly unsafe struct Words512(Vector512<ushort> value) : IWords<Words
     public static Words512 Table(byte* bytes) => new(Avx512F.BroadcastVector128ToVector512((int*)bytes).AsUInt16());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Words512 And(Words512 words, byte ones) => new(words._value & Vector512.Create((ushort)ones));
+    public static Words512 And(Words512 words, byte ones) => new(words._value & Vector512.Create(ones).AsUInt16());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words512 OrBits(Words512 words, Words512 others, byte ones) =>
-        new(Avx512F.TernaryLogic(words._value, others._value, Vector512.Create((ushort)ones), OrOfAnd));
+        new(Avx512F.TernaryLogic(words._value, others._value, Vector512.Create(ones).AsUInt16(), OrOfAnd));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words512 ShiftRight(Words512 words, int bits) => new(words._value >>> bits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Words512 SwapHalves(Words512 words) => new((words._value >>> 8) | (words._value << 8));
+    public static Words512 SwapHalves(Words512 words) =>
+        new(Avx512F.TernaryLogic(words._value >>> 4, words._value << 4, Vector512.Create((byte)15).AsUInt16(), Merge));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words512 LookUp(Words512 table, Words512 indices) => new(Avx512BW.Shuffle(table._value.AsByte(), indices._value.AsByte()).AsUInt16());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Words512 LowerBytes(Words512 words) => new(words._value & Vector512.Create((ushort)byte.MaxValue));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Words512 UpperBytes(Words512 words) => new(words._value >>> 8);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words512 AddProducts(Words512 pairs, Words512 factors, Words512 sums) =>
