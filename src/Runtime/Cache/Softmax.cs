@@ -38,10 +38,7 @@ internal static unsafe class Softmax
             odd = Vector256.MaxNative(odd, Vector256.LoadUnsafe(ref first, i + 8));
         }
 
-        float largest = float.NegativeInfinity;
-        even = Vector256.MaxNative(even, odd);
-        for (int lane = 0; lane < Vector256<float>.Count; lane++)
-            largest = Math.Max(largest, even[lane]);
+        float largest = Largest(Vector256.MaxNative(even, odd));
         for (; i < length; i++)
             largest = Math.Max(largest, Unsafe.Add(ref first, i));
         return largest;
@@ -93,6 +90,30 @@ internal static unsafe class Softmax
         return sum;
     }
 
+    /// <summary>The sum of weights, and the largest of them.</summary>
+    public static float Sum(ReadOnlySpan<float> weights, out float largest)
+    {
+        ref float first = ref MemoryMarshal.GetReference(weights);
+        Vector256<float> evenSums = default, oddSums = default, even = default, odd = default;
+        nuint i = 0, length = (nuint)weights.Length;
+        for (; i + 16 <= length; i += 16)
+        {
+            Vector256<float> lower = Vector256.LoadUnsafe(ref first, i), upper = Vector256.LoadUnsafe(ref first, i + 8);
+            (evenSums, oddSums) = (evenSums + lower, oddSums + upper);
+            (even, odd) = (Vector256.MaxNative(even, lower), Vector256.MaxNative(odd, upper));
+        }
+
+        float sum = Vector256.Sum(evenSums + oddSums);
+        largest = Largest(Vector256.MaxNative(even, odd));
+        for (; i < length; i++)
+        {
+            sum += Unsafe.Add(ref first, i);
+            largest = Math.Max(largest, Unsafe.Add(ref first, i));
+        }
+
+        return sum;
+    }
+
     /// <summary>mix[i] = sum over rows of shares[row] * rows[row * stride + i].</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Mix(ReadOnlySpan<float> rows, int stride, ReadOnlySpan<float> shares, Span<float> mix)
@@ -125,6 +146,13 @@ internal static unsafe class Softmax
                 to[i] = sum;
             }
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Largest(Vector256<float> numbers)
+    {
+        Vector128<float> halves = Vector128.MaxNative(numbers.GetLower(), numbers.GetUpper());
+        return Math.Max(Math.Max(halves[0], halves[1]), Math.Max(halves[2], halves[3]));
     }
 
     /// <summary>Divides each of the outputs [n, headDim] by the sum of its weights.</summary>

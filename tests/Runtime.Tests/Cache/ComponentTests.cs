@@ -31,15 +31,20 @@ public sealed class ComponentTests
         }
     }
 
-    [Fact]
-    public void Every_finite_half_widens()
+    [Theory]
+    [InlineData(1f)]
+    [InlineData(0.0173f)]
+    public void Every_half_widens(float factor)
     {
-        Half[] all = [.. Enumerable.Range(0, 1 << 16).Select(i => BitConverter.UInt16BitsToHalf((ushort)i)).Where(Half.IsFinite)];
-        var wide = new float[all.Length];
-        HalfFloat.Widen(all, wide);
-        Assert.Equal(all.Select(x => BitConverter.SingleToUInt32Bits((float)x)), wide.Select(BitConverter.SingleToUInt32Bits));
-        HalfFloat.Widen(all.AsSpan(1, 13), wide);
-        Assert.Equal(all[1..14].Select(x => (float)x), wide[..13]);
+        Half[] all = [.. Enumerable.Range(0, 1 << 16).Select(i => BitConverter.UInt16BitsToHalf((ushort)i))], finite = [.. all.Where(Half.IsFinite)];
+        foreach (Half[] source in new[] { all, finite, finite[1..14], finite[70..130], [] })
+        {
+            var wide = new float[source.Length + 1];
+            float[] expected = [.. source.Select(x => (float)x * factor)];
+            Assert.Equal(expected.Aggregate(0f, (largest, product) => MathF.Max(largest, MathF.Abs(product))), HalfFloat.Widen(source, factor, wide));
+            Assert.Equal(expected, wide[..^1]);
+            Assert.Equal(expected.Select(float.IsNegative), wide[..^1].Select(float.IsNegative));
+        }
     }
 
     [Fact]

@@ -55,12 +55,13 @@ public sealed class RoundingTests
         var rounded = new short[n * roundedStride];
         float[] steps = new float[n], ofZeros = new float[n];
         int[] sums = new int[n];
-        WeightRows.Round(weights, stride, scales, zeros, rounded, roundedStride, steps, sums, ofZeros);
+        float[] largest = [.. Enumerable.Range(0, n).Select(row => (1 + random.NextSingle()) * RoundedFactors.LargestMagnitude(weights.AsSpan(row * stride, length), scales))];
+        WeightRows.Round(weights, stride, scales, zeros, largest, rounded, roundedStride, steps, sums, ofZeros);
         for (int row = 0; row < n; row++)
         {
             ReadOnlySpan<float> one = weights.AsSpan(row * stride, length);
             short[] plain = new short[length];
-            Assert.Equal(RoundedFactors.Round(one, scales, plain, out int sum), steps[row]);
+            Assert.Equal(RoundedFactors.Round(one, scales, largest[row], plain, out int sum), steps[row]);
             if (!float.IsFinite(steps[row]))
                 continue;
             Assert.Equal(plain, rounded.AsSpan(row * roundedStride, length));

@@ -23,7 +23,7 @@ internal sealed class AffineScales : TokenScales
     public override void Encode(int token, int group, ReadOnlySpan<float> values, Span<byte> codes) =>
         (_scales.Span[(group * _tokens) + token], _scales.Span[((Groups + group) * _tokens) + token]) = AffineQuantizer.Encode(values, _bits, codes);
 
-    public override void Read(int firstToken, int group, Span<float> scales) =>
+    public override float Read(int firstToken, int group, Span<float> scales) =>
         Widen(_scales, (group * _tokens) + firstToken, scales);
 
     public override void ReadZeros(int firstToken, int group, ReadOnlySpan<float> scales, Span<float> zeros)

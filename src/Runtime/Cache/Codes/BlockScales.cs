@@ -21,6 +21,6 @@ internal sealed class BlockScales : TokenScales
     public override void Encode(int token, int group, ReadOnlySpan<float> values, Span<byte> codes) =>
         _scales.Span[(group * _tokens) + token] = BlockQuantizer.Encode(values, _bits, codes);
 
-    public override void Read(int firstToken, int group, Span<float> scales) =>
+    public override float Read(int firstToken, int group, Span<float> scales) =>
         Widen(_scales, (group * _tokens) + firstToken, scales);
 }

@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using System.Runtime.Intrinsics;
 using TailorKV.Runtime.Cache.Packs;
 using TailorKV.Runtime.Memory;
@@ -44,9 +43,5 @@ internal sealed class NormalScales : TokenScales
         _norms.Span[token] = norm;
     }
 
-    public override void Read(int firstToken, int group, Span<float> scales)
-    {
-        Widen(_norms, firstToken, scales);
-        TensorPrimitives.Multiply(scales, _perNorm * _unit, scales);
-    }
+    public override float Read(int firstToken, int group, Span<float> scales) => Widen(_norms, firstToken, scales, _perNorm * _unit);
 }

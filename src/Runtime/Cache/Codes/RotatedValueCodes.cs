@@ -13,11 +13,11 @@ internal sealed class RotatedValueCodes(IValueCodes inner, int headDim) : IValue
         inner.Encode(firstToken, turned);
     }
 
-    public void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, Span<float> outputs)
+    public void AddWeighted(ReadOnlySpan<float> weights, ReadOnlySpan<float> largest, int stride, int from, int to, Span<float> outputs)
     {
         Span<float> sums = stackalloc float[outputs.Length];
         sums.Clear();
-        inner.AddWeighted(weights, stride, from, to, sums);
+        inner.AddWeighted(weights, largest, stride, from, to, sums);
         Hadamard.Rotate(sums, headDim);
         TensorPrimitives.Add(outputs, sums, outputs);
     }

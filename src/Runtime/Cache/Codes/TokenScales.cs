@@ -47,7 +47,8 @@ internal abstract class TokenScales
     /// <param name="firstToken">The first.</param>
     /// <param name="group">The group.</param>
     /// <param name="scales">Their scales.</param>
-    public abstract void Read(int firstToken, int group, Span<float> scales);
+    /// <returns>The largest magnitude of them.</returns>
+    public abstract float Read(int firstToken, int group, Span<float> scales);
 
     /// <summary>Zeros, where there are any, of as many tokens as there are scales.</summary>
     /// <param name="firstToken">The first.</param>
@@ -92,14 +93,17 @@ internal abstract class TokenScales
     }
 
     /// <summary>Widens as many halves as there is room for, and asks for as many after them: the tokens that follow are read next.</summary>
-    private protected static unsafe void Widen(NativeBuffer<Half> halves, int first, Span<float> numbers)
+    /// <returns>The largest magnitude of the numbers.</returns>
+    private protected static unsafe float Widen(NativeBuffer<Half> halves, int first, Span<float> numbers, float factor = 1)
     {
         ReadOnlySpan<Half> source = halves.Slice(first, numbers.Length);
-        HalfFloat.Widen(source, numbers);
+        float largest = HalfFloat.Widen(source, factor, numbers);
         fixed (Half* start = source)
         {
             for (nint next = numbers.Length * sizeof(Half); next < 2 * numbers.Length * sizeof(Half); next += CacheBytes.Alignment)
                 Prefetch.Lines((byte*)start + next, CacheBytes.Alignment);
         }
+
+        return largest;
     }
 }

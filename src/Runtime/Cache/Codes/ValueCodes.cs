@@ -10,7 +10,7 @@ namespace TailorKV.Runtime.Cache.Codes;
 /// <summary>Values of one KV head in codes with scales of their tokens, which join the weights; weights times scales are rounded, a tile of tokens together.</summary>
 internal sealed class ValueCodes : IValueCodes
 {
-    // Few enough tokens for weights that are rounded together: what is lost of each lies below a 65,534th of the largest.
+    // Tokens whose weights are rounded together: what is lost of each lies below a 65,534th of what the largest may be.
     private const int Tile = 16 * PackedCodes.Tokens;
 
     private readonly TokenScales _scales;
@@ -30,11 +30,11 @@ internal sealed class ValueCodes : IValueCodes
     public void Encode(int firstToken, ReadOnlySpan<float> rows) => _scales.Encode(_codes, firstToken, rows);
 
     [SkipLocalsInit]
-    public void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, Span<float> outputs)
+    public void AddWeighted(ReadOnlySpan<float> weights, ReadOnlySpan<float> largest, int stride, int from, int to, Span<float> outputs)
     {
         int headDim = _scales.HeadDim, channels = _codes.Channels, n = outputs.Length / headDim;
         Span<int> factorSums = stackalloc int[n];
-        Span<float> steps = stackalloc float[n], ofZeros = stackalloc float[n], scales = stackalloc float[Tile], zeros = stackalloc float[Tile], sums = stackalloc float[n * channels];
+        Span<float> bounds = stackalloc float[n], steps = stackalloc float[n], ofZeros = stackalloc float[n], scales = stackalloc float[Tile], zeros = stackalloc float[Tile], sums = stackalloc float[n * channels];
         int factorBytes = Tile * _kernel.NumberBytes;
         Span<byte> factors = stackalloc byte[n * factorBytes];
         sums.Clear();
@@ -48,10 +48,12 @@ internal sealed class ValueCodes : IValueCodes
             for (int group = 0; group < _scales.Groups; group++)
             {
                 Range range = _scales.Channels(group);
-                _scales.Read(token, group, scales[..count]);
+                float largestScale = _scales.Read(token, group, scales[..count]);
+                for (int query = 0; query < n; query++)
+                    bounds[query] = largest[query] * largestScale;
                 _scales.ReadZeros(token, group, scales[..count], zeros[..count]);
                 WeightRows.Round(
-                    weights[(token - from)..], stride, scales[..count], _scales.HasZeros ? zeros[..count] : [],
+                    weights[(token - from)..], stride, scales[..count], _scales.HasZeros ? zeros[..count] : [], bounds,
                     MemoryMarshal.Cast<byte, short>(factors)[(token - pack)..], Tile, steps, factorSums, ofZeros);
                 for (int query = 0; query < n && _scales.HasZeros; query++)
                 {

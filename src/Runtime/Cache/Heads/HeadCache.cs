@@ -117,13 +117,16 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
     {
         (int first, int end) = Divisible(segment);
         int group = step.Queries.Length / headDim;
+        Span<float> largest = stackalloc float[group];
+        // Each segment's weights are of its own largest score, unless it chooses.
+        largest.Fill(1);
         if (Chooses)
         {
             Drop(step, first, end);
             for (int query = 0; query < group; query++)
             {
                 // The first segment begins with what choosing left.
-                float sum = TensorPrimitives.Sum<float>(Row(step, segment, query));
+                float sum = Softmax.Sum(Row(step, segment, query), out largest[query]);
                 ref float whole = ref SumsOf(step, query)[segment];
                 whole = segment == 0 ? whole + sum : sum;
             }
@@ -133,13 +136,13 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
         {
             if (!Chooses)
                 step.Outputs.Clear();
-            SumTokens(step, first, end, isFirst: true, Segments == 1, step.Outputs);
+            SumTokens(step, largest, first, end, isFirst: true, Segments == 1, step.Outputs);
             return;
         }
 
         Span<float> sums = stackalloc float[group * headDim];
         sums.Clear();
-        SumTokens(step, first, end, isFirst: false, segment == Segments - 1, sums);
+        SumTokens(step, largest, first, end, isFirst: false, segment == Segments - 1, sums);
         // Of the weights, which are done with, a segment has more than the values that it leaves in their place.
         for (int query = 0; query < group; query++)
             sums.Slice(query * headDim, headDim).CopyTo(Row(step, segment, query));
@@ -181,7 +184,14 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
     protected abstract void ScoreTokens(AttentionStep step, int first, int end, bool isFirst, bool isLast);
 
     /// <summary>Adds the values of a segment's tokens, by the weights in the places of their scores.</summary>
-    protected abstract void SumTokens(AttentionStep step, int first, int end, bool isFirst, bool isLast, Span<float> outputs);
+    /// <param name="step">The step.</param>
+    /// <param name="largest">What no weight of each query is above.</param>
+    /// <param name="first">The first of the divided tokens that belong to the segment.</param>
+    /// <param name="end">The token after the last of them.</param>
+    /// <param name="isFirst">Whether what comes before all divided tokens belongs to it too.</param>
+    /// <param name="isLast">Whether what comes after them does.</param>
+    /// <param name="outputs">[group, headDim].</param>
+    protected abstract void SumTokens(AttentionStep step, ReadOnlySpan<float> largest, int first, int end, bool isFirst, bool isLast, Span<float> outputs);
 
     /// <summary>Takes the weight from those of a segment's tokens that were chosen.</summary>
     /// <param name="step">The step.</param>

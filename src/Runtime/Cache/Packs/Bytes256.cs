@@ -26,10 +26,10 @@ internal readonly unsafe struct Bytes256(Vector256<byte> value) : IWords<Bytes25
     public static Bytes256 Table(byte* bytes) => new(Avx2.BroadcastVector128ToVector256(bytes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes256 And(Bytes256 words, byte ones) => new(words._value & Vector256.Create(ones));
+    public static Bytes256 And(Bytes256 words, Bytes256 ones) => new(words._value & ones._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes256 OrBits(Bytes256 words, Bytes256 others, byte ones) => new(words._value | And(others, ones)._value);
+    public static Bytes256 OrBits(Bytes256 words, Bytes256 others, Bytes256 ones) => new(words._value | (others._value & ones._value));
 
     // There is no shift of bytes: what comes from the one above is masked out before it counts.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -26,11 +26,11 @@ internal readonly unsafe struct Bytes512(Vector512<byte> value) : IWords<Bytes51
     public static Bytes512 Table(byte* bytes) => new(Avx512F.BroadcastVector128ToVector512((int*)bytes).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes512 And(Bytes512 words, byte ones) => new(words._value & Vector512.Create(ones));
+    public static Bytes512 And(Bytes512 words, Bytes512 ones) => new(words._value & ones._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes512 OrBits(Bytes512 words, Bytes512 others, byte ones) =>
-        new(Avx512F.TernaryLogic(words._value, others._value, Vector512.Create(ones), Words512.OrOfAnd));
+    public static Bytes512 OrBits(Bytes512 words, Bytes512 others, Bytes512 ones) =>
+        new(Avx512F.TernaryLogic(words._value, others._value, ones._value, Words512.OrOfAnd));
 
     // There is no shift of bytes: what comes from the one above is masked out before it counts.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -21,16 +21,16 @@ internal unsafe interface IWords<TSelf>
     /// <summary>Sixteen bytes that <see cref="LookUp"/> reads, the first of them 0.</summary>
     static abstract TSelf Table(byte* bytes);
 
-    /// <summary>Some bits of each byte.</summary>
-    /// <param name="words">The bytes.</param>
+    /// <summary>Some bits.</summary>
+    /// <param name="words">All bits.</param>
     /// <param name="ones">Ones for the bits that are left.</param>
-    static abstract TSelf And(TSelf words, byte ones);
+    static abstract TSelf And(TSelf words, TSelf ones);
 
-    /// <summary>Some bits of other bytes put to those of these.</summary>
-    /// <param name="words">The bytes, without those bits.</param>
+    /// <summary>Some bits of other words put to those of these.</summary>
+    /// <param name="words">The words, without those bits.</param>
     /// <param name="others">The others.</param>
     /// <param name="ones">Ones for the bits that are taken.</param>
-    static abstract TSelf OrBits(TSelf words, TSelf others, byte ones);
+    static abstract TSelf OrBits(TSelf words, TSelf others, TSelf ones);
 
     /// <summary>Shifts each byte to lower bits; in the upper ones there may be anything.</summary>
     static abstract TSelf ShiftRight(TSelf words, int bits);

@@ -26,10 +26,10 @@ internal readonly unsafe struct Words256(Vector256<ushort> value) : IWords<Words
     public static Words256 Table(byte* bytes) => new(Avx2.BroadcastVector128ToVector256(bytes).AsUInt16());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Words256 And(Words256 words, byte ones) => new(words._value & Vector256.Create(ones).AsUInt16());
+    public static Words256 And(Words256 words, Words256 ones) => new(words._value & ones._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Words256 OrBits(Words256 words, Words256 others, byte ones) => new(words._value | And(others, ones)._value);
+    public static Words256 OrBits(Words256 words, Words256 others, Words256 ones) => new(words._value | (others._value & ones._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words256 ShiftRight(Words256 words, int bits) => new(words._value >>> bits);

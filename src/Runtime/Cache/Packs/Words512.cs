@@ -32,11 +32,11 @@ internal readonly unsafe struct Words512(Vector512<ushort> value) : IWords<Words
     public static Words512 Table(byte* bytes) => new(Avx512F.BroadcastVector128ToVector512((int*)bytes).AsUInt16());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Words512 And(Words512 words, byte ones) => new(words._value & Vector512.Create(ones).AsUInt16());
+    public static Words512 And(Words512 words, Words512 ones) => new(words._value & ones._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Words512 OrBits(Words512 words, Words512 others, byte ones) =>
-        new(Avx512F.TernaryLogic(words._value, others._value, Vector512.Create(ones).AsUInt16(), OrOfAnd));
+    public static Words512 OrBits(Words512 words, Words512 others, Words512 ones) =>
+        new(Avx512F.TernaryLogic(words._value, others._value, ones._value, OrOfAnd));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words512 ShiftRight(Words512 words, int bits) => new(words._value >>> bits);
