@@ -81,7 +81,15 @@ internal static class HalfFloat
         return ((magnitude.AsSingle() * Rebias).AsInt32() | special | (bits & Vector512.Create(int.MinValue))).AsSingle();
     }
 
-    /// <summary>The same for eight.</summary>
+    /// <summary>The same where none is infinite or no number.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> WidenFinite(Vector512<int> halves)
+    {
+        Vector512<int> bits = halves << 13;
+        return (((bits & Vector512.Create(Magnitude)).AsSingle() * Rebias).AsInt32() | (bits & Vector512.Create(int.MinValue))).AsSingle();
+    }
+
+    /// <summary>The same as for sixteen, for eight.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Widen(Vector256<int> halves)
     {

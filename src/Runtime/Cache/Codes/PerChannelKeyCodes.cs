@@ -24,9 +24,10 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
     private readonly PackKernel _kernel;
     private readonly PackedCodes _codes;
     private readonly NativeBuffer<Half> _scales;
-    private readonly RowKernel _rows;
+    private readonly int _lanes;
     private readonly float[] _largest;
     private readonly float[] _ones;
+    private bool _finite = true;
     private float[] _queries = [];
     private float[] _stepped = [];
     private float[] _steps = [];
@@ -38,7 +39,7 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
         _kernel = PackKernel.Create(_levels, bits <= 2 ? 1 : 2, lanes);
         _codes = PackedCodes.OfKeys(arena, tokens, headDim, _kernel);
         _scales = arena.Take<Half>(2L * _groups * headDim);
-        _rows = RowKernel.OfHalfFloats(headDim, lanes);
+        _lanes = lanes;
         _largest = new float[headDim];
         _ones = new float[Tile];
         Array.Fill(_ones, 1);
@@ -47,7 +48,11 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
     public void Encode(int firstToken, ReadOnlySpan<float> rows)
     {
         if (firstToken == 0)
+        {
             Array.Clear(_largest);
+            _finite = true;
+        }
+
         int group = firstToken / _group;
         Span<float> channel = stackalloc float[_group];
         Span<byte> codes = stackalloc byte[_group * _headDim], channelCodes = stackalloc byte[_group];
@@ -58,6 +63,7 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
                 channel[t] = rows[(t * _headDim) + d];
             (scales[d], zeros[d]) = AffineQuantizer.Encode(channel, _levels.Bits, channelCodes);
             _largest[d] = Math.Max(_largest[d], Math.Abs((float)scales[d]));
+            _finite &= Half.IsFinite(scales[d]) && Half.IsFinite(zeros[d]);
             for (int t = 0; t < _group; t++)
                 codes[(t * _headDim) + d] = channelCodes[t];
         }
@@ -113,27 +119,30 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
     /// <param name="factorSums">[packs, n].</param>
     /// <param name="scores">[n, stride].</param>
     /// <param name="stride">From one query's scores to the next's.</param>
+    [SkipLocalsInit]
     private void Begin(int token, int tokens, Span<byte> factors, Span<int> factorSums, Span<float> scores, int stride)
     {
         int n = _steps.Length, factorBytes = _codes.Channels * _kernel.NumberBytes, first = token / _group, groups = tokens / _group, packs = _group / PackedCodes.Tokens;
-        Span<float> zeros = stackalloc float[n * groups], scales = stackalloc float[groups * _headDim];
-        _rows.Dots(MemoryMarshal.AsBytes(_scales.Slice((_groups + first) * _headDim, groups * _headDim)), 0, _headDim, _queries, zeros, groups);
-        HalfFloat.Widen(_scales.Slice(first * _headDim, groups * _headDim), scales);
-        for (int query = 0; query < n; query++)
+        Span<float> dots = stackalloc float[groups * n];
+        ScaledQueries.Round(
+            _scales.Slice(first * _headDim, groups * _headDim), _scales.Slice((_groups + first) * _headDim, groups * _headDim), _queries, _stepped, _headDim,
+            factors, packs * n * factorBytes, factorBytes, _kernel.NumberBytes, dots, _finite ? _lanes : 1);
+        for (int group = 0; group < groups; group++)
         {
-            _kernel.RoundStepped(_stepped.AsSpan(query * _headDim, _headDim), scales, factors[(query * factorBytes)..], packs * n * factorBytes);
-            Span<float> ofQuery = zeros.Slice(query * groups, groups);
-            for (int group = 0; group < groups && _levels.Lowest != 0; group++)
+            for (int query = 0; query < n; query++)
             {
-                int place = (group * packs * n) + query, sum = factorSums[place] = _kernel.Sum(factors.Slice(place * factorBytes, factorBytes));
-                ofQuery[group] -= _levels.Lowest * sum * _steps[query];
+                float dot = dots[(group * n) + query];
+                if (_levels.Lowest != 0)
+                {
+                    int place = (group * packs * n) + query, sum = factorSums[place] = _kernel.Sum(factors.Slice(place * factorBytes, factorBytes));
+                    dot -= _levels.Lowest * sum * _steps[query];
+                }
+
+                Fill(scores.Slice((query * stride) + (group * _group), _group), dot);
             }
 
-            Repeat(ofQuery, _group, scores[(query * stride)..]);
-        }
-
-        for (int group = 0; group < groups && packs > 1; group++)
-        {
+            if (packs == 1)
+                continue;
             Span<byte> ofGroup = factors.Slice(group * packs * n * factorBytes, packs * n * factorBytes);
             Span<int> sumsOfGroup = factorSums.Slice(group * packs * n, packs * n);
             for (int pack = 1; pack < packs; pack++)
@@ -144,17 +153,12 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
         }
     }
 
-    /// <summary>Each number as many times as a group has tokens, a multiple of a vector's.</summary>
-    private static void Repeat(ReadOnlySpan<float> numbers, int times, Span<float> destination)
+    // Not much longer than a vector, and many times.
+    private static void Fill(Span<float> scores, float number)
     {
-        ref float to = ref MemoryMarshal.GetReference(destination[..(numbers.Length * times)]);
-        nuint place = 0;
-        foreach (float number in numbers)
-        {
-            var vector = Vector256.Create(number);
-            for (nuint end = place + (nuint)times; place < end; place += (nuint)Vector256<float>.Count)
-                vector.StoreUnsafe(ref to, place);
-        }
+        ref float to = ref MemoryMarshal.GetReference(scores);
+        for (nuint i = 0; i < (nuint)scores.Length; i += (nuint)Vector512<float>.Count)
+            Vector512.Create(number).StoreUnsafe(ref to, i);
     }
 
     private Span<Half> Scales(int group) => _scales.Slice(group * _headDim, _headDim);

@@ -83,6 +83,11 @@ internal static class RoundedFactors
         return Math.Max(Math.Max(halves[0], halves[1]), Math.Max(halves[2], halves[3]));
     }
 
+    /// <summary>The lower halves of integers. Of those that are stored at once an instruction that narrows would take twice as long.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<short> Lower(Vector512<int> integers) =>
+        Avx512BW.PermuteVar32x16(integers.AsInt16(), Vector512.Create(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)).GetLower();
+
     /// <summary>The sum of rounded numbers.</summary>
     public static int Sum(ReadOnlySpan<short> numbers)
     {
@@ -140,7 +145,7 @@ internal static class RoundedFactors
             {
                 Vector512<int> numbers = Avx512F.ConvertToVector512Int32(products.Wide(i) * steps);
                 sums += numbers;
-                Avx512F.ConvertToVector256Int16(numbers).StoreUnsafe(ref to, i);
+                Lower(numbers).StoreUnsafe(ref to, i);
             }
 
             sum = Vector512.Sum(sums);

@@ -119,7 +119,7 @@ internal static unsafe class WeightRows
         var weight = Vector512.Load(weights);
         Vector512<int> numbers = Avx512F.ConvertToVector512Int32(weight * scales * steps);
         sum += numbers;
-        Avx512F.ConvertToVector256Int16(numbers).Store(to);
+        RoundedFactors.Lower(numbers).Store(to);
         dot = Vector512.FusedMultiplyAdd(weight, zeros, dot);
     }
 }

@@ -62,14 +62,6 @@ internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
     /// <summary>The most that each of so many factors may be.</summary>
     public float Most(int depths) => numberBytes == 1 ? Math.Min(sbyte.MaxValue, _mostSum / depths) : RoundedFactors.Most(depths);
 
-    /// <summary>Rounds factors, numbers * scales, that are within <see cref="Most"/> as they are.</summary>
-    /// <param name="numbers">The numbers.</param>
-    /// <param name="scales">Rows of what they are multiplied with, [n, numbers].</param>
-    /// <param name="factors">[n, stride].</param>
-    /// <param name="stride">Bytes from one row's factors to the next's.</param>
-    public void RoundStepped(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<byte> factors, int stride) =>
-        SteppedRow.Round(numbers, scales, factors, stride, numberBytes);
-
     /// <summary>Where the factors of depths lie.</summary>
     public Range Bytes(Range depths) => (depths.Start.Value * numberBytes)..(depths.End.Value * numberBytes);
 
