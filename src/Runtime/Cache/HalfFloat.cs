@@ -72,6 +72,28 @@ internal static class HalfFloat
         return largestProduct;
     }
 
+    /// <summary>sums = source + others * factor.</summary>
+    public static void AddScaled(ReadOnlySpan<Half> source, ReadOnlySpan<float> others, float factor, Span<float> sums)
+    {
+        ref short from = ref Unsafe.As<Half, short>(ref MemoryMarshal.GetReference(source));
+        ref float other = ref MemoryMarshal.GetReference(others[..source.Length]), to = ref MemoryMarshal.GetReference(sums[..source.Length]);
+        int i = 0;
+        for (; Avx512F.IsSupported && i <= source.Length - Vector512<float>.Count; i += Vector512<float>.Count)
+        {
+            Vector512<float> numbers = Widen(Avx512F.ConvertToVector512Int32(Vector256.LoadUnsafe(ref from, (nuint)i)));
+            Vector512.FusedMultiplyAdd(Vector512.LoadUnsafe(ref other, (nuint)i), Vector512.Create(factor), numbers).StoreUnsafe(ref to, (nuint)i);
+        }
+
+        for (; i <= source.Length - Vector256<float>.Count; i += Vector256<float>.Count)
+        {
+            Vector256<float> numbers = Widen(Vector256.WidenLower(Vector128.LoadUnsafe(ref from, (nuint)i).ToVector256Unsafe()));
+            Vector256.FusedMultiplyAdd(Vector256.LoadUnsafe(ref other, (nuint)i), Vector256.Create(factor), numbers).StoreUnsafe(ref to, (nuint)i);
+        }
+
+        for (; i < source.Length; i++)
+            Unsafe.Add(ref to, i) = MathF.FusedMultiplyAdd(others[i], factor, (float)source[i]);
+    }
+
     /// <summary>Halves whose bits stand, sign extended, in the lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Widen(Vector512<int> halves)

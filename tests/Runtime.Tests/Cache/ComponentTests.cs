@@ -44,6 +44,9 @@ public sealed class ComponentTests
             Assert.Equal(expected.Aggregate(0f, (largest, product) => MathF.Max(largest, MathF.Abs(product))), HalfFloat.Widen(source, factor, wide));
             Assert.Equal(expected, wide[..^1]);
             Assert.Equal(expected.Select(float.IsNegative), wide[..^1].Select(float.IsNegative));
+            float[] others = [.. source.Select((_, i) => i - 20.5f)];
+            HalfFloat.AddScaled(source, others, factor, wide);
+            Assert.Equal(source.Select((x, i) => MathF.FusedMultiplyAdd(others[i], factor, (float)x)), wide[..^1]);
         }
     }
 

@@ -76,19 +76,27 @@ public sealed class RoundingTests
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public void A_row_in_steps_rounds_with_each_row_of_scales(int numberBytes) => ForAll(300, random =>
+    public void Queries_round_with_the_scales_of_each_group_and_meet_its_zeros(int numberBytes) => ForAll(300, random =>
     {
-        int n = random.Next(1, 10), length = random.Next(1, 200), stride = (length * numberBytes) + random.Next(20);
-        float[] numbers = [.. Row(random, length).Select(number => number * sbyte.MaxValue)], scales = Row(random, n * length);
-        var rounded = new byte[n * stride];
-        SteppedRow.Round(numbers, scales, rounded, stride, numberBytes);
-        for (int row = 0; row < n; row++)
+        int groups = random.Next(1, 20), n = random.Next(1, 10), headDim = random.Next(2) == 0 ? 16 * random.Next(1, 10) : random.Next(1, 150);
+        int stride = (headDim * numberBytes) + random.Next(20), groupStride = (n * stride) + random.Next(20);
+        float[] queries = [.. Row(random, n * headDim).Select(number => number * sbyte.MaxValue)];
+        Half[] scales = [.. Row(random, groups * headDim).Select(number => (Half)number)], zeros = [.. Row(random, groups * headDim).Select(number => (Half)number)];
+        var factors = new byte[groups * groupStride];
+        var dots = new float[groups * n];
+        ScaledQueries.Round(scales, zeros, queries, headDim, factors, groupStride, stride, numberBytes, dots, random.Next(2) == 0 ? RowKernel.Widest : 1);
+        for (int i = 0; i < groups * n * headDim; i++)
         {
-            for (int i = 0; i < length; i++)
-            {
-                int at = (row * stride) + (i * numberBytes);
-                Assert.Equal(MathF.Round(numbers[i] * scales[(row * length) + i]), numberBytes == 1 ? (sbyte)rounded[at] : BitConverter.ToInt16(rounded, at));
-            }
+            int group = i / headDim / n, query = i / headDim % n, channel = i % headDim, at = (group * groupStride) + (query * stride) + (channel * numberBytes);
+            float product = queries[(query * headDim) + channel] * (float)scales[(group * headDim) + channel];
+            Assert.Equal(MathF.Round(product), numberBytes == 1 ? (sbyte)factors[at] : BitConverter.ToInt16(factors, at));
+        }
+
+        for (int i = 0; i < dots.Length; i++)
+        {
+            int group = i / n, query = i % n;
+            double expected = Enumerable.Range(0, headDim).Sum(channel => (double)queries[(query * headDim) + channel] * (double)zeros[(group * headDim) + channel]);
+            Assert.Equal(expected, dots[i], 1e-3);
         }
     });
 

@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using TailorKV.Runtime.Cache.Packs;
 using TailorKV.Runtime.Memory;
 
@@ -28,8 +27,7 @@ internal sealed class AffineScales : TokenScales
 
     public override void ReadZeros(int firstToken, int group, ReadOnlySpan<float> scales, Span<float> zeros)
     {
-        Widen(_scales, ((Groups + group) * _tokens) + firstToken, zeros);
         // A level lies below its code.
-        TensorPrimitives.MultiplyAdd(scales, CodeLevels.Offset(_bits), zeros, zeros);
+        HalfFloat.AddScaled(_scales.Slice(((Groups + group) * _tokens) + firstToken, zeros.Length), scales, CodeLevels.Offset(_bits), zeros);
     }
 }

@@ -29,7 +29,6 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
     private readonly float[] _ones;
     private bool _finite = true;
     private float[] _queries = [];
-    private float[] _stepped = [];
     private float[] _steps = [];
 
     public PerChannelKeyCodes(Arena arena, int tokens, int headDim, int bits, int group, int lanes)
@@ -76,15 +75,15 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
     {
         int n = queries.Length / _headDim;
         if (_steps.Length != n)
-            (_queries, _stepped, _steps) = (new float[n * _headDim], new float[n * _headDim], new float[n]);
-        queries.CopyTo(_queries);
+            (_queries, _steps) = (new float[n * _headDim], new float[n]);
         float most = _kernel.Most(_headDim);
         for (int query = 0; query < n; query++)
         {
             ReadOnlySpan<float> elements = queries.Slice(query * _headDim, _headDim);
-            float largest = RoundedFactors.LargestMagnitude(elements, _largest);
-            _steps[query] = largest / most;
-            TensorPrimitives.Multiply(elements, RoundedFactors.Steps(largest, most), _stepped.AsSpan(query * _headDim, _headDim));
+            float largest = RoundedFactors.LargestMagnitude(elements, _largest), steps = RoundedFactors.Steps(largest, most);
+            // What is too small to count still meets zeros.
+            (_steps[query], steps) = steps == 0 && float.IsFinite(largest) ? (1, 1) : (largest / most, steps);
+            TensorPrimitives.Multiply(elements, steps, _queries.AsSpan(query * _headDim, _headDim));
         }
     }
 
@@ -125,24 +124,21 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
         int n = _steps.Length, factorBytes = _codes.Channels * _kernel.NumberBytes, first = token / _group, groups = tokens / _group, packs = _group / PackedCodes.Tokens;
         Span<float> dots = stackalloc float[groups * n];
         ScaledQueries.Round(
-            _scales.Slice(first * _headDim, groups * _headDim), _scales.Slice((_groups + first) * _headDim, groups * _headDim), _queries, _stepped, _headDim,
+            _scales.Slice(first * _headDim, groups * _headDim), _scales.Slice((_groups + first) * _headDim, groups * _headDim), _queries, _headDim,
             factors, packs * n * factorBytes, factorBytes, _kernel.NumberBytes, dots, _finite ? _lanes : 1);
-        for (int group = 0; group < groups; group++)
+        for (int group = 0; group < groups && _levels.Lowest != 0; group++)
         {
             for (int query = 0; query < n; query++)
             {
-                float dot = dots[(group * n) + query];
-                if (_levels.Lowest != 0)
-                {
-                    int place = (group * packs * n) + query, sum = factorSums[place] = _kernel.Sum(factors.Slice(place * factorBytes, factorBytes));
-                    dot -= _levels.Lowest * sum * _steps[query];
-                }
-
-                Fill(scores.Slice((query * stride) + (group * _group), _group), dot);
+                int place = (group * packs * n) + query, sum = factorSums[place] = _kernel.Sum(factors.Slice(place * factorBytes, factorBytes));
+                dots[(group * n) + query] -= _levels.Lowest * sum;
             }
+        }
 
-            if (packs == 1)
-                continue;
+        for (int query = 0; query < n; query++)
+            Repeat(dots[query..], n, _steps[query], _group, scores.Slice(query * stride, tokens));
+        for (int group = 0; group < groups && packs > 1; group++)
+        {
             Span<byte> ofGroup = factors.Slice(group * packs * n * factorBytes, packs * n * factorBytes);
             Span<int> sumsOfGroup = factorSums.Slice(group * packs * n, packs * n);
             for (int pack = 1; pack < packs; pack++)
@@ -153,12 +149,17 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
         }
     }
 
-    // Not much longer than a vector, and many times.
-    private static void Fill(Span<float> scores, float number)
+    /// <summary>Every so many-th number, times a factor, as many times as a group has tokens, a multiple of a vector's.</summary>
+    private static void Repeat(ReadOnlySpan<float> numbers, int every, float factor, int times, Span<float> destination)
     {
-        ref float to = ref MemoryMarshal.GetReference(scores);
-        for (nuint i = 0; i < (nuint)scores.Length; i += (nuint)Vector512<float>.Count)
-            Vector512.Create(number).StoreUnsafe(ref to, i);
+        ref float to = ref MemoryMarshal.GetReference(destination);
+        nuint place = 0;
+        for (int i = 0; place < (nuint)destination.Length; i += every)
+        {
+            var vector = Vector512.Create(numbers[i] * factor);
+            for (nuint end = place + (nuint)times; place < end; place += (nuint)Vector512<float>.Count)
+                vector.StoreUnsafe(ref to, place);
+        }
     }
 
     private Span<Half> Scales(int group) => _scales.Slice(group * _headDim, _headDim);
