@@ -72,6 +72,24 @@ internal static class HalfFloat
         return largestProduct;
     }
 
+    /// <summary>The largest magnitude; no number where there is one that is none.</summary>
+    public static float LargestMagnitude(ReadOnlySpan<Half> halves)
+    {
+        ref short from = ref Unsafe.As<Half, short>(ref MemoryMarshal.GetReference(halves));
+        Vector256<short> most = default;
+        nuint i = 0, length = (nuint)halves.Length;
+        // Magnitudes order as their bits do.
+        for (; i + (nuint)Vector256<short>.Count <= length; i += (nuint)Vector256<short>.Count)
+            most = Vector256.Max(most, Vector256.LoadUnsafe(ref from, i) & Vector256.Create(short.MaxValue));
+        Vector128<short> eight = Vector128.Max(most.GetLower(), most.GetUpper());
+        eight = Vector128.Max(eight, (eight.AsUInt64() >> 32).AsInt16());
+        eight = Vector128.Max(eight, (eight.AsUInt64() >> 16).AsInt16());
+        short largest = Math.Max(eight[0], eight[4]);
+        for (; i < length; i++)
+            largest = Math.Max(largest, (short)(Unsafe.Add(ref from, i) & short.MaxValue));
+        return (float)BitConverter.Int16BitsToHalf(largest);
+    }
+
     /// <summary>sums = source + others * factor.</summary>
     public static void AddScaled(ReadOnlySpan<Half> source, ReadOnlySpan<float> others, float factor, Span<float> sums)
     {
@@ -103,12 +121,12 @@ internal static class HalfFloat
         return ((magnitude.AsSingle() * Rebias).AsInt32() | special | (bits & Vector512.Create(int.MinValue))).AsSingle();
     }
 
-    /// <summary>The same where none is infinite or no number.</summary>
+    /// <summary>The same times a factor of at most 2^15, where none is infinite or no number.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> WidenFinite(Vector512<int> halves)
+    public static Vector512<float> WidenFinite(Vector512<int> halves, Vector512<float> factor)
     {
         Vector512<int> bits = halves << 13;
-        return (((bits & Vector512.Create(Magnitude)).AsSingle() * Rebias).AsInt32() | (bits & Vector512.Create(int.MinValue))).AsSingle();
+        return (((bits & Vector512.Create(Magnitude)).AsSingle() * (factor * Rebias)).AsInt32() | (bits & Vector512.Create(int.MinValue))).AsSingle();
     }
 
     /// <summary>The same as for sixteen, for eight.</summary>

@@ -171,7 +171,7 @@ public sealed class KernelTests
         Assert.Equal(decoded, Decoded(values.Decode, tokens, headDim));
         float[][] weights = Rows(random, n, stride), outputs = Rows(random, n, headDim);
         float[] sums = [.. outputs.SelectMany(row => row)];
-        values.AddWeighted([.. weights.SelectMany(row => row)], [.. weights.Select(row => row.Max(Math.Abs))], stride, from, to, sums);
+        values.AddWeighted([.. weights.SelectMany(row => row)], weights.Max(row => row.Max(Math.Abs)), stride, from, to, sums);
         // Weights are rounded together: half a step for each, of a 32,767th of the largest, times what codes span. Turned or not, that is twice a row's norm at the most.
         double weightRounding = decoded[from..to].Select(row => Math.Sqrt(PlainHead.Dot(row, row))).Append(0).Max() * (to - from) / short.MaxValue;
         for (int i = 0; i < sums.Length; i++)

@@ -47,29 +47,40 @@ public sealed class RoundingTests
 
     /// <summary>Whatever takes part, among it nothing, infinities and what is no number.</summary>
     [Fact]
-    public void Rows_of_weights_round_as_each_by_itself() => ForAll(300, random =>
+    public void Rows_of_weights_round_with_stored_scales() => ForAll(300, random =>
     {
         int n = random.Next(1, 10), length = random.Next(2) == 0 ? 16 * random.Next(1, 33) : random.Next(1, 513), stride = length + random.Next(20), roundedStride = length + random.Next(20);
-        float[] weights = Row(random, n * stride), scales = Row(random, length), zeros = random.Next(2) == 0 ? [] : Row(random, length);
+        Half[] halves = Halves(random, length), zeroHalves = random.Next(2) == 0 ? [] : Halves(random, length);
+        float[] weights = Row(random, n * stride), scales = new float[length], zeros = new float[zeroHalves.Length];
         weights[random.Next(weights.Length)] = new[] { 1e-36f, 0, 7, float.NaN, float.PositiveInfinity }[random.Next(5)];
+        halves[random.Next(length)] = new[] { Half.Epsilon, (Half)0, Half.MaxValue, Half.NaN, Half.NegativeInfinity }[random.Next(5)];
+        var stored = new StoredScales(halves, 0.3f, zeroHalves, 2, halves.All(Half.IsFinite));
+        stored.ReadScales(scales);
+        if (zeros.Length > 0)
+            stored.ReadZeros(scales, zeros);
         var rounded = new short[n * roundedStride];
-        float[] steps = new float[n], ofZeros = new float[n];
+        float[] ofZeros = new float[n];
         int[] sums = new int[n];
-        float[] largest = [.. Enumerable.Range(0, n).Select(row => (1 + random.NextSingle()) * RoundedFactors.LargestMagnitude(weights.AsSpan(row * stride, length), scales))];
-        WeightRows.Round(weights, stride, scales, zeros, largest, rounded, roundedStride, steps, sums, ofZeros);
+        float largest = (1 + random.NextSingle()) * RoundedFactors.LargestMagnitude(weights, []);
+        WeightRows.Round(weights, stride, largest, stored, rounded, roundedStride, out float size, sums, ofZeros);
+        double bound = (double)largest * RoundedFactors.LargestMagnitude(scales, []);
+        Assert.Equal(float.IsFinite((float)bound), float.IsFinite(size));
+        if (!float.IsFinite(size))
+            return;
+        Assert.Equal(bound / RoundedFactors.Most(length), size, 1e-6 * size);
         for (int row = 0; row < n; row++)
         {
             ReadOnlySpan<float> one = weights.AsSpan(row * stride, length);
-            short[] plain = new short[length];
-            Assert.Equal(RoundedFactors.Round(one, scales, largest[row], plain, out int sum), steps[row]);
-            if (!float.IsFinite(steps[row]))
-                continue;
-            Assert.Equal(plain, rounded.AsSpan(row * roundedStride, length));
-            Assert.Equal(sum, sums[row]);
+            ReadOnlySpan<short> of = rounded.AsSpan(row * roundedStride, length);
+            // What is smaller may be taken for nothing.
+            const double least = 1e-30;
+            for (int i = 0; i < length; i++)
+                Assert.InRange(Math.Abs(((double)of[i] * size) - ((double)one[i] * scales[i])), 0, Math.Max(0.51 * size, least));
+            Assert.Equal(RoundedFactors.Sum(of), sums[row]);
             double expected = 0;
             for (int i = 0; i < zeros.Length; i++)
                 expected += (double)one[i] * zeros[i];
-            Assert.Equal(expected, ofZeros[row], 1e-4);
+            Assert.Equal(expected, ofZeros[row], 1e-6 * Math.Max(100, Math.Abs(scales.Max(Math.Abs)) * 10));
         }
     });
 
@@ -81,7 +92,7 @@ public sealed class RoundingTests
         int groups = random.Next(1, 20), n = random.Next(1, 10), headDim = random.Next(2) == 0 ? 16 * random.Next(1, 10) : random.Next(1, 150);
         int stride = (headDim * numberBytes) + random.Next(20), groupStride = (n * stride) + random.Next(20);
         float[] queries = [.. Row(random, n * headDim).Select(number => number * sbyte.MaxValue)];
-        Half[] scales = [.. Row(random, groups * headDim).Select(number => (Half)number)], zeros = [.. Row(random, groups * headDim).Select(number => (Half)number)];
+        Half[] scales = Halves(random, groups * headDim), zeros = Halves(random, groups * headDim);
         var factors = new byte[groups * groupStride];
         var dots = new float[groups * n];
         ScaledQueries.Round(scales, zeros, queries, headDim, factors, groupStride, stride, numberBytes, dots, random.Next(2) == 0 ? RowKernel.Widest : 1);
@@ -99,6 +110,8 @@ public sealed class RoundingTests
             Assert.Equal(expected, dots[i], 1e-3);
         }
     });
+
+    private static Half[] Halves(Random random, int length) => [.. Row(random, length).Select(number => (Half)number)];
 
     private static float[] Row(Random random, int length) => [.. Enumerable.Range(0, length).Select(_ => (float)((2 * random.NextDouble()) - 1))];
 }

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
+using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Cache.Packs;
 using TailorKV.Runtime.Memory;
 
@@ -50,10 +51,11 @@ internal sealed class KeyCodes : IKeyCodes
             for (int group = 0; group < _scales.Groups; group++)
             {
                 Span<float> tokenScales = scales.Slice((group * lanes) + token - pack, end - token);
-                _scales.Read(token, group, tokenScales);
+                StoredScales stored = _scales.Of(token, end - token, group);
+                stored.ReadScales(tokenScales);
                 if (!_scales.HasZeros)
                     continue;
-                _scales.ReadZeros(token, group, tokenScales, zeros);
+                stored.ReadZeros(tokenScales, zeros);
                 for (int query = 0; query < n; query++)
                 {
                     Span<float> one = into.Slice((query * intoStride) + token - pack, zeros.Length);

@@ -7,20 +7,10 @@ namespace TailorKV.Runtime.Cache.Codes;
 /// <summary>
 /// Rows whose elements are nearly normal: an fp16 norm a row, from which the standard deviation follows, and codes of a unit normal's levels.
 /// </summary>
-internal sealed class NormalScales : TokenScales
+internal sealed class NormalScales(Arena arena, int tokens, int headDim, int bits)
+    : TokenScales(arena, tokens, headDim, headDim, CodeLevels.Normal(bits), hasZeros: false, PerNorm(headDim) * NormalLevels.Unit(bits))
 {
-    private readonly float _perNorm;
-    private readonly float _unit;
-    private readonly float[] _levels;
-    private readonly NativeBuffer<Half> _norms;
-
-    public NormalScales(Arena arena, int tokens, int headDim, int bits)
-        : base(headDim, headDim, CodeLevels.Normal(bits))
-    {
-        (_perNorm, _unit) = (1 / MathF.Sqrt(headDim), NormalLevels.Unit(bits));
-        _levels = NormalLevels.Of(bits);
-        _norms = arena.Take<Half>(tokens);
-    }
+    private readonly float[] _levels = NormalLevels.Of(bits);
 
     public override void Encode(int token, int group, ReadOnlySpan<float> values, Span<byte> codes)
     {
@@ -37,11 +27,11 @@ internal sealed class NormalScales : TokenScales
         for (; i < values.Length; i++)
             squares += (double)values[i] * values[i];
         var norm = (Half)Math.Min(Math.Sqrt(squares), (double)Half.MaxValue);
-        float deviation = (float)norm * _perNorm;
+        float deviation = (float)norm * PerNorm(HeadDim);
         float inverse = deviation > 0 ? 1 / deviation : 0;
         NormalLevels.Nearest(_levels, values, inverse, codes);
-        _norms.Span[token] = norm;
+        Keep(token, group, norm);
     }
 
-    public override float Read(int firstToken, int group, Span<float> scales) => Widen(_norms, firstToken, scales, _perNorm * _unit);
+    private static float PerNorm(int headDim) => 1 / MathF.Sqrt(headDim);
 }

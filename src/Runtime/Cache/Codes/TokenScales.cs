@@ -11,12 +11,25 @@ namespace TailorKV.Runtime.Cache.Codes;
 /// </summary>
 internal abstract class TokenScales
 {
-    /// <summary>Scales for groups of channels.</summary>
+    private readonly int _tokens;
+    private readonly float _factor;
+    private readonly NativeBuffer<Half> _halves;
+    private bool _finite = true;
+
+    /// <summary>Takes the memory of scales, [groups, tokens], and of as many zeros after them, if there are any.</summary>
+    /// <param name="arena">Where it comes from.</param>
+    /// <param name="tokens">Tokens.</param>
     /// <param name="headDim">Channels.</param>
     /// <param name="group">Channels that share a scale: a multiple of 32, or all.</param>
     /// <param name="levels">What codes stand for before they are scaled.</param>
-    protected TokenScales(int headDim, int group, CodeLevels levels) =>
+    /// <param name="hasZeros">Whether there are zeros: what code 0 stands for.</param>
+    /// <param name="factor">A scale is what is stored times this.</param>
+    protected TokenScales(Arena arena, int tokens, int headDim, int group, CodeLevels levels, bool hasZeros, float factor)
+    {
         (HeadDim, Group, Groups, Levels) = (headDim, group, (headDim + group - 1) / group, levels);
+        (_tokens, HasZeros, _factor) = (tokens, hasZeros, factor);
+        _halves = arena.Take<Half>((long)tokens * Groups * (hasZeros ? 2 : 1));
+    }
 
     /// <summary>What codes stand for before they are scaled.</summary>
     public CodeLevels Levels { get; }
@@ -28,7 +41,7 @@ internal abstract class TokenScales
     public int Groups { get; }
 
     /// <summary>Whether there are zeros.</summary>
-    public virtual bool HasZeros => false;
+    public bool HasZeros { get; }
 
     /// <summary>Channels that share a scale.</summary>
     public int Group { get; }
@@ -43,21 +56,12 @@ internal abstract class TokenScales
     /// <param name="codes">One code a byte.</param>
     public abstract void Encode(int token, int group, ReadOnlySpan<float> values, Span<byte> codes);
 
-    /// <summary>Scales of as many tokens as there is room for.</summary>
+    /// <summary>Scales and zeros of tokens as they are stored. Those of as many tokens after them are asked for: they are read next.</summary>
     /// <param name="firstToken">The first.</param>
-    /// <param name="group">The group.</param>
-    /// <param name="scales">Their scales.</param>
-    /// <returns>The largest magnitude of them.</returns>
-    public abstract float Read(int firstToken, int group, Span<float> scales);
-
-    /// <summary>Zeros, where there are any, of as many tokens as there are scales.</summary>
-    /// <param name="firstToken">The first.</param>
-    /// <param name="group">The group.</param>
-    /// <param name="scales">Their scales.</param>
-    /// <param name="zeros">Their zeros.</param>
-    public virtual void ReadZeros(int firstToken, int group, ReadOnlySpan<float> scales, Span<float> zeros)
-    {
-    }
+    /// <param name="count">Tokens.</param>
+    /// <param name="group">The group of channels.</param>
+    public StoredScales Of(int firstToken, int count, int group) =>
+        new(Some(firstToken, count, group), _factor, HasZeros ? Some(firstToken, count, Groups + group) : [], HasZeros ? -Levels.Lowest : 0, _finite);
 
     /// <summary>Codes tokens, and keeps their scales.</summary>
     /// <param name="codes">Where their codes go.</param>
@@ -66,6 +70,7 @@ internal abstract class TokenScales
     public void Encode(PackedCodes codes, int firstToken, ReadOnlySpan<float> rows)
     {
         Span<byte> ofToken = stackalloc byte[HeadDim];
+        _finite |= firstToken == 0;
         for (int token = firstToken; !rows.IsEmpty; token++, rows = rows[HeadDim..])
         {
             for (int group = 0; group < Groups; group++)
@@ -81,29 +86,42 @@ internal abstract class TokenScales
     public void Decode(PackedCodes codes, int token, Span<float> row)
     {
         Span<float> scale = stackalloc float[1], zero = stackalloc float[1];
+        zero.Clear();
         for (int group = 0; group < Groups; group++)
         {
             Range channels = Channels(group);
-            Read(token, group, scale);
-            zero.Clear();
-            ReadZeros(token, group, scale, zero);
+            StoredScales stored = Of(token, 1, group);
+            stored.ReadScales(scale);
+            if (HasZeros)
+                stored.ReadZeros(scale, zero);
             for (int i = channels.Start.Value; i < channels.End.Value; i++)
                 row[i] = (scale[0] * Levels.Of(codes.Read(token, i))) + zero[0];
         }
     }
 
-    /// <summary>Widens as many halves as there is room for, and asks for as many after them: the tokens that follow are read next.</summary>
-    /// <returns>The largest magnitude of the numbers.</returns>
-    private protected static unsafe float Widen(NativeBuffer<Half> halves, int first, Span<float> numbers, float factor = 1)
+    /// <summary>Keeps a token's scale of a group of channels.</summary>
+    protected void Keep(int token, int group, Half scale)
     {
-        ReadOnlySpan<Half> source = halves.Slice(first, numbers.Length);
-        float largest = HalfFloat.Widen(source, factor, numbers);
-        fixed (Half* start = source)
+        _halves.Span[(group * _tokens) + token] = scale;
+        _finite &= Half.IsFinite(scale);
+    }
+
+    /// <summary>Keeps a token's scale of a group of channels, and what code 0 stands for.</summary>
+    protected void Keep(int token, int group, Half scale, Half zero)
+    {
+        Keep(token, group, scale);
+        Keep(token, Groups + group, zero);
+    }
+
+    private unsafe ReadOnlySpan<Half> Some(int firstToken, int count, int row)
+    {
+        ReadOnlySpan<Half> some = _halves.Slice((row * _tokens) + firstToken, count);
+        fixed (Half* start = some)
         {
-            for (nint next = numbers.Length * sizeof(Half); next < 2 * numbers.Length * sizeof(Half); next += CacheBytes.Alignment)
+            for (nint next = count * sizeof(Half); next < 2 * count * sizeof(Half); next += CacheBytes.Alignment)
                 Prefetch.Lines((byte*)start + next, CacheBytes.Alignment);
         }
 
-        return largest;
+        return some;
     }
 }

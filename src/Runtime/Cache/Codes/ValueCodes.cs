@@ -30,11 +30,11 @@ internal sealed class ValueCodes : IValueCodes
     public void Encode(int firstToken, ReadOnlySpan<float> rows) => _scales.Encode(_codes, firstToken, rows);
 
     [SkipLocalsInit]
-    public void AddWeighted(ReadOnlySpan<float> weights, ReadOnlySpan<float> largest, int stride, int from, int to, Span<float> outputs)
+    public void AddWeighted(ReadOnlySpan<float> weights, float largest, int stride, int from, int to, Span<float> outputs)
     {
         int headDim = _scales.HeadDim, channels = _codes.Channels, n = outputs.Length / headDim;
         Span<int> factorSums = stackalloc int[n];
-        Span<float> bounds = stackalloc float[n], steps = stackalloc float[n], ofZeros = stackalloc float[n], scales = stackalloc float[Tile], zeros = stackalloc float[Tile], sums = stackalloc float[n * channels];
+        Span<float> steps = stackalloc float[n], ofZeros = stackalloc float[n], sums = stackalloc float[n * channels];
         int factorBytes = Tile * _kernel.NumberBytes;
         Span<byte> factors = stackalloc byte[n * factorBytes];
         sums.Clear();
@@ -48,13 +48,9 @@ internal sealed class ValueCodes : IValueCodes
             for (int group = 0; group < _scales.Groups; group++)
             {
                 Range range = _scales.Channels(group);
-                float largestScale = _scales.Read(token, group, scales[..count]);
-                for (int query = 0; query < n; query++)
-                    bounds[query] = largest[query] * largestScale;
-                _scales.ReadZeros(token, group, scales[..count], zeros[..count]);
                 WeightRows.Round(
-                    weights[(token - from)..], stride, scales[..count], _scales.HasZeros ? zeros[..count] : [], bounds,
-                    MemoryMarshal.Cast<byte, short>(factors)[(token - pack)..], Tile, steps, factorSums, ofZeros);
+                    weights[(token - from)..], stride, largest, _scales.Of(token, count, group), MemoryMarshal.Cast<byte, short>(factors)[(token - pack)..], Tile, out float size, factorSums, ofZeros);
+                steps.Fill(size);
                 for (int query = 0; query < n && _scales.HasZeros; query++)
                 {
                     Span<float> sum = sums.Slice(query * channels, headDim)[range];

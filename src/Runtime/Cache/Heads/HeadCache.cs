@@ -117,16 +117,17 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
     {
         (int first, int end) = Divisible(segment);
         int group = step.Queries.Length / headDim;
-        Span<float> largest = stackalloc float[group];
         // Each segment's weights are of its own largest score, unless it chooses.
-        largest.Fill(1);
+        float largest = 1;
         if (Chooses)
         {
+            largest = 0;
             Drop(step, first, end);
             for (int query = 0; query < group; query++)
             {
                 // The first segment begins with what choosing left.
-                float sum = Softmax.Sum(Row(step, segment, query), out largest[query]);
+                float sum = Softmax.Sum(Row(step, segment, query), out float largestOfQuery);
+                largest = Math.Max(largest, largestOfQuery);
                 ref float whole = ref SumsOf(step, query)[segment];
                 whole = segment == 0 ? whole + sum : sum;
             }
@@ -185,13 +186,13 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
 
     /// <summary>Adds the values of a segment's tokens, by the weights in the places of their scores.</summary>
     /// <param name="step">The step.</param>
-    /// <param name="largest">What no weight of each query is above.</param>
+    /// <param name="largest">What no weight is above.</param>
     /// <param name="first">The first of the divided tokens that belong to the segment.</param>
     /// <param name="end">The token after the last of them.</param>
     /// <param name="isFirst">Whether what comes before all divided tokens belongs to it too.</param>
     /// <param name="isLast">Whether what comes after them does.</param>
     /// <param name="outputs">[group, headDim].</param>
-    protected abstract void SumTokens(AttentionStep step, ReadOnlySpan<float> largest, int first, int end, bool isFirst, bool isLast, Span<float> outputs);
+    protected abstract void SumTokens(AttentionStep step, float largest, int first, int end, bool isFirst, bool isLast, Span<float> outputs);
 
     /// <summary>Takes the weight from those of a segment's tokens that were chosen.</summary>
     /// <param name="step">The step.</param>

@@ -87,7 +87,7 @@ internal abstract class WindowedHead : HeadCache
             ScoreWindow(step.Queries, step.Scores[(MiddleStart + Middle)..], ScoreStride);
     }
 
-    protected sealed override void SumTokens(AttentionStep step, ReadOnlySpan<float> largest, int first, int end, bool isFirst, bool isLast, Span<float> outputs)
+    protected sealed override void SumTokens(AttentionStep step, float largest, int first, int end, bool isFirst, bool isLast, Span<float> outputs)
     {
         if (isFirst)
             AddSinks(step.Scores[ScoresStart..], ScoreStride, outputs);
@@ -100,7 +100,7 @@ internal abstract class WindowedHead : HeadCache
     protected abstract void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores);
 
     /// <summary>Adds the weighted values of the middle's tokens [first, end), laid out as in <see cref="ScoreMiddle"/>.</summary>
-    protected virtual void SumMiddle(ReadOnlySpan<float> weights, ReadOnlySpan<float> largest, int first, int end, Span<float> outputs)
+    protected virtual void SumMiddle(ReadOnlySpan<float> weights, float largest, int first, int end, Span<float> outputs)
     {
     }
 

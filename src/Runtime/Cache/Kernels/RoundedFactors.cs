@@ -26,19 +26,9 @@ internal static class RoundedFactors
     /// <returns>The step; infinite or no number where one of the numbers is.</returns>
     public static float Round(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<short> rounded, out int sum)
     {
-        return Round(numbers, scales, LargestMagnitude(numbers, scales), rounded, out sum);
-    }
-
-    /// <summary>The same in steps of what the largest magnitude is taken for.</summary>
-    /// <param name="numbers">The numbers.</param>
-    /// <param name="scales">What each is multiplied with first; may be empty.</param>
-    /// <param name="largest">What no product's magnitude is above.</param>
-    /// <param name="rounded">As many numbers of steps.</param>
-    /// <param name="sum">Their sum.</param>
-    public static float Round(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, float largest, Span<short> rounded, out int sum)
-    {
-        float most = Most(numbers.Length);
-        sum = Round(new Products(numbers, scales), Steps(largest, most), rounded);
+        var products = new Products(numbers, scales);
+        float largest = LargestMagnitude(products), most = Most(numbers.Length);
+        sum = Round(products, Steps(largest, most), rounded);
         return largest / most;
     }
 

@@ -114,8 +114,8 @@ internal static unsafe class ScaledQueries
             Vector512<float> dot0 = default, dot1 = default, dot2 = default, dot3 = default;
             for (nint i = 0; i < headDim; i += Lanes)
             {
-                Vector512<float> scale = HalfFloat.WidenFinite(Avx512F.ConvertToVector512Int32(Vector256.Load(scales + i)));
-                Vector512<float> zero = HalfFloat.WidenFinite(Avx512F.ConvertToVector512Int32(Vector256.Load(zeros + i)));
+                Vector512<float> scale = HalfFloat.WidenFinite(Avx512F.ConvertToVector512Int32(Vector256.Load(scales + i)), Vector512<float>.One);
+                Vector512<float> zero = HalfFloat.WidenFinite(Avx512F.ConvertToVector512Int32(Vector256.Load(zeros + i)), Vector512<float>.One);
                 byte* to = factors + (i * sizeof(TFactor));
                 Round<TFactor>(query0 + i, scale, zero, to, ref dot0);
                 if (TQueries.Value > 1)

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace TailorKV.Runtime.Cache.Kernels;
 
 /// <summary>
-/// Weights of tokens, a row for each query, rounded with the tokens' scales as <see cref="RoundedFactors"/> does, which is the plain twin: a vector of scales is read once for up to
+/// Weights of tokens, a row for each query, rounded with the tokens' scales as <see cref="RoundedFactors"/> does, which is the plain twin: a vector of scales is widened once for up to
 /// four rows, and what the rows make of the tokens' zeros is summed on the way.
 /// </summary>
 internal static unsafe class WeightRows
@@ -16,93 +16,118 @@ internal static unsafe class WeightRows
     /// <summary>Rounds rows of weights * scales.</summary>
     /// <param name="weights">[n, stride].</param>
     /// <param name="stride">From one row's weights to the next's.</param>
+    /// <param name="largest">What no weight's magnitude is above.</param>
     /// <param name="scales">What a token's weights are multiplied with.</param>
-    /// <param name="zeros">What they are summed with; may be empty.</param>
-    /// <param name="largest">What no magnitude of each row's weights * scales is above, [n].</param>
     /// <param name="rounded">[n, roundedStride].</param>
     /// <param name="roundedStride">From one row's rounded numbers to the next's.</param>
-    /// <param name="sizes">What one stands for in each row, [n].</param>
+    /// <param name="size">What one stands for.</param>
     /// <param name="sums">The sum of each row's rounded numbers, [n].</param>
     /// <param name="ofZeros">The sum of each row's weights * zeros, [n]; none where there are no zeros.</param>
     public static void Round(
-        ReadOnlySpan<float> weights, int stride, ReadOnlySpan<float> scales, ReadOnlySpan<float> zeros, ReadOnlySpan<float> largest,
-        Span<short> rounded, int roundedStride, Span<float> sizes, Span<int> sums, Span<float> ofZeros)
+        ReadOnlySpan<float> weights, int stride, float largest, StoredScales scales, Span<short> rounded, int roundedStride,
+        out float size, Span<int> sums, Span<float> ofZeros)
     {
-        int n = sizes.Length, length = scales.Length;
-        if (!Avx512F.IsSupported || length % Lanes != 0)
+        int n = sums.Length, length = scales.Scales.Length;
+        float largestScale = HalfFloat.LargestMagnitude(scales.Scales), bound = largest * (largestScale * scales.Factor), most = RoundedFactors.Most(length), steps = RoundedFactors.Steps(bound, most);
+        size = bound / most;
+        if (!Avx512F.IsSupported || length % Lanes != 0 || !scales.AreFinite)
         {
-            for (int row = 0; row < n; row++)
-            {
-                ReadOnlySpan<float> one = weights.Slice(row * stride, length);
-                sizes[row] = RoundedFactors.Round(one, scales, largest[row], rounded[(row * roundedStride)..], out sums[row]);
-                ofZeros[row] = zeros.IsEmpty ? 0 : DotProduct.Of(one, zeros);
-            }
-
+            RoundPlainly(weights, stride, scales, steps, rounded, roundedStride, sums, ofZeros);
             return;
         }
 
         ArgumentOutOfRangeException.ThrowIfLessThan(weights.Length, ((n - 1) * stride) + length);
         ArgumentOutOfRangeException.ThrowIfLessThan(rounded.Length, ((n - 1) * roundedStride) + length);
-        ArgumentOutOfRangeException.ThrowIfLessThan(sums.Length, n);
         ArgumentOutOfRangeException.ThrowIfLessThan(ofZeros.Length, n);
-        ArgumentOutOfRangeException.ThrowIfLessThan(largest.Length, n);
-        float most = RoundedFactors.Most(length);
-        if (!zeros.IsEmpty)
-            ArgumentOutOfRangeException.ThrowIfLessThan(zeros.Length, length);
-        fixed (float* weight = weights, scale = scales, zero = zeros, size = sizes, ofZero = ofZeros)
+        if (!scales.Zeros.IsEmpty)
+            ArgumentOutOfRangeException.ThrowIfLessThan(scales.Zeros.Length, length);
+        fixed (float* weight = weights, ofZero = ofZeros)
+        fixed (Half* scale = scales.Scales, zero = scales.Zeros)
         fixed (short* to = rounded)
         fixed (int* sum = sums)
         {
-            float* steps = stackalloc float[Together];
+            var stored = new Stored((short*)scale, scales.Factor, (short*)zero, scales.Offset, length, steps);
             for (int done = 0, together; done < n; done += together)
             {
                 together = ICount.Together(n - done, Together);
-                float* some = weight + ((nint)done * stride);
-                short* toSome = to + ((nint)done * roundedStride);
-                for (int row = 0; row < together; row++)
-                    (size[done + row], steps[row]) = (largest[done + row] / most, RoundedFactors.Steps(largest[done + row], most));
-                switch (together)
-                {
-                    case 1:
-                        Run<ICount.One>(some, stride, scale, zero, length, toSome, roundedStride, steps, sum + done, ofZero + done);
-                        break;
-                    case 2:
-                        Run<ICount.Two>(some, stride, scale, zero, length, toSome, roundedStride, steps, sum + done, ofZero + done);
-                        break;
-                    case 3:
-                        Run<ICount.Three>(some, stride, scale, zero, length, toSome, roundedStride, steps, sum + done, ofZero + done);
-                        break;
-                    default:
-                        Run<ICount.Four>(some, stride, scale, zero, length, toSome, roundedStride, steps, sum + done, ofZero + done);
-                        break;
-                }
+                var some = new Some(weight + ((nint)done * stride), stride, to + ((nint)done * roundedStride), roundedStride, sum + done, ofZero + done);
+                if (zero == null)
+                    Run<Without>(together, stored, some);
+                else
+                    Run<With>(together, stored, some);
             }
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Run<TRows>(
-        float* row0, nint stride, float* scales, float* zeros, int length, short* to0, nint roundedStride, float* steps, int* sums, float* ofZeros)
-        where TRows : struct, ICount
+    private static void RoundPlainly(
+        ReadOnlySpan<float> weights, int stride, StoredScales stored, float steps, Span<short> rounded, int roundedStride, Span<int> sums, Span<float> ofZeros)
     {
-        float* row1 = row0 + stride, row2 = row1 + stride, row3 = row2 + stride;
-        short* to1 = to0 + roundedStride, to2 = to1 + roundedStride, to3 = to2 + roundedStride;
+        int length = stored.Scales.Length;
+        Span<float> scales = stackalloc float[length], zeros = stackalloc float[stored.Zeros.Length];
+        stored.ReadScales(scales);
+        if (!zeros.IsEmpty)
+            stored.ReadZeros(scales, zeros);
+        for (int i = 0; i < length; i++)
+            scales[i] *= steps;
+        for (int row = 0; row < sums.Length; row++)
+        {
+            ReadOnlySpan<float> one = weights.Slice(row * stride, length);
+            Span<short> to = rounded.Slice(row * roundedStride, length);
+            RoundedFactors.RoundStepped(one, scales, to);
+            sums[row] = RoundedFactors.Sum(to);
+            ofZeros[row] = zeros.IsEmpty ? 0 : DotProduct.Of(one, zeros);
+        }
+    }
+
+    private static void Run<TZeros>(int rows, Stored stored, Some some)
+        where TZeros : struct
+    {
+        switch (rows)
+        {
+            case 1:
+                Run<ICount.One, TZeros>(stored, some);
+                break;
+            case 2:
+                Run<ICount.Two, TZeros>(stored, some);
+                break;
+            case 3:
+                Run<ICount.Three, TZeros>(stored, some);
+                break;
+            default:
+                Run<ICount.Four, TZeros>(stored, some);
+                break;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Run<TRows, TZeros>(Stored stored, Some some)
+        where TRows : struct, ICount
+        where TZeros : struct
+    {
+        float* row0 = some.Weights, row1 = row0 + some.Stride, row2 = row1 + some.Stride, row3 = row2 + some.Stride;
+        short* to0 = some.Rounded, to1 = to0 + some.RoundedStride, to2 = to1 + some.RoundedStride, to3 = to2 + some.RoundedStride;
+        short* scales = stored.Scales, zeros = stored.Zeros;
         Vector512<int> sum0 = default, sum1 = default, sum2 = default, sum3 = default;
         Vector512<float> dot0 = default, dot1 = default, dot2 = default, dot3 = default;
-        Vector512<float> steps0 = Vector512.Create(steps[0]), steps1 = Vector512.Create(steps[1]), steps2 = Vector512.Create(steps[2]), steps3 = Vector512.Create(steps[3]);
+        Vector512<float> factor = Vector512.Create(stored.Factor), steps = Vector512.Create(stored.Steps), offset = Vector512.Create(stored.Offset);
+        nint length = stored.Length;
         for (nint i = 0; i < length; i += Lanes)
         {
-            var scale = Vector512.Load(scales + i);
-            Vector512<float> zero = zeros == null ? default : Vector512.Load(zeros + i);
-            Round(row0 + i, scale, zero, steps0, to0 + i, ref sum0, ref dot0);
+            Vector512<float> scale = HalfFloat.WidenFinite(Avx512F.ConvertToVector512Int32(Vector256.Load(scales + i)), factor), zero = default;
+            if (typeof(TZeros) == typeof(With))
+                zero = Vector512.FusedMultiplyAdd(scale, offset, HalfFloat.WidenFinite(Avx512F.ConvertToVector512Int32(Vector256.Load(zeros + i)), Vector512<float>.One));
+            scale *= steps;
+            Round<TZeros>(row0 + i, scale, zero, to0 + i, ref sum0, ref dot0);
             if (TRows.Value > 1)
-                Round(row1 + i, scale, zero, steps1, to1 + i, ref sum1, ref dot1);
+                Round<TZeros>(row1 + i, scale, zero, to1 + i, ref sum1, ref dot1);
             if (TRows.Value > 2)
-                Round(row2 + i, scale, zero, steps2, to2 + i, ref sum2, ref dot2);
+                Round<TZeros>(row2 + i, scale, zero, to2 + i, ref sum2, ref dot2);
             if (TRows.Value > 3)
-                Round(row3 + i, scale, zero, steps3, to3 + i, ref sum3, ref dot3);
+                Round<TZeros>(row3 + i, scale, zero, to3 + i, ref sum3, ref dot3);
         }
 
+        int* sums = some.Sums;
+        float* ofZeros = some.OfZeros;
         (sums[0], ofZeros[0]) = (Vector512.Sum(sum0), Vector512.Sum(dot0));
         if (TRows.Value > 1)
             (sums[1], ofZeros[1]) = (Vector512.Sum(sum1), Vector512.Sum(dot1));
@@ -113,13 +138,42 @@ internal static unsafe class WeightRows
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Round(
-        float* weights, Vector512<float> scales, Vector512<float> zeros, Vector512<float> steps, short* to, ref Vector512<int> sum, ref Vector512<float> dot)
+    private static void Round<TZeros>(float* weights, Vector512<float> scales, Vector512<float> zeros, short* to, ref Vector512<int> sum, ref Vector512<float> dot)
+        where TZeros : struct
     {
         var weight = Vector512.Load(weights);
-        Vector512<int> numbers = Avx512F.ConvertToVector512Int32(weight * scales * steps);
+        Vector512<int> numbers = Avx512F.ConvertToVector512Int32(weight * scales);
         sum += numbers;
         RoundedFactors.Lower(numbers).Store(to);
-        dot = Vector512.FusedMultiplyAdd(weight, zeros, dot);
+        if (typeof(TZeros) == typeof(With))
+            dot = Vector512.FusedMultiplyAdd(weight, zeros, dot);
+    }
+
+    /// <summary>Scales that have zeros.</summary>
+    private readonly struct With;
+
+    /// <summary>Scales that have none.</summary>
+    private readonly struct Without;
+
+    /// <summary>What all rows meet.</summary>
+    private readonly struct Stored(short* scales, float factor, short* zeros, float offset, int length, float steps)
+    {
+        public readonly short* Scales = scales;
+        public readonly float Factor = factor;
+        public readonly short* Zeros = zeros;
+        public readonly float Offset = offset;
+        public readonly int Length = length;
+        public readonly float Steps = steps;
+    }
+
+    /// <summary>Up to four rows, and what becomes of them.</summary>
+    private readonly struct Some(float* weights, nint stride, short* rounded, nint roundedStride, int* sums, float* ofZeros)
+    {
+        public readonly float* Weights = weights;
+        public readonly nint Stride = stride;
+        public readonly short* Rounded = rounded;
+        public readonly nint RoundedStride = roundedStride;
+        public readonly int* Sums = sums;
+        public readonly float* OfZeros = ofZeros;
     }
 }
