@@ -88,21 +88,15 @@ public sealed unsafe class LayerCache
         bool chooses = _heads[0].Chooses;
         for (int row = 0; row < count; row++)
         {
-            for (int head = 0; head < _heads.Length; head++)
-            {
-                int start = ((row * _heads.Length) + head) * _layer.HeadDim;
-                _heads[head].Append(keys.Slice(start, _layer.HeadDim), values.Slice(start, _layer.HeadDim));
-            }
-
-            Step step = new(this, row, queries, predicted, outputs, scores);
-            for (int head = 0; head < _heads.Length; head++)
-                _heads[head].Prepare(step.Of(head));
+            foreach (HeadCache head in _heads)
+                head.Advance();
+            Step step = new(this, row, queries, predicted, keys, values, outputs, scores);
             Array.Clear(_finished);
             int heads = _heads.Length, pieces = heads * step.Segments;
             if (chooses)
-                WorkerPool.Shared.Run([pieces, pieces, pieces, heads, _heads[0].SumsSegments ? pieces : 0], new ChoosingStep(step));
+                WorkerPool.Shared.Run([heads, pieces, pieces, pieces, heads, _heads[0].SumsSegments ? pieces : 0], new ChoosingStep(step));
             else
-                WorkerPool.Shared.Run(pieces, step);
+                WorkerPool.Shared.Run([heads, pieces], step);
         }
     }
 
@@ -128,15 +122,24 @@ public sealed unsafe class LayerCache
         }
     }
 
-    /// <summary>One token's step through all heads, a segment of a head a part.</summary>
+    /// <summary>One token's step through all heads: each takes the token, then a segment of a head is a part.</summary>
     private readonly record struct Step(
-        LayerCache Cache, int Row, NativeBuffer<float> Queries, NativeBuffer<float> Predicted, NativeBuffer<float> Outputs, NativeBuffer<float> Scores) : IWork
+        LayerCache Cache, int Row, NativeBuffer<float> Queries, NativeBuffer<float> Predicted, NativeBuffer<float> Keys, NativeBuffer<float> Values,
+        NativeBuffer<float> Outputs, NativeBuffer<float> Scores) : IWork
     {
         public int Segments => Cache._heads[0].Segments;
 
         public void Run(int part)
         {
+            if (part < Cache._heads.Length)
+            {
+                Append(part);
+                return;
+            }
+
+            part -= Cache._heads.Length;
             int head = part / Segments, segment = part % Segments;
+            Await(head, Stage.Append, 1);
             AttentionStep step = Of(head);
             Cache._heads[head].Score(step, segment);
             Cache._heads[head].Weigh(step, segment);
@@ -145,7 +148,32 @@ public sealed unsafe class LayerCache
                 Cache._heads[head].Merge(step);
         }
 
-        /// <summary>How many of a head's segments have finished a stage: who is the last to sum one merges them.</summary>
+        /// <summary>Gives a head its new token, and makes the queries ready for it.</summary>
+        public void Append(int head)
+        {
+            int headDim = Cache._layer.HeadDim, start = ((Row * Cache._heads.Length) + head) * headDim;
+            try
+            {
+                Cache._heads[head].Append(Keys.Slice(start, headDim), Values.Slice(start, headDim));
+                Cache._heads[head].Prepare(Of(head));
+            }
+            finally
+            {
+                // Failed or not: who waits for it must not wait for ever.
+                Interlocked.Increment(ref Finished(head, Stage.Append));
+            }
+        }
+
+        /// <summary>Waits until so many of a head's parts have finished a stage.</summary>
+        public void Await(int head, Stage stage, int count)
+        {
+            ref int finished = ref Finished(head, stage);
+            SpinWait spin = default;
+            while (Volatile.Read(ref finished) < count)
+                spin.SpinOnce(sleep1Threshold: -1);
+        }
+
+        /// <summary>How many of a head's parts have finished a stage: who is the last to sum a segment merges them.</summary>
         public ref int Finished(int head, Stage stage) => ref Cache._finished[((head + 1) * WorkerPool.Apart) + (int)stage];
 
         public AttentionStep Of(int head)
@@ -164,6 +192,7 @@ public sealed unsafe class LayerCache
 
     private enum Stage
     {
+        Append,
         Score,
         Weigh,
         Rate,
@@ -172,7 +201,7 @@ public sealed unsafe class LayerCache
     }
 
     /// <summary>
-    /// The same where heads choose: all segments are scored, then weighed, then rated, the heads choose, and all segments are summed. A part waits for those of its head that it needs
+    /// The same where heads choose: all take the token, all segments are scored, then weighed, then rated, the heads choose, and all segments are summed. A part waits for those of its head that it needs
     /// and for no others.
     /// </summary>
     private readonly struct ChoosingStep(Step step) : IWork
@@ -183,8 +212,13 @@ public sealed unsafe class LayerCache
         public void Run(int part)
         {
             (Stage stage, int head, int segment) = Of(part);
-            if (stage > Stage.Score)
-                Await(ref step.Finished(head, stage - 1), stage == Stage.Sum ? 1 : _segments);
+            if (stage == Stage.Append)
+            {
+                step.Append(head);
+                return;
+            }
+
+            step.Await(head, stage - 1, stage is Stage.Score or Stage.Sum ? 1 : _segments);
             bool last;
             try
             {
@@ -211,18 +245,11 @@ public sealed unsafe class LayerCache
                 step.Cache._heads[head].Merge(step.Of(head));
         }
 
-        private static void Await(ref int finished, int count)
-        {
-            SpinWait spin = default;
-            while (Volatile.Read(ref finished) < count)
-                spin.SpinOnce(sleep1Threshold: -1);
-        }
-
         private (Stage Stage, int Head, int Segment) Of(int part)
         {
-            for (Stage stage = Stage.Score; ; stage++)
+            for (Stage stage = Stage.Append; ; stage++)
             {
-                int ofHead = stage == Stage.Choose ? 1 : _segments;
+                int ofHead = stage is Stage.Append or Stage.Choose ? 1 : _segments;
                 if (part < _heads * ofHead)
                     return (stage, part / ofHead, part % ofHead);
                 part -= _heads * ofHead;

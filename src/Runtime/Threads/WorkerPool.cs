@@ -14,7 +14,7 @@ public sealed unsafe class WorkerPool : IDisposable
     private const int Watches = 2_000;
     private const int Closed = -1;
 
-    private const int MostStages = 5;
+    private const int MostStages = 6;
 
     /// <summary>Integers from one count of threads to the next: two cache lines, for processors fetch them by twos.</summary>
     internal const int Apart = 32;
@@ -71,7 +71,7 @@ public sealed unsafe class WorkerPool : IDisposable
     /// The same in stages. A part may wait for those of stages before its own: each has been begun, or is among the next that a thread at work will begin, and all are done even if one
     /// throws. Parts of the same place in stages of equal size are done by the same thread, but for those of the last stage that another has time for.
     /// </summary>
-    /// <param name="stages">The parts of each stage; five stages at most. Parts are numbered through.</param>
+    /// <param name="stages">The parts of each stage; six stages at most. Parts are numbered through.</param>
     /// <param name="work">The work.</param>
     /// <exception cref="ObjectDisposedException">The pool has been closed.</exception>
     public void Run<TWork>(ReadOnlySpan<int> stages, TWork work)

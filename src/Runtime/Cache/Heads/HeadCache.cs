@@ -65,13 +65,15 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
         Divide();
     }
 
-    /// <summary>Adds one token.</summary>
-    public void Append(ReadOnlySpan<float> key, ReadOnlySpan<float> value)
+    /// <summary>Counts one token more, which is <see cref="Append">appended</see> next.</summary>
+    public void Advance()
     {
         Tokens++;
-        StoreNewest(key, value);
         Divide();
     }
+
+    /// <summary>Adds the token that has been counted.</summary>
+    public void Append(ReadOnlySpan<float> key, ReadOnlySpan<float> value) => StoreNewest(key, value);
 
     /// <summary>Makes a step's queries ready, before any segment is scored.</summary>
     public virtual void Prepare(AttentionStep step)

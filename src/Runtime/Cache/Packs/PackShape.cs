@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Runtime.Intrinsics;
+
 namespace TailorKV.Runtime.Cache.Packs;
 
 /// <summary>
@@ -13,6 +16,9 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
 {
     // The upper bits of 3 begin at this bit of each byte and go round, so that shifting by one a pair brings the next beside the lower bits.
     private const int FirstUpperBit = 2;
+
+    // Codes that are written into words at a time.
+    private const int Together = 8;
 
     /// <summary>Bytes of the pack.</summary>
     public int Bytes => Depths * Lanes * Bits / 8;
@@ -31,17 +37,19 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
 
     private int LowerBits => Bits == 3 ? 2 : Bits;
 
-    /// <summary>Writes the codes of a lane, from the first depth on; of depths beyond them nothing is left.</summary>
+    /// <summary>Writes the codes of a lane, from the first depth on; of depths beyond them nothing is left in their words.</summary>
     public void PutLane(byte* pack, int lane, ReadOnlySpan<byte> codes)
     {
         byte* word = pack + (lane * WordBytes);
-        for (int depth = 0, row = 0; depth < codes.Length; depth += RowDepths, row++)
-            PutWord(word + (row * RowBytes), codes[depth..Math.Min(codes.Length, depth + RowDepths)], 0, LowerBits);
-        if (Bits != 3)
-            return;
-        int depths = DepthsOf(1);
-        for (int depth = 0, row = 0; depth < codes.Length; depth += depths, row++)
-            PutWord(word + UpperBytes + (row * RowBytes), codes[depth..Math.Min(codes.Length, depth + depths)], LowerBits, 1);
+        int together = Math.Min(Together, RowDepths);
+        for (int depth = 0; depth < codes.Length; depth += together)
+        {
+            ulong some = Some(codes[depth..Math.Min(depth + together, codes.Length)]);
+            int inRow = depth % RowDepths;
+            Put(word + (depth / RowDepths * RowBytes), some, LowerBits, inRow / 2 * LowerBits, clear: inRow == 0);
+            if (Bits == 3)
+                Put(word + UpperRow(depth), some >> LowerBits, 1, UpperBit(depth), clear: depth % DepthsOf(1) == 0);
+        }
     }
 
     /// <summary>Writes the codes of a depth, from the first lane on.</summary>
@@ -71,33 +79,60 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
         return (inRow / 4 * 8) + (((inRow % 4) + (row * 4) + FirstUpperBit) % 8);
     }
 
-    /// <summary>A word of the bits of codes from one on.</summary>
-    private void PutWord(byte* word, ReadOnlySpan<byte> codes, int fromBit, int bits)
+    /// <summary>Up to eight codes, one a byte.</summary>
+    private static ulong Some(ReadOnlySpan<byte> codes)
     {
-        int ones = (1 << bits) - 1, even = 0, odd = 0;
-        for (int i = 0; i < codes.Length; i += 2)
-        {
-            int place = fromBit == 0 ? i / 2 * bits : UpperBit(i);
-            even |= ((codes[i] >> fromBit) & ones) << place;
-            if (i + 1 < codes.Length)
-                odd |= ((codes[i + 1] >> fromBit) & ones) << place;
-        }
-
-        if (NumberBytes == 1)
-            (word[0], word[1]) = ((byte)even, (byte)odd);
-        else
-            (((ushort*)word)[0], ((ushort*)word)[1]) = ((ushort)even, (ushort)odd);
+        if (codes.Length == Together)
+            return BinaryPrimitives.ReadUInt64LittleEndian(codes);
+        ulong some = 0;
+        for (int i = 0; i < codes.Length; i++)
+            some |= (ulong)codes[i] << (8 * i);
+        return some;
     }
+
+    /// <summary>Writes some bits of codes into a word: those of even depths into its first number, of odd ones into its second. Bits of 3's upper ones go round within their byte.</summary>
+    private void Put(byte* word, ulong codes, int bits, int place, bool clear)
+    {
+        uint even = Gather(codes, bits), odd = Gather(codes >> 8, bits);
+        if (bits != LowerBits)
+            (even, odd, place) = (TurnByte(even, place % 8), TurnByte(odd, place % 8), place / 8 * 8);
+        uint both = (even << place) | (odd << (place + (8 * NumberBytes)));
+        if (NumberBytes == 1)
+            *(ushort*)word = (ushort)(both | (clear ? 0u : *(ushort*)word));
+        else
+            *(uint*)word = both | (clear ? 0 : *(uint*)word);
+    }
+
+    /// <summary>The lowest bits of every other byte, side by side; of more than 4 of the first two.</summary>
+    private static uint Gather(ulong codes, int bits)
+    {
+        codes &= 0x0001000100010001u * ((1u << bits) - 1);
+        codes |= codes >> (16 - bits);
+        return bits > 4 ? (ushort)codes : (uint)(codes | (codes >> (32 - (2 * bits)))) & ((1u << (4 * bits)) - 1);
+    }
+
+    private static uint TurnByte(uint bits, int places) => (byte)((bits << places) | (bits >> (8 - places)));
 
     private void PutDepth(byte* row, ReadOnlySpan<byte> codes, int fromBit, int bits, int depth, int bit)
     {
-        byte* at = Byte(row, depth, bit);
-        int ones = (1 << bits) - 1, place = bit % 8, kept = ~(ones << place);
-        foreach (byte code in codes)
+        int ones = (1 << bits) - 1, done = 0;
+        // In whole words, eight at a time.
+        if (WordBytes == sizeof(int))
         {
-            *at = (byte)((*at & kept) | (((code >> fromBit) & ones) << place));
-            at += WordBytes;
+            int place = bit + (depth % 2 * 8 * NumberBytes);
+            Vector256<int> kept = Vector256.Create(~(ones << place)), some = Vector256.Create(ones);
+            for (; done <= codes.Length - Vector256<int>.Count; done += Vector256<int>.Count)
+            {
+                Vector128<ushort> eight = Vector128.WidenLower(Vector128.CreateScalarUnsafe(BinaryPrimitives.ReadUInt64LittleEndian(codes[done..])).AsByte());
+                Vector256<int> put = ((Vector256.WidenLower(eight.ToVector256Unsafe()).AsInt32() >>> fromBit) & some) << place;
+                byte* words = row + (done * WordBytes);
+                ((Vector256.Load((int*)words) & kept) | put).Store((int*)words);
+            }
         }
+
+        byte* at = Byte(row, depth, bit) + (done * WordBytes);
+        for (int inByte = bit % 8; done < codes.Length; done++, at += WordBytes)
+            *at = (byte)((*at & ~(ones << inByte)) | (((codes[done] >> fromBit) & ones) << inByte));
     }
 
     private int Get(byte* word, int bits, int depth, int bit) => (*Byte(word, depth, bit) >> (bit % 8)) & ((1 << bits) - 1);
