@@ -9,6 +9,7 @@ namespace TailorKV.Benchmarks.Kernels;
 [Config(typeof(KernelConfig))]
 public class CodeSums : CodeKernels
 {
+    private readonly float[] _largest = [.. Enumerable.Repeat(1f, QueryHeads)];
     private IValueCodes _values = null!;
 
     public static IEnumerable<CodeFormatCase> Formats { get; } =
@@ -44,5 +45,5 @@ public class CodeSums : CodeKernels
     }
 
     [Benchmark(Description = "weighted sums")]
-    public void Kernel() => _values.AddWeighted(Scores, 1, Tokens, 0, Tokens, Queries);
+    public void Kernel() => _values.AddWeighted(Scores, _largest, Tokens, 0, Tokens, Queries);
 }

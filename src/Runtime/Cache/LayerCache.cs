@@ -20,6 +20,9 @@ public sealed unsafe class LayerCache
     private readonly int _context;
     private readonly int _scoreRow;
 
+    // Their memory is theirs as long as somebody knows them.
+    private readonly Arena[] _arenas;
+
     /// <summary>Takes the cache's memory.</summary>
     /// <param name="policy">How the layer is kept.</param>
     /// <param name="layer">Its shape.</param>
@@ -34,6 +37,7 @@ public sealed unsafe class LayerCache
         segmentTokens = Math.Max(segmentTokens, layer.HeadDim);
         _layer = layer;
         _context = context;
+        _arenas = [device, host, staging];
         _scoreRow = MemoryModel.ScoreRow(context);
         _heads = new HeadCache[layer.KvHeads];
         for (int head = 0; head < _heads.Length; head++)

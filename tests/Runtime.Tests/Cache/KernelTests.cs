@@ -171,7 +171,7 @@ public sealed class KernelTests
         Assert.Equal(decoded, Decoded(values.Decode, tokens, headDim));
         float[][] weights = Rows(random, n, stride), outputs = Rows(random, n, headDim);
         float[] sums = [.. outputs.SelectMany(row => row)];
-        values.AddWeighted([.. weights.SelectMany(row => row)], weights.Max(row => row.Max(Math.Abs)), stride, from, to, sums);
+        values.AddWeighted([.. weights.SelectMany(row => row)], [.. weights.Select(row => row.Max(Math.Abs))], stride, from, to, sums);
         // Weights are rounded together: half a step for each, of a 32,767th of the largest, times what codes span. Turned or not, that is twice a row's norm at the most.
         double weightRounding = decoded[from..to].Select(row => Math.Sqrt(PlainHead.Dot(row, row))).Append(0).Max() * (to - from) / short.MaxValue;
         for (int i = 0; i < sums.Length; i++)
@@ -179,6 +179,27 @@ public sealed class KernelTests
             double sum = outputs[i / headDim][i % headDim] + Enumerable.Range(0, to - from).Sum(t => (double)weights[i / headDim][t] * decoded[from + t][i % headDim]);
             Assert.Equal(sum, sums[i], weightRounding + (1e-6 * (tokens + 10)));
         }
+    });
+
+    /// <summary>Where a channel never changes its scale is nothing, and its zero all there is.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(8)]
+    [InlineData(16)]
+    public void Keys_that_never_change_score_by_their_zeros(int lanes) => ForAll(20, random =>
+    {
+        const int Tokens = 64, HeadDim = 64;
+        PerChannelFormat format = new() { Bits = 4, Group = 32 };
+        float[] key = [.. Rows(random, 1, HeadDim)[0].Select(x => (float)(Half)x)], query = Rows(random, 1, HeadDim)[0];
+        using Arena arena = new("codes", format.Bytes(Tokens, HeadDim));
+        IKeyCodes codes = CodeFactory.Keys(format, Tokens, HeadDim, arena, Math.Min(lanes, RowKernel.Widest));
+        for (int token = 0; token < Tokens; token += format.BlockTokens)
+            codes.Encode(token, [.. Enumerable.Repeat(key, format.BlockTokens).SelectMany(row => row)]);
+        var scores = new float[Tokens];
+        codes.Prepare(query);
+        codes.Scores(0, Tokens, scores, Tokens);
+        foreach (float score in scores)
+            AssertNear(PlainHead.Dot(query, key), score, HeadDim);
     });
 
     private static void Multiply(RowKernel kernel, byte[] rows, float[][] plain, int start, int end, int n, Random random)

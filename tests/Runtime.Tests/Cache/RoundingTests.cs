@@ -59,19 +59,19 @@ public sealed class RoundingTests
         if (zeros.Length > 0)
             stored.ReadZeros(scales, zeros);
         var rounded = new short[n * roundedStride];
-        float[] ofZeros = new float[n];
+        float[] sizes = new float[n], ofZeros = new float[n];
         int[] sums = new int[n];
-        float largest = (1 + random.NextSingle()) * RoundedFactors.LargestMagnitude(weights, []);
-        WeightRows.Round(weights, stride, largest, stored, rounded, roundedStride, out float size, sums, ofZeros);
-        double bound = (double)largest * RoundedFactors.LargestMagnitude(scales, []);
-        Assert.Equal(float.IsFinite((float)bound), float.IsFinite(size));
-        if (!float.IsFinite(size))
-            return;
-        Assert.Equal(bound / RoundedFactors.Most(length), size, 1e-6 * size);
+        float[] largest = [.. Enumerable.Range(0, n).Select(row => (1 + random.NextSingle()) * RoundedFactors.LargestMagnitude(weights.AsSpan(row * stride, length), []))];
+        WeightRows.Round(weights, stride, largest, stored, rounded, roundedStride, sizes, sums, ofZeros);
         for (int row = 0; row < n; row++)
         {
             ReadOnlySpan<float> one = weights.AsSpan(row * stride, length);
             ReadOnlySpan<short> of = rounded.AsSpan(row * roundedStride, length);
+            float size = sizes[row], bound = largest[row] * RoundedFactors.LargestMagnitude(scales, []);
+            Assert.Equal(float.IsFinite(bound), float.IsFinite(size));
+            if (!float.IsFinite(size))
+                continue;
+            Assert.Equal(bound / RoundedFactors.Most(length), size, 1e-6 * size);
             // What is smaller may be taken for nothing.
             const double least = 1e-30;
             for (int i = 0; i < length; i++)

@@ -68,7 +68,7 @@ public sealed class WorkerPoolTests
         Random random = new(threads);
         for (int round = 0; round < 1_000; round++)
         {
-            int[] stages = [.. Enumerable.Range(0, random.Next(1, 6)).Select(_ => random.Next(8))], ended = new int[stages.Length];
+            int[] stages = [.. Enumerable.Range(0, random.Next(1, 7)).Select(_ => random.Next(8))], ended = new int[stages.Length];
             int fails = random.Next(4) == 0 ? random.Next(40) : -1;
             Staged work = new(stages, ended, fails);
             if (fails >= 0 && fails < stages.Sum())
@@ -81,7 +81,7 @@ public sealed class WorkerPoolTests
             Assert.Equal(stages, ended);
         }
 
-        Assert.Throws<ArgumentOutOfRangeException>(() => pool.Run([1, 1, 1, 1, 1, 1], new Failing()));
+        Assert.Throws<ArgumentOutOfRangeException>(() => pool.Run([1, 1, 1, 1, 1, 1, 1], new Failing()));
     }
 
     [Fact]

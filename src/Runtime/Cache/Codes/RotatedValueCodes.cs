@@ -13,7 +13,7 @@ internal sealed class RotatedValueCodes(IValueCodes inner, int headDim) : IValue
         inner.Encode(firstToken, turned);
     }
 
-    public void AddWeighted(ReadOnlySpan<float> weights, float largest, int stride, int from, int to, Span<float> outputs)
+    public void AddWeighted(ReadOnlySpan<float> weights, ReadOnlySpan<float> largest, int stride, int from, int to, Span<float> outputs)
     {
         Span<float> sums = stackalloc float[outputs.Length];
         sums.Clear();

@@ -10,7 +10,7 @@ namespace TailorKV.Runtime.Cache.Codes;
 /// <summary>Values of one KV head in codes with scales of their tokens, which join the weights; weights times scales are rounded, a tile of tokens together.</summary>
 internal sealed class ValueCodes : IValueCodes
 {
-    // Tokens whose weights are rounded together: what is lost of each lies below a 65,534th of what the largest may be.
+    // Tokens whose weights are rounded together: what is lost of each lies below a 65,534th of what the largest may be, times the largest scale.
     private const int Tile = 16 * PackedCodes.Tokens;
 
     private readonly TokenScales _scales;
@@ -30,7 +30,7 @@ internal sealed class ValueCodes : IValueCodes
     public void Encode(int firstToken, ReadOnlySpan<float> rows) => _scales.Encode(_codes, firstToken, rows);
 
     [SkipLocalsInit]
-    public void AddWeighted(ReadOnlySpan<float> weights, float largest, int stride, int from, int to, Span<float> outputs)
+    public void AddWeighted(ReadOnlySpan<float> weights, ReadOnlySpan<float> largest, int stride, int from, int to, Span<float> outputs)
     {
         int headDim = _scales.HeadDim, channels = _codes.Channels, n = outputs.Length / headDim;
         Span<int> factorSums = stackalloc int[n];
@@ -49,8 +49,7 @@ internal sealed class ValueCodes : IValueCodes
             {
                 Range range = _scales.Channels(group);
                 WeightRows.Round(
-                    weights[(token - from)..], stride, largest, _scales.Of(token, count, group), MemoryMarshal.Cast<byte, short>(factors)[(token - pack)..], Tile, out float size, factorSums, ofZeros);
-                steps.Fill(size);
+                    weights[(token - from)..], stride, largest, _scales.Of(token, count, group), MemoryMarshal.Cast<byte, short>(factors)[(token - pack)..], Tile, steps, factorSums, ofZeros);
                 for (int query = 0; query < n && _scales.HasZeros; query++)
                 {
                     Span<float> sum = sums.Slice(query * channels, headDim)[range];

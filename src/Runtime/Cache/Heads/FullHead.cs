@@ -41,6 +41,6 @@ internal sealed class FullHead : HeadCache
     protected override void ScoreTokens(AttentionStep step, int first, int end, bool isFirst, bool isLast) =>
         _keys.Scores(step.Queries, First + first, First + end, step.Scores[first..], ScoreStride);
 
-    protected override void SumTokens(AttentionStep step, float largest, int first, int end, bool isFirst, bool isLast, Span<float> outputs) =>
+    protected override void SumTokens(AttentionStep step, Span<float> largest, int first, int end, bool isFirst, bool isLast, Span<float> outputs) =>
         _values.AddWeighted(step.Scores[first..], ScoreStride, First + first, First + end, outputs);
 }

@@ -119,17 +119,16 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
     {
         (int first, int end) = Divisible(segment);
         int group = step.Queries.Length / headDim;
-        // Each segment's weights are of its own largest score, unless it chooses.
-        float largest = 1;
+        Span<float> largest = stackalloc float[group];
+        // Weights are of the segment's largest score, unless tokens of all segments are compared.
+        largest.Fill(1);
         if (Chooses)
         {
-            largest = 0;
             Drop(step, first, end);
             for (int query = 0; query < group; query++)
             {
                 // The first segment begins with what choosing left.
-                float sum = Softmax.Sum(Row(step, segment, query), out float largestOfQuery);
-                largest = Math.Max(largest, largestOfQuery);
+                float sum = Softmax.Sum(Row(step, segment, query), out largest[query]);
                 ref float whole = ref SumsOf(step, query)[segment];
                 whole = segment == 0 ? whole + sum : sum;
             }
@@ -188,13 +187,13 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
 
     /// <summary>Adds the values of a segment's tokens, by the weights in the places of their scores.</summary>
     /// <param name="step">The step.</param>
-    /// <param name="largest">What no weight is above.</param>
+    /// <param name="largest">What no weight of each query is above, [group]; what is lower may be put in its place.</param>
     /// <param name="first">The first of the divided tokens that belong to the segment.</param>
     /// <param name="end">The token after the last of them.</param>
     /// <param name="isFirst">Whether what comes before all divided tokens belongs to it too.</param>
     /// <param name="isLast">Whether what comes after them does.</param>
     /// <param name="outputs">[group, headDim].</param>
-    protected abstract void SumTokens(AttentionStep step, float largest, int first, int end, bool isFirst, bool isLast, Span<float> outputs);
+    protected abstract void SumTokens(AttentionStep step, Span<float> largest, int first, int end, bool isFirst, bool isLast, Span<float> outputs);
 
     /// <summary>Takes the weight from those of a segment's tokens that were chosen.</summary>
     /// <param name="step">The step.</param>

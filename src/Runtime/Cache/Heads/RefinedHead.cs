@@ -49,7 +49,7 @@ internal sealed class RefinedHead : WindowedHead
 
     protected override void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores) => _keys.Scores(first, end, scores, ScoreStride);
 
-    protected override void SumMiddle(ReadOnlySpan<float> weights, float largest, int first, int end, Span<float> outputs) =>
+    protected override void SumMiddle(ReadOnlySpan<float> weights, ReadOnlySpan<float> largest, int first, int end, Span<float> outputs) =>
         _values.AddWeighted(weights, largest, ScoreStride, first, end, outputs);
 
     protected override void AddToMiddle(int first, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)

@@ -1,4 +1,5 @@
 using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Cache.Heads;
@@ -87,11 +88,15 @@ internal abstract class WindowedHead : HeadCache
             ScoreWindow(step.Queries, step.Scores[(MiddleStart + Middle)..], ScoreStride);
     }
 
-    protected sealed override void SumTokens(AttentionStep step, float largest, int first, int end, bool isFirst, bool isLast, Span<float> outputs)
+    protected sealed override void SumTokens(AttentionStep step, Span<float> largest, int first, int end, bool isFirst, bool isLast, Span<float> outputs)
     {
         if (isFirst)
             AddSinks(step.Scores[ScoresStart..], ScoreStride, outputs);
-        SumMiddle(step.Scores[(MiddleStart + first)..], largest, first, end, outputs);
+        ReadOnlySpan<float> middle = step.Scores[(MiddleStart + first)..];
+        // A sink's weight, or one in the window, may be far above all of the middle's.
+        for (int query = 0; query < largest.Length && (isFirst || isLast); query++)
+            largest[query] = RoundedFactors.LargestMagnitude(middle.Slice(query * ScoreStride, end - first), []);
+        SumMiddle(middle, largest, first, end, outputs);
         if (isLast)
             AddWindow(step.Scores[(MiddleStart + Middle)..], ScoreStride, outputs);
     }
@@ -99,8 +104,8 @@ internal abstract class WindowedHead : HeadCache
     /// <summary>Scores of the middle's tokens [first, end), from where their row begins, a row of <see cref="HeadCache.ScoreStride"/> for each query.</summary>
     protected abstract void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores);
 
-    /// <summary>Adds the weighted values of the middle's tokens [first, end), laid out as in <see cref="ScoreMiddle"/>.</summary>
-    protected virtual void SumMiddle(ReadOnlySpan<float> weights, float largest, int first, int end, Span<float> outputs)
+    /// <summary>Adds the weighted values of the middle's tokens [first, end), laid out as in <see cref="ScoreMiddle"/>; no weight of a query is above its largest.</summary>
+    protected virtual void SumMiddle(ReadOnlySpan<float> weights, ReadOnlySpan<float> largest, int first, int end, Span<float> outputs)
     {
     }
 

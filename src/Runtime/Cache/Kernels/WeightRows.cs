@@ -16,20 +16,26 @@ internal static unsafe class WeightRows
     /// <summary>Rounds rows of weights * scales.</summary>
     /// <param name="weights">[n, stride].</param>
     /// <param name="stride">From one row's weights to the next's.</param>
-    /// <param name="largest">What no weight's magnitude is above.</param>
+    /// <param name="largest">What no magnitude of each row's weights is above, [n].</param>
     /// <param name="scales">What a token's weights are multiplied with.</param>
     /// <param name="rounded">[n, roundedStride].</param>
     /// <param name="roundedStride">From one row's rounded numbers to the next's.</param>
-    /// <param name="size">What one stands for.</param>
+    /// <param name="sizes">What one stands for in each row, [n].</param>
     /// <param name="sums">The sum of each row's rounded numbers, [n].</param>
     /// <param name="ofZeros">The sum of each row's weights * zeros, [n]; none where there are no zeros.</param>
     public static void Round(
-        ReadOnlySpan<float> weights, int stride, float largest, StoredScales scales, Span<short> rounded, int roundedStride,
-        out float size, Span<int> sums, Span<float> ofZeros)
+        ReadOnlySpan<float> weights, int stride, ReadOnlySpan<float> largest, StoredScales scales, Span<short> rounded, int roundedStride,
+        Span<float> sizes, Span<int> sums, Span<float> ofZeros)
     {
         int n = sums.Length, length = scales.Scales.Length;
-        float largestScale = HalfFloat.LargestMagnitude(scales.Scales), bound = largest * (largestScale * scales.Factor), most = RoundedFactors.Most(length), steps = RoundedFactors.Steps(bound, most);
-        size = bound / most;
+        float largestScale = HalfFloat.LargestMagnitude(scales.Scales) * scales.Factor, most = RoundedFactors.Most(length);
+        Span<float> steps = stackalloc float[n];
+        for (int row = 0; row < n; row++)
+        {
+            float bound = largest[row] * largestScale;
+            (sizes[row], steps[row]) = (bound / most, RoundedFactors.Steps(bound, most));
+        }
+
         if (!Avx512F.IsSupported || length % Lanes != 0 || !scales.AreFinite)
         {
             RoundPlainly(weights, stride, scales, steps, rounded, roundedStride, sums, ofZeros);
@@ -41,16 +47,16 @@ internal static unsafe class WeightRows
         ArgumentOutOfRangeException.ThrowIfLessThan(ofZeros.Length, n);
         if (!scales.Zeros.IsEmpty)
             ArgumentOutOfRangeException.ThrowIfLessThan(scales.Zeros.Length, length);
-        fixed (float* weight = weights, ofZero = ofZeros)
+        fixed (float* weight = weights, step = steps, ofZero = ofZeros)
         fixed (Half* scale = scales.Scales, zero = scales.Zeros)
         fixed (short* to = rounded)
         fixed (int* sum = sums)
         {
-            var stored = new Stored((short*)scale, scales.Factor, (short*)zero, scales.Offset, length, steps);
+            var stored = new Stored((short*)scale, scales.Factor, (short*)zero, scales.Offset, length);
             for (int done = 0, together; done < n; done += together)
             {
                 together = ICount.Together(n - done, Together);
-                var some = new Some(weight + ((nint)done * stride), stride, to + ((nint)done * roundedStride), roundedStride, sum + done, ofZero + done);
+                var some = new Some(weight + ((nint)done * stride), stride, step + done, to + ((nint)done * roundedStride), roundedStride, sum + done, ofZero + done);
                 if (zero == null)
                     Run<Without>(together, stored, some);
                 else
@@ -60,20 +66,21 @@ internal static unsafe class WeightRows
     }
 
     private static void RoundPlainly(
-        ReadOnlySpan<float> weights, int stride, StoredScales stored, float steps, Span<short> rounded, int roundedStride, Span<int> sums, Span<float> ofZeros)
+        ReadOnlySpan<float> weights, int stride, StoredScales stored, ReadOnlySpan<float> steps, Span<short> rounded, int roundedStride, Span<int> sums, Span<float> ofZeros)
     {
         int length = stored.Scales.Length;
         Span<float> scales = stackalloc float[length], zeros = stackalloc float[stored.Zeros.Length];
         stored.ReadScales(scales);
         if (!zeros.IsEmpty)
             stored.ReadZeros(scales, zeros);
-        for (int i = 0; i < length; i++)
-            scales[i] *= steps;
+        Span<float> stepped = stackalloc float[length];
         for (int row = 0; row < sums.Length; row++)
         {
             ReadOnlySpan<float> one = weights.Slice(row * stride, length);
             Span<short> to = rounded.Slice(row * roundedStride, length);
-            RoundedFactors.RoundStepped(one, scales, to);
+            for (int i = 0; i < length; i++)
+                stepped[i] = scales[i] * steps[row];
+            RoundedFactors.RoundStepped(one, stepped, to);
             sums[row] = RoundedFactors.Sum(to);
             ofZeros[row] = zeros.IsEmpty ? 0 : DotProduct.Of(one, zeros);
         }
@@ -109,21 +116,22 @@ internal static unsafe class WeightRows
         short* scales = stored.Scales, zeros = stored.Zeros;
         Vector512<int> sum0 = default, sum1 = default, sum2 = default, sum3 = default;
         Vector512<float> dot0 = default, dot1 = default, dot2 = default, dot3 = default;
-        Vector512<float> factor = Vector512.Create(stored.Factor), steps = Vector512.Create(stored.Steps), offset = Vector512.Create(stored.Offset);
+        Vector512<float> steps0 = Vector512.Create(some.Steps[0]), steps1 = TRows.Value > 1 ? Vector512.Create(some.Steps[1]) : steps0;
+        Vector512<float> steps2 = TRows.Value > 2 ? Vector512.Create(some.Steps[2]) : steps0, steps3 = TRows.Value > 3 ? Vector512.Create(some.Steps[3]) : steps0;
+        Vector512<float> factor = Vector512.Create(stored.Factor), offset = Vector512.Create(stored.Offset);
         nint length = stored.Length;
         for (nint i = 0; i < length; i += Lanes)
         {
             Vector512<float> scale = HalfFloat.WidenFinite(Avx512F.ConvertToVector512Int32(Vector256.Load(scales + i)), factor), zero = default;
             if (typeof(TZeros) == typeof(With))
                 zero = Vector512.FusedMultiplyAdd(scale, offset, HalfFloat.WidenFinite(Avx512F.ConvertToVector512Int32(Vector256.Load(zeros + i)), Vector512<float>.One));
-            scale *= steps;
-            Round<TZeros>(row0 + i, scale, zero, to0 + i, ref sum0, ref dot0);
+            Round<TZeros>(row0 + i, scale * steps0, zero, to0 + i, ref sum0, ref dot0);
             if (TRows.Value > 1)
-                Round<TZeros>(row1 + i, scale, zero, to1 + i, ref sum1, ref dot1);
+                Round<TZeros>(row1 + i, scale * steps1, zero, to1 + i, ref sum1, ref dot1);
             if (TRows.Value > 2)
-                Round<TZeros>(row2 + i, scale, zero, to2 + i, ref sum2, ref dot2);
+                Round<TZeros>(row2 + i, scale * steps2, zero, to2 + i, ref sum2, ref dot2);
             if (TRows.Value > 3)
-                Round<TZeros>(row3 + i, scale, zero, to3 + i, ref sum3, ref dot3);
+                Round<TZeros>(row3 + i, scale * steps3, zero, to3 + i, ref sum3, ref dot3);
         }
 
         int* sums = some.Sums;
@@ -156,21 +164,21 @@ internal static unsafe class WeightRows
     private readonly struct Without;
 
     /// <summary>What all rows meet.</summary>
-    private readonly struct Stored(short* scales, float factor, short* zeros, float offset, int length, float steps)
+    private readonly struct Stored(short* scales, float factor, short* zeros, float offset, int length)
     {
         public readonly short* Scales = scales;
         public readonly float Factor = factor;
         public readonly short* Zeros = zeros;
         public readonly float Offset = offset;
         public readonly int Length = length;
-        public readonly float Steps = steps;
     }
 
     /// <summary>Up to four rows, and what becomes of them.</summary>
-    private readonly struct Some(float* weights, nint stride, short* rounded, nint roundedStride, int* sums, float* ofZeros)
+    private readonly struct Some(float* weights, nint stride, float* steps, short* rounded, nint roundedStride, int* sums, float* ofZeros)
     {
         public readonly float* Weights = weights;
         public readonly nint Stride = stride;
+        public readonly float* Steps = steps;
         public readonly short* Rounded = rounded;
         public readonly nint RoundedStride = roundedStride;
         public readonly int* Sums = sums;
