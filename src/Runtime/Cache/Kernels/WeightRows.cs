@@ -120,18 +120,21 @@ internal static unsafe class WeightRows
         Vector512<float> steps2 = TRows.Value > 2 ? Vector512.Create(some.Steps[2]) : steps0, steps3 = TRows.Value > 3 ? Vector512.Create(some.Steps[3]) : steps0;
         Vector512<float> factor = Vector512.Create(stored.Factor), offset = Vector512.Create(stored.Offset);
         nint length = stored.Length;
+        // As they nearly always are.
+        bool same = steps1 == steps0 && steps2 == steps0 && steps3 == steps0;
         for (nint i = 0; i < length; i += Lanes)
         {
             Vector512<float> scale = HalfFloat.WidenFinite(Avx512F.ConvertToVector512Int32(Vector256.Load(scales + i)), factor), zero = default;
             if (typeof(TZeros) == typeof(With))
                 zero = Vector512.FusedMultiplyAdd(scale, offset, HalfFloat.WidenFinite(Avx512F.ConvertToVector512Int32(Vector256.Load(zeros + i)), Vector512<float>.One));
-            Round<TZeros>(row0 + i, scale * steps0, zero, to0 + i, ref sum0, ref dot0);
+            Vector512<float> stepped = scale * steps0;
+            Round<TZeros>(row0 + i, stepped, zero, to0 + i, ref sum0, ref dot0);
             if (TRows.Value > 1)
-                Round<TZeros>(row1 + i, scale * steps1, zero, to1 + i, ref sum1, ref dot1);
+                Round<TZeros>(row1 + i, same ? stepped : scale * steps1, zero, to1 + i, ref sum1, ref dot1);
             if (TRows.Value > 2)
-                Round<TZeros>(row2 + i, scale * steps2, zero, to2 + i, ref sum2, ref dot2);
+                Round<TZeros>(row2 + i, same ? stepped : scale * steps2, zero, to2 + i, ref sum2, ref dot2);
             if (TRows.Value > 3)
-                Round<TZeros>(row3 + i, scale * steps3, zero, to3 + i, ref sum3, ref dot3);
+                Round<TZeros>(row3 + i, same ? stepped : scale * steps3, zero, to3 + i, ref sum3, ref dot3);
         }
 
         int* sums = some.Sums;
