@@ -12,7 +12,7 @@ namespace TailorKV.Runtime.Cache.Codes;
 internal sealed class KeyCodes : IKeyCodes
 {
     // Tokens that are scored at once.
-    private const int Tile = 16 * PackedCodes.Tokens;
+    private const int Tile = 32 * PackedCodes.Tokens;
 
     private readonly TokenScales _scales;
     private readonly PackedCodes _codes;

@@ -11,7 +11,7 @@ namespace TailorKV.Runtime.Cache.Codes;
 internal sealed class ValueCodes : IValueCodes
 {
     // Tokens whose weights are rounded together: what is lost of each lies below a 65,534th of what the largest may be, times the largest scale.
-    private const int Tile = 16 * PackedCodes.Tokens;
+    private const int Tile = 32 * PackedCodes.Tokens;
 
     private readonly TokenScales _scales;
     private readonly PackedCodes _codes;
@@ -49,7 +49,7 @@ internal sealed class ValueCodes : IValueCodes
             {
                 Range range = _scales.Channels(group);
                 WeightRows.Round(
-                    weights[(token - from)..], stride, largest, _scales.Of(token, count, group), MemoryMarshal.Cast<byte, short>(factors)[(token - pack)..], Tile, steps, factorSums, ofZeros);
+                    weights[(token - from)..], stride, largest, _scales.Of(token, count, group), _kernel.Most(depths), MemoryMarshal.Cast<byte, short>(factors)[(token - pack)..], Tile, steps, factorSums, ofZeros);
                 for (int query = 0; query < n && _scales.HasZeros; query++)
                 {
                     Span<float> sum = sums.Slice(query * channels, headDim)[range];

@@ -51,7 +51,7 @@ internal static class RoundedFactors
     }
 
     /// <summary>The most that factors may be for 32 bits to hold the sum of so many products with levels.</summary>
-    public static float Most(int count) => Math.Min(short.MaxValue, int.MaxValue / -sbyte.MinValue / count);
+    private static float Most(int count) => Math.Min(short.MaxValue, int.MaxValue / -sbyte.MinValue / count);
 
     /// <summary>The largest magnitude of numbers * scales.</summary>
     public static float LargestMagnitude(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales) => LargestMagnitude(new Products(numbers, scales));

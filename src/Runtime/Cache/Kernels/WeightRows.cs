@@ -18,17 +18,18 @@ internal static unsafe class WeightRows
     /// <param name="stride">From one row's weights to the next's.</param>
     /// <param name="largest">What no magnitude of each row's weights is above, [n].</param>
     /// <param name="scales">What a token's weights are multiplied with.</param>
+    /// <param name="most">The most that a rounded number may be.</param>
     /// <param name="rounded">[n, roundedStride].</param>
     /// <param name="roundedStride">From one row's rounded numbers to the next's.</param>
     /// <param name="sizes">What one stands for in each row, [n].</param>
     /// <param name="sums">The sum of each row's rounded numbers, [n].</param>
     /// <param name="ofZeros">The sum of each row's weights * zeros, [n]; none where there are no zeros.</param>
     public static void Round(
-        ReadOnlySpan<float> weights, int stride, ReadOnlySpan<float> largest, StoredScales scales, Span<short> rounded, int roundedStride,
+        ReadOnlySpan<float> weights, int stride, ReadOnlySpan<float> largest, StoredScales scales, float most, Span<short> rounded, int roundedStride,
         Span<float> sizes, Span<int> sums, Span<float> ofZeros)
     {
         int n = sums.Length, length = scales.Scales.Length;
-        float largestScale = HalfFloat.LargestMagnitude(scales.Scales) * scales.Factor, most = RoundedFactors.Most(length);
+        float largestScale = HalfFloat.LargestMagnitude(scales.Scales) * scales.Factor;
         Span<float> steps = stackalloc float[n];
         for (int row = 0; row < n; row++)
         {

@@ -59,8 +59,9 @@ internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
         ? RoundedFactors.Round(numbers, [], _mostSum, MemoryMarshal.Cast<byte, sbyte>(factors), out sum)
         : RoundedFactors.Round(numbers, [], MemoryMarshal.Cast<byte, short>(factors), out sum);
 
-    /// <summary>The most that each of so many factors may be.</summary>
-    public float Most(int depths) => numberBytes == 1 ? Math.Min(sbyte.MaxValue, _mostSum / depths) : RoundedFactors.Most(depths);
+    /// <summary>The most that each of so many factors may be for a sum of their products with levels to fit.</summary>
+    public float Most(int depths) =>
+        numberBytes == 1 ? Math.Min(sbyte.MaxValue, _mostSum / depths) : Math.Min(short.MaxValue, int.MaxValue / levels.Largest / depths);
 
     /// <summary>Where the factors of depths lie.</summary>
     public Range Bytes(Range depths) => (depths.Start.Value * numberBytes)..(depths.End.Value * numberBytes);
