@@ -60,10 +60,12 @@ internal static class RoundedFactors
     public static float Steps(float largest, float most) => Finite(largest) ? most / largest : 0;
 
     /// <summary>Rounds numbers * scales that are in steps already.</summary>
-    public static void RoundStepped(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<short> rounded) => Round(new Products(numbers, scales), 1, rounded);
+    /// <returns>Their sum.</returns>
+    public static int RoundStepped(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<short> rounded) => Round(new Products(numbers, scales), 1, rounded);
 
     /// <summary>The same in 8 bits.</summary>
-    public static void RoundStepped(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<sbyte> rounded) => Round(new Products(numbers, scales), 1, rounded);
+    /// <returns>Their sum.</returns>
+    public static int RoundStepped(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<sbyte> rounded) => Round(new Products(numbers, scales), 1, rounded);
 
     /// <summary>The largest of eight integers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -78,11 +79,8 @@ internal static unsafe class WeightRows
         for (int row = 0; row < sums.Length; row++)
         {
             ReadOnlySpan<float> one = weights.Slice(row * stride, length);
-            Span<short> to = rounded.Slice(row * roundedStride, length);
-            for (int i = 0; i < length; i++)
-                stepped[i] = scales[i] * steps[row];
-            RoundedFactors.RoundStepped(one, stepped, to);
-            sums[row] = RoundedFactors.Sum(to);
+            TensorPrimitives.Multiply(scales, steps[row], stepped);
+            sums[row] = RoundedFactors.RoundStepped(one, stepped, rounded.Slice(row * roundedStride, length));
             ofZeros[row] = zeros.IsEmpty ? 0 : DotProduct.Of(one, zeros);
         }
     }
