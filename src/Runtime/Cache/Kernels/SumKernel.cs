@@ -20,7 +20,8 @@ internal static unsafe class SumKernel<TElements, TLanes>
         {
             Rows near = rows with { First = (nint)rows.Row(first), Count = Math.Min(most, rows.Count - first) };
             nint start = rows.Start;
-            byte* ahead = near.Row(0) + Prefetch.Ahead;
+            // Where rows are gone through more than once, their ends are read before the beginnings of those that follow are due.
+            byte* ahead = near.Row(0) + (most < rows.Count ? NearBytes : Prefetch.Ahead);
             for (; start <= rows.End - (4 * TLanes.Count); start += 4 * TLanes.Count)
                 ahead = Run<TQueries, ICount.Four>(near, start, weights, stride, outputs + start - rows.Start, outputStride, ahead);
             for (; start <= rows.End - (2 * TLanes.Count); start += 2 * TLanes.Count)

@@ -8,7 +8,6 @@ internal sealed unsafe class VectorTileKernel<TElements, TLanes> : PlainTileKern
     where TElements : struct, ITileElements
     where TLanes : struct, ILanes<TLanes>
 {
-    // Two tiles are read side by side.
     private const int Ahead = 2 * Prefetch.Ahead;
 
     public override void Dots(byte* tiles, int count, int channels, float* queries, int n, float* dots, nint stride)
@@ -57,7 +56,8 @@ internal sealed unsafe class VectorTileKernel<TElements, TLanes> : PlainTileKern
             {
                 TLanes s00 = default, s01 = default, s02 = default, s03 = default, s10 = default, s11 = default, s12 = default, s13 = default;
                 TLanes s20 = default, s21 = default, s22 = default, s23 = default, s30 = default, s31 = default, s32 = default, s33 = default;
-                byte* at = tiles, next = tiles + Ahead;
+                // Of two tiles that are read side by side, all of the first lies before the second.
+                byte* at = tiles, next = tiles + ((TTiles.Value - 1) * tileBytes) + Ahead;
                 for (nint channel = 0; channel < channels; channel++, at += Tokens * TElements.Bytes)
                 {
                     next = Prefetch.Lines(next, TTiles.Value * Tokens * TElements.Bytes);
