@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
-using TailorKV.Runtime.Cache.Kernels;
 
 namespace TailorKV.Runtime.Cache;
 
@@ -24,52 +23,18 @@ internal static class HalfFloat
     public static void Widen(ReadOnlySpan<Half> source, Span<float> destination) => Widen(source, 1, destination);
 
     /// <summary>Widens, and multiplies with a factor.</summary>
-    /// <param name="source">The halves.</param>
-    /// <param name="factor">Above 0, at most 2^15.</param>
-    /// <param name="destination">As many products.</param>
-    /// <returns>The largest magnitude of the products, or no number where one of them is none.</returns>
-    public static float Widen(ReadOnlySpan<Half> source, float factor, Span<float> destination)
+    public static void Widen(ReadOnlySpan<Half> source, float factor, Span<float> destination)
     {
         ref short from = ref Unsafe.As<Half, short>(ref MemoryMarshal.GetReference(source));
         ref float to = ref MemoryMarshal.GetReference(destination[..source.Length]);
-        float scale = Rebias * factor;
-        int i = 0, largest = 0;
-        if (Avx512F.IsSupported)
-        {
-            Vector512<int> most = default;
-            for (; i <= source.Length - Vector512<float>.Count; i += Vector512<float>.Count)
-            {
-                Vector512<int> bits = Avx512F.ConvertToVector512Int32(Vector256.LoadUnsafe(ref from, (nuint)i)) << 13, magnitude = bits & Vector512.Create(Magnitude);
-                most = Vector512.Max(most, magnitude);
-                ((magnitude.AsSingle() * scale).AsInt32() | (bits & Vector512.Create(int.MinValue))).AsSingle().StoreUnsafe(ref to, (nuint)i);
-            }
+        int i = 0;
+        for (; Avx512F.IsSupported && i <= source.Length - Vector512<float>.Count; i += Vector512<float>.Count)
+            (Widen(Avx512F.ConvertToVector512Int32(Vector256.LoadUnsafe(ref from, (nuint)i))) * factor).StoreUnsafe(ref to, (nuint)i);
+        for (; i <= source.Length - Vector256<float>.Count; i += Vector256<float>.Count)
+            (Widen(Vector256.WidenLower(Vector128.LoadUnsafe(ref from, (nuint)i).ToVector256Unsafe())) * factor).StoreUnsafe(ref to, (nuint)i);
 
-            largest = RoundedFactors.Largest(Vector256.Max(most.GetLower(), most.GetUpper()));
-        }
-        else
-        {
-            Vector256<int> most = default;
-            for (; i <= source.Length - Vector256<float>.Count; i += Vector256<float>.Count)
-            {
-                Vector256<int> bits = Vector256.WidenLower(Vector128.LoadUnsafe(ref from, (nuint)i).ToVector256Unsafe()) << 13, magnitude = bits & Vector256.Create(Magnitude);
-                most = Vector256.Max(most, magnitude);
-                ((magnitude.AsSingle() * scale).AsInt32() | (bits & Vector256.Create(int.MinValue))).AsSingle().StoreUnsafe(ref to, (nuint)i);
-            }
-
-            largest = RoundedFactors.Largest(most);
-        }
-
-        // Infinities and what is no number are seen only here, for there are hardly ever any: then everything is widened as what is left over is.
-        if (largest >= FullExponent)
-            (i, largest) = (0, 0);
-        float largestProduct = BitConverter.Int32BitsToSingle(largest) * scale;
         for (; i < source.Length; i++)
-        {
-            float product = Unsafe.Add(ref to, i) = (float)source[i] * factor;
-            largestProduct = MathF.Max(largestProduct, MathF.Abs(product));
-        }
-
-        return largestProduct;
+            Unsafe.Add(ref to, i) = (float)source[i] * factor;
     }
 
     /// <summary>The largest magnitude; no number where there is one that is none.</summary>

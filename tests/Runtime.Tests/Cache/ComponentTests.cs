@@ -41,7 +41,8 @@ public sealed class ComponentTests
         {
             var wide = new float[source.Length + 1];
             float[] expected = [.. source.Select(x => (float)x * factor)];
-            Assert.Equal(expected.Aggregate(0f, (largest, product) => MathF.Max(largest, MathF.Abs(product))), HalfFloat.Widen(source, factor, wide));
+            Assert.Equal(expected.Aggregate(0f, (largest, product) => MathF.Max(largest, MathF.Abs(product))), HalfFloat.LargestMagnitude(source) * factor);
+            HalfFloat.Widen(source, factor, wide);
             Assert.Equal(expected, wide[..^1]);
             Assert.Equal(expected.Select(float.IsNegative), wide[..^1].Select(float.IsNegative));
             float[] others = [.. source.Select((_, i) => i - 20.5f)];

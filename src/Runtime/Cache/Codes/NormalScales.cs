@@ -11,6 +11,7 @@ internal sealed class NormalScales(Arena arena, int tokens, int headDim, int bit
     : TokenScales(arena, tokens, headDim, headDim, CodeLevels.Normal(bits), hasZeros: false, PerNorm(headDim) * NormalLevels.Unit(bits))
 {
     private readonly float[] _levels = NormalLevels.Of(bits);
+    private readonly float _perNorm = PerNorm(headDim);
 
     public override void Encode(int token, int group, ReadOnlySpan<float> values, Span<byte> codes)
     {
@@ -27,7 +28,7 @@ internal sealed class NormalScales(Arena arena, int tokens, int headDim, int bit
         for (; i < values.Length; i++)
             squares += (double)values[i] * values[i];
         var norm = (Half)Math.Min(Math.Sqrt(squares), (double)Half.MaxValue);
-        float deviation = (float)norm * PerNorm(HeadDim);
+        float deviation = (float)norm * _perNorm;
         float inverse = deviation > 0 ? 1 / deviation : 0;
         NormalLevels.Nearest(_levels, values, inverse, codes);
         Keep(token, group, norm);

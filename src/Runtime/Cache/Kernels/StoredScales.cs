@@ -24,8 +24,7 @@ internal readonly ref struct StoredScales(ReadOnlySpan<Half> scales, float facto
     public bool AreFinite => finite;
 
     /// <summary>Scales in single precision.</summary>
-    /// <returns>The largest magnitude of them.</returns>
-    public float ReadScales(Span<float> scales) => HalfFloat.Widen(Scales, factor, scales);
+    public void ReadScales(Span<float> scales) => HalfFloat.Widen(Scales, factor, scales);
 
     /// <summary>Zeros in single precision, which there must be.</summary>
     /// <param name="scales">The scales.</param>
