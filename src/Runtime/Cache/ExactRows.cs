@@ -88,13 +88,16 @@ internal sealed class ExactRows
     }
 
     /// <summary>For each of the outputs [n, headDim]: output += weights[output * stride + i] * row(from + i).</summary>
-    public void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, Span<float> outputs)
+    public void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, Span<float> outputs) =>
+        AddWeighted(weights, stride, from, to, outputs.Length / _headDim, outputs, _headDim);
+
+    /// <summary>The same for n outputs, each of which begins a stride after the one before.</summary>
+    public void AddWeighted(ReadOnlySpan<float> weights, int stride, int from, int to, int n, Span<float> outputs, int outputStride)
     {
         for (int position = from, count; position < to; position += count)
         {
             count = Run(position, to);
-            _kernel.AddWeighted(
-                Bytes(position, count), 0, _headDim, weights[(position - from)..], stride, outputs.Length / _headDim, outputs, _headDim);
+            _kernel.AddWeighted(Bytes(position, count), 0, _headDim, weights[(position - from)..], stride, n, outputs, outputStride);
         }
     }
 

@@ -216,6 +216,33 @@ public sealed class ComponentTests
     });
 
     [Fact]
+    public void Values_in_panels_are_summed_by_weights() => ForAll(200, random =>
+    {
+        int capacity = random.Next(1, 100), headDim = random.Next(1, 200), tokens = random.Next(1, 200), n = random.Next(1, 10);
+        ExactPrecision precision = Gen.Elements(ExactPrecision.BFloat16, ExactPrecision.Float32).Draw(random);
+        float[][] values = Rows(random, tokens, headDim);
+        using Arena arena = new("values", CacheBytes.Align(capacity * headDim * precision.Bytes()));
+        ValuePanels panels = new(arena, capacity, headDim, precision);
+        Assert.Equal(arena.Capacity, arena.Used);
+        int half = random.Next(tokens + 1);
+        panels.WriteRange(0, [.. values[..half].SelectMany(value => value)]);
+        for (int i = half; i < tokens; i++)
+            panels.Write(i, values[i]);
+
+        int from = random.Next(Math.Max(0, tokens - capacity), tokens), to = random.Next(from, tokens + 1), stride = to - from + random.Next(4);
+        float[] weights = Rows(random, 1, n * stride)[0], outputs = Rows(random, 1, n * headDim)[0], sums = [.. outputs];
+        panels.AddWeighted(weights, stride, from, to, sums);
+        for (int i = 0; i < sums.Length; i++)
+        {
+            (int query, int channel) = Math.DivRem(i, headDim);
+            double sum = Enumerable.Range(from, to - from).Sum(token => (double)weights[(query * stride) + token - from] * Stored(values[token][channel]));
+            Assert.Equal(outputs[i] + sum, sums[i], 1e-4);
+        }
+
+        double Stored(float element) => precision == ExactPrecision.Float32 ? element : PlainHead.BrainFloat(element);
+    });
+
+    [Fact]
     public void An_arena_gives_out_aligned_zeros_and_no_more_than_it_has()
     {
         using Arena arena = new("device", 64 + 128);

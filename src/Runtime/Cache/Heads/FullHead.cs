@@ -9,7 +9,7 @@ namespace TailorKV.Runtime.Cache.Heads;
 internal sealed class FullHead : HeadCache
 {
     private readonly KeyTiles _keys;
-    private readonly ExactRows _values;
+    private readonly ValuePanels _values;
     private readonly int _capacity;
 
     public FullHead(FullPolicy policy, LayerShape layer, int context, int segmentTokens, Arena device)
@@ -17,7 +17,7 @@ internal sealed class FullHead : HeadCache
     {
         _capacity = Math.Min(context, layer.SlidingWindow ?? context);
         _keys = new KeyTiles(device, _capacity, HeadDim, policy.Precision);
-        _values = new ExactRows(device, _capacity, HeadDim, policy.Precision);
+        _values = new ValuePanels(device, _capacity, HeadDim, policy.Precision);
     }
 
     protected override int DivisibleTokens => Tokens - First;

@@ -7,32 +7,22 @@ internal static unsafe class SumKernel<TElements, TLanes>
     where TElements : struct, IElements
     where TLanes : struct, ILanes<TLanes>
 {
-    // What is gone through once for each four vectors of elements: few enough bytes to stay near, so that memory is read from end to end.
-    private const int NearBytes = 16384;
-
     /// <summary>outputs[query, i - start] += sum over rows of weights[query, row] * row's element i, over whole vectors of elements.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run<TQueries>(Rows rows, float* weights, nint stride, float* outputs, nint outputStride)
         where TQueries : struct, ICount
     {
-        int most = rows.End - rows.Start <= 4 * TLanes.Count ? rows.Count : (int)Math.Max(1, NearBytes / rows.Bytes);
-        for (int first = 0; first < rows.Count; first += most, weights += most)
-        {
-            Rows near = rows with { First = (nint)rows.Row(first), Count = Math.Min(most, rows.Count - first) };
-            nint start = rows.Start;
-            // Where rows are gone through more than once, their ends are read before the beginnings of those that follow are due.
-            byte* ahead = near.Row(0) + (most < rows.Count ? NearBytes : Prefetch.Ahead);
-            for (; start <= rows.End - (4 * TLanes.Count); start += 4 * TLanes.Count)
-                ahead = Run<TQueries, ICount.Four>(near, start, weights, stride, outputs + start - rows.Start, outputStride, ahead);
-            for (; start <= rows.End - (2 * TLanes.Count); start += 2 * TLanes.Count)
-                ahead = Run<TQueries, ICount.Two>(near, start, weights, stride, outputs + start - rows.Start, outputStride, ahead);
-            for (; start < rows.End; start += TLanes.Count)
-                ahead = Run<TQueries, ICount.One>(near, start, weights, stride, outputs + start - rows.Start, outputStride, ahead);
-        }
+        nint start = rows.Start;
+        for (; start <= rows.End - (4 * TLanes.Count); start += 4 * TLanes.Count)
+            Run<TQueries, ICount.Four>(rows, start, weights, stride, outputs + start - rows.Start, outputStride);
+        for (; start <= rows.End - (2 * TLanes.Count); start += 2 * TLanes.Count)
+            Run<TQueries, ICount.Two>(rows, start, weights, stride, outputs + start - rows.Start, outputStride);
+        for (; start < rows.End; start += TLanes.Count)
+            Run<TQueries, ICount.One>(rows, start, weights, stride, outputs + start - rows.Start, outputStride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static byte* Run<TQueries, TVectors>(Rows rows, nint start, float* weights, nint stride, float* outputs, nint outputStride, byte* ahead)
+    private static void Run<TQueries, TVectors>(Rows rows, nint start, float* weights, nint stride, float* outputs, nint outputStride)
         where TQueries : struct, ICount
         where TVectors : struct, ICount
     {
@@ -41,7 +31,9 @@ internal static unsafe class SumKernel<TElements, TLanes>
         byte* at = rows.Row(0);
         for (int row = 0; row < rows.Count; row++, at += rows.Bytes, weights++)
         {
-            ahead = Prefetch.Lines(ahead, TVectors.Value * TLanes.Count * TElements.Bytes);
+            // Of f32 the processor asks for what follows in time, and asking only gets in its way.
+            if (TElements.Bytes < sizeof(float))
+                Prefetch.Lines(at + (start * TElements.Bytes) + Prefetch.Ahead, TVectors.Value * TLanes.Count * TElements.Bytes);
             TLanes w0 = TLanes.Broadcast(weights[0]);
             TLanes w1 = TQueries.Value > 1 ? TLanes.Broadcast(weights[stride]) : w0;
             TLanes w2 = TQueries.Value > 2 ? TLanes.Broadcast(weights[2 * stride]) : w0;
@@ -98,7 +90,6 @@ internal static unsafe class SumKernel<TElements, TLanes>
             Add<TVectors>(outputs + (2 * outputStride), s20, s21, s22, s23);
         if (TQueries.Value > 3)
             Add<TVectors>(outputs + (3 * outputStride), s30, s31, s32, s33);
-        return ahead;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
