@@ -40,17 +40,17 @@ internal sealed unsafe class VectorTileKernel<TElements, TLanes> : PlainTileKern
     {
         // What reads a query's element is shared by as many vectors of tokens as there are registers for. The tiles of a pair are half of all apart, so that each half is read from end to end.
         int pairs = TLanes.Count == Half ? count / 2 : 0;
-        Run<TQueries, ICount.Two>(tiles, pairs, pairs, channels, queries, dots, stride);
-        Run<TQueries, ICount.One>(tiles + ((nint)pairs * 2 * TileBytes(channels)), count - (2 * pairs), 0, channels, queries, dots + (pairs * 2 * Tokens), stride);
+        Run<TQueries, ICount.Two>(tiles, pairs, channels, queries, dots, stride);
+        Run<TQueries, ICount.One>(tiles + ((nint)pairs * 2 * TileBytes(channels)), count - (2 * pairs), channels, queries, dots + (pairs * 2 * Tokens), stride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Run<TQueries, TTiles>(byte* tiles, int times, int apart, nint channels, float* queries, float* dots, nint stride)
+    private static void Run<TQueries, TTiles>(byte* tiles, int times, nint channels, float* queries, float* dots, nint stride)
         where TQueries : struct, ICount
         where TTiles : struct, ICount
     {
         float* query1 = queries + channels, query2 = queries + (2 * channels), query3 = queries + (3 * channels);
-        nint tileBytes = TileBytes(channels), apartBytes = apart * tileBytes, apartTokens = apart * Tokens;
+        nint tileBytes = TileBytes(channels), apartBytes = times * tileBytes, apartTokens = times * Tokens;
         for (; times > 0; times--, tiles += tileBytes, dots += Tokens)
         {
             for (nint token = 0; token < Half; token += TLanes.Count)
