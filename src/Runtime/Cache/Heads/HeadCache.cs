@@ -17,8 +17,8 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
     // Enough for the threads to have about as much to do each; more only cost what each of them takes to begin and to be merged.
     private const int FewSegments = 8;
 
-    // Of segmentTokens: longer segments would no longer leave their scores in the second cache.
-    private const int LongestSegment = 8;
+    // In segmentTokens, where there are more tokens than that: shorter segments only begin, and are merged, more often.
+    private const int LongSegment = 8;
 
     // Codes lie in packs: it is best to divide between them.
     private readonly int _block = (PackedCodes.Tokens + blockTokens - 1) / blockTokens * blockTokens;
@@ -218,7 +218,7 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
     private void Divide()
     {
         int most = DivisibleTokens / ((segmentTokens + _block - 1) / _block * _block);
-        Segments = Math.Max(1, Math.Max(Math.Min(most, FewSegments), most / LongestSegment));
+        Segments = Math.Max(Math.Clamp(most, 1, FewSegments), most / LongSegment);
     }
 
     /// <summary>What a segment's weights are multiplied with, so that they are of the largest score of all: where some were chosen they are already.</summary>
