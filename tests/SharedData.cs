@@ -11,7 +11,7 @@ internal static class SharedData
     {
         string shared = Environment.GetEnvironmentVariable("TAILORKV_SHARED") ?? Path.Combine(Root, "..", "shared");
         string path = Path.GetFullPath(Path.Combine(shared, relativePath));
-        Skip.IfNot(Path.Exists(path), $"{path} is not there");
+        Assert.SkipUnless(Path.Exists(path), $"{path} is not there");
         return path;
     }
 

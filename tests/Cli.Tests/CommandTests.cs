@@ -235,7 +235,7 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Contains("device", run.Error, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Doctor_finds_rounded_rotary_frequencies()
     {
         string folder = SharedData.Require("fixtures/architectures/llama-tied-bf16");

@@ -8,7 +8,7 @@ public class InterruptTests(ToolFixture tool) : IClassFixture<ToolFixture>
 {
     private const int Interrupt = 2;
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(100)]
     [InlineData(1500)]
     public async Task An_interrupted_profile_leaves_no_profile(int milliseconds)
@@ -22,7 +22,7 @@ public class InterruptTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Subset(new HashSet<string?> { "profile.json.partial" }, Directory.GetFileSystemEntries(folder).Select(Path.GetFileName).ToHashSet());
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Generation_ends_cleanly()
     {
         (int exitCode, string output, string error) = (0, "", "");
@@ -36,7 +36,7 @@ public class InterruptTests(ToolFixture tool) : IClassFixture<ToolFixture>
 
     private static async Task<(int ExitCode, string Output, string Error)> Interrupted(int? milliseconds, params string[] args)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "this test reads /proc");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "this test reads /proc");
         // Started from a script's background the tests ignore interrupts, and so would a child: it gets the default back.
         var start = new ProcessStartInfo("env") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         start.ArgumentList.Add("--default-signal=INT");

@@ -19,7 +19,7 @@ internal sealed record Browser(string Document, IReadOnlyList<string> Console, I
     public static async Task<Browser> Load(string html, string folder, string fragment = "")
     {
         string? chromium = Find();
-        Skip.If(chromium is null, "chromium is not installed");
+        Assert.SkipWhen(chromium is null, "chromium is not installed");
         string work = Directory.CreateDirectory(Path.Combine(folder, Path.GetRandomFileName())).FullName;
         string page = Path.Combine(work, "page.html");
         string requests = Path.Combine(work, "requests.json");

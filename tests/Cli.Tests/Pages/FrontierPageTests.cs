@@ -11,7 +11,7 @@ public class FrontierPageTests(FrontierFixture small) : IClassFixture<FrontierFi
 {
     private const string Hostile = "<img src=\"http://127.0.0.2/x\" onerror=alert(1)> & 'q' </script><script>alert(2)</script> {{data}} \u0001";
 
-    [SkippableFact]
+    [Fact]
     public async Task The_page_shows_the_plan_its_address_names_and_uses_no_network()
     {
         FrontierResult frontier = FrontierResult.From(small.Profile, small.ProfilePath, small.Plans);
@@ -39,7 +39,7 @@ public class FrontierPageTests(FrontierFixture small) : IClassFixture<FrontierFi
         });
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Arrow_keys_and_clicks_choose_a_plan()
     {
         const string Script = """
@@ -66,7 +66,7 @@ public class FrontierPageTests(FrontierFixture small) : IClassFixture<FrontierFi
         Assert.Equal($"Plan 2 of {last}", browser.Text("chosen"));
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Names_times_and_baselines_are_shown_as_they_are()
     {
         ModelProfile profile = small.Profile with { Model = small.Profile.Model with { Name = Hostile }, Text = small.Profile.Text with { Source = Hostile } };
@@ -86,7 +86,7 @@ public class FrontierPageTests(FrontierFixture small) : IClassFixture<FrontierFi
         Assert.Equal(2, Regex.Count(browser.Part("trade-off"), "<path class=\"mark\"[^>]*data-title"));
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task One_plan_is_a_frontier_too()
     {
         Browser browser = await Browser.Load(FrontierPage.Render(FrontierResult.From(small.Profile, small.ProfilePath, [small.Plans[0]])), small.Folder, "9");
@@ -95,7 +95,7 @@ public class FrontierPageTests(FrontierFixture small) : IClassFixture<FrontierFi
         Assert.DoesNotContain("NaN", browser.Document[..browser.Document.IndexOf("<script", StringComparison.Ordinal)], StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task The_browser_tests_see_errors_requests_and_what_the_policy_refuses()
     {
         const string Faulty = """<img src="http://127.0.0.2/probe"><script>missing();</script>""";

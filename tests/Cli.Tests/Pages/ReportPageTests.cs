@@ -19,7 +19,7 @@ public class ReportPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
     private readonly ModelProfile _profile = Json.ReadProfile(tool.Profile);
     private readonly Plan _plan = Json.ReadPlan(tool.Plan);
 
-    [SkippableFact]
+    [Fact]
     public async Task A_profile_s_page_has_a_cell_for_each_score_and_loss()
     {
         Browser browser = await Browser.Load(ProfilePage.Render(_profile, tool.Profile), tool.Folder);
@@ -42,7 +42,7 @@ public class ReportPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Contains("id=\"density\"", page, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task What_a_profile_may_have_is_shown()
     {
         KeyIndex?[] indexes = [null, new CodedKeys(new RotatedNormalFormat { Bits = 1 })];
@@ -67,7 +67,7 @@ public class ReportPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
             Assert.Contains(text, WebUtility.HtmlDecode(browser.Document), StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task A_plan_s_page_has_a_bar_and_a_loss_for_each_layer()
     {
         PlanResult plan = PlanResult.From(_plan, tool.Plan);
@@ -85,7 +85,7 @@ public class ReportPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.All(plan.Layers, layer => Assert.Contains(WebUtility.HtmlEncode(layer.Choices), browser.Document, StringComparison.Ordinal));
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task Names_are_shown_as_they_are()
     {
         ModelProfile profile = _profile with { Model = _profile.Model with { Name = Hostile }, Text = _profile.Text with { Source = Hostile }, DerivedFrom = Hostile };

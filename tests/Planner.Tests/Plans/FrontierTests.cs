@@ -9,7 +9,7 @@ namespace TailorKV.Planner.Tests.Plans;
 
 public sealed class FrontierTests
 {
-    [SkippableFact]
+    [Fact]
     public void With_points_enough_the_frontier_is_whole()
     {
         Holds(300, problem =>
@@ -28,7 +28,7 @@ public sealed class FrontierTests
         });
     }
 
-    [SkippableFact]
+    [Fact]
     public void No_point_beats_another_and_each_is_what_its_own_limits_give()
     {
         int points = 0;
@@ -68,7 +68,7 @@ public sealed class FrontierTests
 
     private static void Holds(int count, Action<PlanningProblem> body)
     {
-        Skip.IfNot(CbcSolver.IsAvailable(out string reason), reason);
+        Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
         Property.Holds(Arbitraries.PlanningProblem(), count, body);
     }
 }

@@ -10,7 +10,7 @@ namespace TailorKV.Planner.Tests.Plans;
 /// <summary>Plans of small problems beside every plan that there is.</summary>
 public sealed class OptimumTests
 {
-    [SkippableFact]
+    [Fact]
     public void A_plan_holds_to_every_limit_and_none_is_better()
     {
         RequireCbc();
@@ -45,7 +45,7 @@ public sealed class OptimumTests
         Assert.True(feasible > 100);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Where_there_is_no_plan_the_limit_said_would_do_and_nothing_less()
     {
         RequireCbc();
@@ -86,7 +86,7 @@ public sealed class OptimumTests
         Assert.Equal(["constraints", "device", "host", "loss", "several", "time"], named.Keys.Order());
     }
 
-    [SkippableFact]
+    [Fact]
     public void Most_context_is_the_most_that_any_plan_holds()
     {
         RequireCbc();
@@ -111,7 +111,7 @@ public sealed class OptimumTests
         Assert.True(feasible > 30);
     }
 
-    [SkippableFact]
+    [Fact]
     public void The_same_problem_gives_the_same_bytes()
     {
         RequireCbc();
@@ -122,5 +122,5 @@ public sealed class OptimumTests
     private static Arbitrary<PlanningProblem> AtOneContext(Gen<PlanningProblem> problems) =>
         Arb.From(problems, ProblemGenerators.Shrink).Filter(problem => problem.Target.Goal != PlanGoal.MostContext);
 
-    private static void RequireCbc() => Skip.IfNot(CbcSolver.IsAvailable(out string reason), reason);
+    private static void RequireCbc() => Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
 }

@@ -14,7 +14,7 @@ public sealed class PlanProgramTests : IDisposable
 
     public void Dispose() => File.Delete(_path);
 
-    [SkippableFact]
+    [Fact]
     public void The_program_has_the_optimum_of_the_search()
     {
         int feasible = 0, waits = 0;
@@ -38,7 +38,7 @@ public sealed class PlanProgramTests : IDisposable
         Assert.All(new[] { feasible, waits }, count => Assert.True(count > 0));
     }
 
-    [SkippableFact]
+    [Fact]
     public void Another_reader_reads_the_same_program_from_its_file()
     {
         Holds(250, problem =>
@@ -67,7 +67,7 @@ public sealed class PlanProgramTests : IDisposable
 
     private static void Holds(int count, Action<PlanningProblem> body)
     {
-        Skip.IfNot(CbcSolver.IsAvailable(out string reason), reason);
+        Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
         Property.Holds(Arbitraries.PlanningProblem().Filter(problem => problem.Target.Goal != PlanGoal.MostContext), count, body);
     }
 }

@@ -4,7 +4,6 @@ using System.Runtime.InteropServices;
 using FsCheck;
 using FsCheck.Fluent;
 using TailorKV.Planner.Solver;
-using Xunit.Abstractions;
 
 namespace TailorKV.Planner.Tests.Solver;
 
@@ -14,7 +13,7 @@ public sealed class CbcSolverTestsAlone;
 [Collection(nameof(CbcSolverTests))]
 public partial class CbcSolverTests(ITestOutputHelper output)
 {
-    [SkippableTheory]
+    [Theory]
     [InlineData(100)]
     [InlineData(1L << 30)]
     [InlineData(1_000_000_000_000)]
@@ -39,7 +38,7 @@ public partial class CbcSolverTests(ITestOutputHelper output)
         });
     }
 
-    [SkippableFact]
+    [Fact]
     public void Ties_go_to_the_second_objective()
     {
         RequireCbc();
@@ -60,7 +59,7 @@ public partial class CbcSolverTests(ITestOutputHelper output)
         });
     }
 
-    [SkippableFact]
+    [Fact]
     public void Scaling_all_bytes_and_the_limits_changes_nothing()
     {
         RequireCbc();
@@ -82,7 +81,7 @@ public partial class CbcSolverTests(ITestOutputHelper output)
         });
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_byte_too_little_is_infeasible_and_the_exact_byte_is_not()
     {
         RequireCbc();
@@ -100,7 +99,7 @@ public partial class CbcSolverTests(ITestOutputHelper output)
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public void Continuous_variables_take_the_largest_of_several()
     {
         RequireCbc();
@@ -114,7 +113,7 @@ public partial class CbcSolverTests(ITestOutputHelper output)
         Assert.Equal(-4.3, solution.Objective, 1e-6);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Programs_without_constraints_binaries_or_variables_are_solved()
     {
         RequireCbc();
@@ -128,7 +127,7 @@ public partial class CbcSolverTests(ITestOutputHelper output)
         Assert.Equal(SolverStatus.Infeasible, CbcSolver.Solve(program).Status);
     }
 
-    [SkippableFact]
+    [Fact]
     public void The_time_limit_leaves_a_feasible_solution_with_a_gap()
     {
         RequireCbc();
@@ -142,7 +141,7 @@ public partial class CbcSolverTests(ITestOutputHelper output)
         Assert.Equal(SolverStatus.TimeLimit, CbcSolver.Solve(program, TimeSpan.Zero).Status);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Cancellation_stops_the_search()
     {
         RequireCbc();
@@ -151,7 +150,7 @@ public partial class CbcSolverTests(ITestOutputHelper output)
         Assert.ThrowsAny<OperationCanceledException>(() => CbcSolver.Solve(Hard(), TimeSpan.FromSeconds(8), source.Token));
     }
 
-    [SkippableFact]
+    [Fact]
     public void The_same_program_gives_the_same_values()
     {
         RequireCbc();
@@ -164,11 +163,11 @@ public partial class CbcSolverTests(ITestOutputHelper output)
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public void Nothing_is_printed()
     {
         RequireCbc();
-        Skip.IfNot(OperatingSystem.IsLinux());
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "descriptors are duplicated by the C library of Linux");
         string file = Path.GetTempFileName();
         using (var handle = File.OpenHandle(file, FileMode.Create, FileAccess.Write))
         {
@@ -199,7 +198,7 @@ public partial class CbcSolverTests(ITestOutputHelper output)
         Assert.Equal("", printed);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Says_which_version_is_there()
     {
         RequireCbc();
@@ -225,7 +224,7 @@ public partial class CbcSolverTests(ITestOutputHelper output)
         Assert.Throws<ArgumentException>(() => program.WithObjective([]));
     }
 
-    private static void RequireCbc() => Skip.IfNot(CbcSolver.IsAvailable(out string reason), reason);
+    private static void RequireCbc() => Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
 
     private void Check(Arbitrary<Knapsack> knapsacks, Action<Knapsack> body)
     {

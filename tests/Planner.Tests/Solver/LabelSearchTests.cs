@@ -16,10 +16,10 @@ public sealed class LabelSearchTests
         Relaxation,
     }
 
-    [SkippableFact]
+    [Fact]
     public void The_choice_is_the_best_whatever_the_multipliers()
     {
-        Skip.IfNot(CbcSolver.IsAvailable(out string reason), reason);
+        Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
         int feasible = 0;
         Property.Holds(Cases(mostGroups: 5, mostItems: 5), 3000, one =>
         {
@@ -42,10 +42,10 @@ public sealed class LabelSearchTests
         Assert.True(feasible > 500);
     }
 
-    [SkippableFact]
+    [Fact]
     public void With_few_labels_the_search_gives_up_or_is_right()
     {
-        Skip.IfNot(CbcSolver.IsAvailable(out string reason), reason);
+        Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
         int right = 0, gaveUp = 0;
         Property.Holds(Cases(mostGroups: 3, mostItems: 14), 500, one =>
         {
@@ -68,10 +68,10 @@ public sealed class LabelSearchTests
         Assert.All(new[] { right, gaveUp }, count => Assert.True(count > 0));
     }
 
-    [SkippableFact]
+    [Fact]
     public void Scaling_what_is_used_and_the_limits_changes_nothing()
     {
-        Skip.IfNot(CbcSolver.IsAvailable(out string reason), reason);
+        Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
         Property.Holds(Cases(mostGroups: 6, mostItems: 5).SelectMany(one => Gen.Choose(2, 1000), (one, factor) => (one.Problem, Factor: factor)), 500, one =>
         {
             MultipleChoice scaled = new(

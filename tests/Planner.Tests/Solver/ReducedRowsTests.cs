@@ -59,10 +59,10 @@ public sealed class ReducedRowsTests
     }
 
     /// <summary>A program on which CBC aborts the process where its rows are not reduced: two sizes of weights, and buffers that differ by bytes.</summary>
-    [SkippableFact]
+    [Fact]
     public void Choices_that_have_most_in_common_are_told_apart()
     {
-        Skip.IfNot(CbcSolver.IsAvailable(out string reason), reason);
+        Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
         IntegerProgram program = new();
         (int Layer, long Loss, long Device, long Host, long Staging, bool Predicts)[] options =
         [

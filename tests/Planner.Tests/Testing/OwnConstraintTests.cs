@@ -11,10 +11,10 @@ namespace TailorKV.Planner.Tests.Testing;
 /// <summary>The example of docs/testing.md.</summary>
 public sealed class OwnConstraintTests
 {
-    [SkippableFact]
+    [Fact]
     public void At_most_one_layer_is_retrieved_and_the_loss_is_no_better_for_it()
     {
-        Skip.IfNot(CbcSolver.IsAvailable(out string reason), reason);
+        Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
         PlanConstraint own = new("retrieved", (layer, policy) => policy is RetrievedPolicy ? 1 : 0, ConstraintSense.AtMost, 1);
         Check.One(Config.QuickThrowOnFailure, Prop.ForAll(Arbitraries.PlanningProblem(), problem =>
         {

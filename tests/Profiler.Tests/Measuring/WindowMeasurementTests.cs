@@ -177,7 +177,7 @@ public sealed class WindowMeasurementTests : IDisposable
         }
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData("llama-untied")]
     [InlineData("llama-tied-bf16", RopeFrequencyPrecision.BFloat16)]
     [InlineData("llama-headdim", RopeFrequencyPrecision.Float16)]

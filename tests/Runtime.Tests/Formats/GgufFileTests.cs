@@ -67,7 +67,7 @@ public sealed class GgufFileTests : IDisposable
         Assert.Contains(name, Assert.Throws<UnsupportedModelException>(() => Open(writer)).Message, StringComparison.Ordinal);
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData("q2_k", "Q2_K")]
     [InlineData("q3_k_m", "Q3_K")]
     public void Refuses_the_fixtures_of_other_types(string file, string type)

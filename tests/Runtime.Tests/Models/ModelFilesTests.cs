@@ -167,7 +167,7 @@ public sealed class ModelFilesTests : IDisposable
         Assert.Equal("t7", ((string[])files.GgufMetadata!["tokenizer.ggml.tokens"])[7]);
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData("fixtures/architectures/llama-headdim")]
     [InlineData("fixtures/architectures/llama-tied-bf16")]
     [InlineData("fixtures/architectures/llama-untied")]
@@ -195,7 +195,7 @@ public sealed class ModelFilesTests : IDisposable
         Assert.Null(files.Weights.FindNonFinite());
     }
 
-    [SkippableFact]
+    [Fact]
     public void Smollm2_has_its_published_shape()
     {
         using ModelFiles files = ModelFiles.Open(SharedData.Require("models/SmolLM2-135M-Instruct/model.gguf"));

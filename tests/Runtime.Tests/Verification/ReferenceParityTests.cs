@@ -11,7 +11,7 @@ namespace TailorKV.Runtime.Tests.Verification;
 
 public class ReferenceParityTests
 {
-    [SkippableTheory]
+    [Theory]
     [InlineData("llama-untied")]
     [InlineData("llama-tied-bf16")]
     [InlineData("llama-headdim")]
@@ -32,7 +32,7 @@ public class ReferenceParityTests
             difference => Assert.True(difference.Absolute <= 1e-4, difference.ToString()));
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData("llama-untied")]
     [InlineData("llama-tied-bf16")]
     [InlineData("llama-headdim")]
@@ -56,7 +56,7 @@ public class ReferenceParityTests
         Assert.Equal(expected, written);
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData("f32")]
     [InlineData("f16")]
     [InlineData("bf16")]
@@ -84,7 +84,7 @@ public class ReferenceParityTests
         Assert.All(differences, difference => Assert.True(difference.Passed, difference.ToString()));
     }
 
-    [SkippableFact]
+    [Fact]
     public void SmolLM2_equals_its_reference()
     {
         using var model = CausalLanguageModel.Load(SharedData.Require("models/SmolLM2-135M-Instruct/model.gguf"));
