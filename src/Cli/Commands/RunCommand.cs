@@ -62,7 +62,7 @@ internal sealed class RunCommand : ToolCommand
         int context = plan?.Target.Context ?? parse.GetValue(_context) ?? Context(model, prompt.Count, maxTokens);
         if (prompt.Count > context)
         {
-            throw new Runtime.InsufficientMemoryException(
+            throw new Runtime.CapacityExceededException(
                 $"the prompt has {prompt.Count} tokens and the {(plan is null ? "context" : "plan's context")} is {context}",
                 plan is null ? $"Shorten it, or give --context {prompt.Count} or more" : "Shorten it, or make a plan for a longer context with 'tailorkv plan --context'");
         }

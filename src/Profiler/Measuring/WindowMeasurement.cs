@@ -35,7 +35,7 @@ public sealed class WindowMeasurement : IDisposable
     /// <param name="context">Tokens before the tail.</param>
     /// <param name="progress">Told the share of the exact pass done, 0 to 1.</param>
     /// <param name="cancellation">Ends the work.</param>
-    /// <exception cref="Runtime.InsufficientMemoryException">The machine has not enough memory free.</exception>
+    /// <exception cref="Runtime.CapacityExceededException">The machine has not enough memory free.</exception>
     public WindowMeasurement(
         CausalLanguageModel model, ReadOnlySpan<int> window, int context, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
@@ -183,7 +183,7 @@ public sealed class WindowMeasurement : IDisposable
     /// <param name="progress">Told the share of the pass done, 0 to 1.</param>
     /// <param name="cancellation">Ends the work.</param>
     /// <returns>Mean KL divergence over the tail in nats per token.</returns>
-    /// <exception cref="Runtime.InsufficientMemoryException">The machine has not enough memory free.</exception>
+    /// <exception cref="Runtime.CapacityExceededException">The machine has not enough memory free.</exception>
     public double MeasureWeights(
         CausalLanguageModel other, ReadOnlySpan<int> window, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {

@@ -31,7 +31,7 @@ public sealed class SpeedMeasurement
     /// <param name="progress">Told what is being timed and the share done.</param>
     /// <param name="cancellation">Ends the work with nothing.</param>
     /// <exception cref="TailorKVException">The plan's context is too short, or the plan is for another model.</exception>
-    /// <exception cref="Runtime.InsufficientMemoryException">The machine has not enough memory free.</exception>
+    /// <exception cref="Runtime.CapacityExceededException">The machine has not enough memory free.</exception>
     public static SessionSpeed Measure(
         CausalLanguageModel model, Plan plan, SpeedRequest request, IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
     {

@@ -64,7 +64,7 @@ public sealed class PlanVerifier
     /// <param name="progress">Told what is being done and the share done.</param>
     /// <param name="cancellation">Ends the work.</param>
     /// <exception cref="TailorKVException">The plan is for another model or for a shorter context.</exception>
-    /// <exception cref="Runtime.InsufficientMemoryException">The machine has not enough memory free.</exception>
+    /// <exception cref="Runtime.CapacityExceededException">The machine has not enough memory free.</exception>
     public PlanVerification Verify(Plan plan, IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
     {
         for (int i = 0; i < _windows.Count; i++)

@@ -54,13 +54,13 @@ public sealed unsafe class Arena : SafeHandle
     /// <summary>Gives out a buffer of zeros; its bytes are rounded up to <see cref="CacheBytes.Alignment"/>.</summary>
     /// <param name="count">Its elements.</param>
     /// <exception cref="InvalidOperationException">The arena is too small: what was predicted is less than what is asked for.</exception>
-    /// <exception cref="InsufficientMemoryException">They are more elements than a span can have.</exception>
+    /// <exception cref="CapacityExceededException">They are more elements than a span can have.</exception>
     public NativeBuffer<T> Take<T>(long count)
         where T : unmanaged
     {
         if (count > int.MaxValue)
         {
-            throw new InsufficientMemoryException(
+            throw new CapacityExceededException(
                 $"a buffer of the {Name} arena would have {count} elements, more than the {int.MaxValue} that can be addressed", "Ask for a shorter context");
         }
 

@@ -9,13 +9,13 @@ internal static class FreeMemory
     /// <summary>Refuses work that needs more than there is.</summary>
     /// <param name="bytes">What it needs.</param>
     /// <param name="what">What it is.</param>
-    /// <exception cref="InsufficientMemoryException">There is less.</exception>
+    /// <exception cref="CapacityExceededException">There is less.</exception>
     public static void Require(long bytes, string what)
     {
         long free = Bytes();
         if (bytes > free)
         {
-            throw new InsufficientMemoryException(
+            throw new CapacityExceededException(
                 $"{what} takes {bytes} bytes ({ByteSize.Format(bytes)}) of memory, and {free} ({ByteSize.Format(free)}) are free",
                 "Ask for a shorter context, or free memory");
         }

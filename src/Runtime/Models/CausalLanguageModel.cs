@@ -64,7 +64,7 @@ public sealed class CausalLanguageModel : IDisposable
     /// <param name="ropePrecision">To what the rotary frequencies are rounded; other than the default only to meet references made so.</param>
     /// <exception cref="InvalidFileException">A file is missing, truncated or inconsistent.</exception>
     /// <exception cref="UnsupportedModelException">The architecture, a tensor type or the RoPE scaling is not supported.</exception>
-    /// <exception cref="InsufficientMemoryException">The machine has not as much memory free as weights stored in blocks take once more.</exception>
+    /// <exception cref="CapacityExceededException">The machine has not as much memory free as weights stored in blocks take once more.</exception>
     public static CausalLanguageModel Load(string path, RopeFrequencyPrecision ropePrecision = RopeFrequencyPrecision.Float32)
     {
         ModelFiles files = ModelFiles.Open(path);
@@ -99,7 +99,7 @@ public sealed class CausalLanguageModel : IDisposable
 
     /// <summary>Starts a session that holds to a plan; takes all its memory.</summary>
     /// <exception cref="TailorKVException">The plan is for another model, or contradicts itself.</exception>
-    /// <exception cref="InsufficientMemoryException">The machine has not that much memory free.</exception>
+    /// <exception cref="CapacityExceededException">The machine has not that much memory free.</exception>
     public Session CreateSession(Plan plan)
     {
         RequirePlan(plan);
@@ -110,7 +110,7 @@ public sealed class CausalLanguageModel : IDisposable
     /// <param name="context">Tokens it can hold.</param>
     /// <param name="precision">How keys and values are stored.</param>
     /// <param name="prefillChunk">Tokens processed at once.</param>
-    /// <exception cref="InsufficientMemoryException">The machine has not that much memory free.</exception>
+    /// <exception cref="CapacityExceededException">The machine has not that much memory free.</exception>
     public Session CreateFullSession(
         int context, ExactPrecision precision = ExactPrecision.BFloat16, int prefillChunk = PlanTarget.DefaultPrefillChunk) =>
         CreateSession(Plan.Uniform(Fingerprint, context, new FullPolicy(precision), prefillChunk));

@@ -58,7 +58,7 @@ public sealed class ModelWeights : IDisposable
     public IEnumerable<WeightMatrix> Matrices => Layers.SelectMany(layer => layer.Matrices).Prepend(Embedding).Concat(Output == Embedding ? [] : [Output]);
 
     /// <summary>Lays all matrices out for products, one after another as a token reads them.</summary>
-    /// <exception cref="InsufficientMemoryException">The machine has not that much memory free.</exception>
+    /// <exception cref="CapacityExceededException">The machine has not that much memory free.</exception>
     internal void LayOut()
     {
         long bytes = Matrices.Sum(matrix => matrix.LaidOutBytes);

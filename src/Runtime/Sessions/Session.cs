@@ -82,7 +82,7 @@ public sealed class Session : IDisposable
     /// <param name="progress">Told the share done, 0 to 1.</param>
     /// <param name="cancellation">Ends the work between chunks; the session is then empty.</param>
     /// <returns>Logits after the last token, [vocabulary]; valid until the next call.</returns>
-    /// <exception cref="InsufficientMemoryException">The prompt is longer than the context.</exception>
+    /// <exception cref="CapacityExceededException">The prompt is longer than the context.</exception>
     /// <exception cref="InvalidFileException">The model's weights make logits that are not finite.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public ReadOnlySpan<float> Prefill(
@@ -120,7 +120,7 @@ public sealed class Session : IDisposable
     /// </summary>
     /// <param name="tokens">Tokens that they are of.</param>
     /// <param name="source">Writes those of each layer in turn.</param>
-    /// <exception cref="InsufficientMemoryException">They are more than the context has room for.</exception>
+    /// <exception cref="CapacityExceededException">They are more than the context has room for.</exception>
     internal void Load(int tokens, KeyValueSource source)
     {
         CheckRoom(tokens, 0);
@@ -150,7 +150,7 @@ public sealed class Session : IDisposable
     /// <summary>Adds one token.</summary>
     /// <param name="token">The token.</param>
     /// <returns>Logits after it, [vocabulary]; valid until the next call.</returns>
-    /// <exception cref="InsufficientMemoryException">The context is full.</exception>
+    /// <exception cref="CapacityExceededException">The context is full.</exception>
     public ReadOnlySpan<float> Decode(int token)
     {
         Check([token], Tokens);
@@ -164,7 +164,7 @@ public sealed class Session : IDisposable
     /// <param name="tokens">The tokens.</param>
     /// <param name="observer">Receives the logits after each, in order; null where they are not wanted.</param>
     /// <param name="cancellation">Ends the work between chunks.</param>
-    /// <exception cref="InsufficientMemoryException">They are more than the context has room for.</exception>
+    /// <exception cref="CapacityExceededException">They are more than the context has room for.</exception>
     public void Extend(ReadOnlySpan<int> tokens, LogitsObserver? observer = null, CancellationToken cancellation = default)
     {
         Check(tokens, Tokens);
@@ -283,7 +283,7 @@ public sealed class Session : IDisposable
         ObjectDisposedException.ThrowIf(_device.IsClosed, this);
         if (tokens > Plan.Target.Context - held)
         {
-            throw new InsufficientMemoryException(
+            throw new CapacityExceededException(
                 $"{tokens} tokens do not fit into a context of {Plan.Target.Context} that holds {held}",
                 "Shorten the text, or make the plan for a longer context with 'tailorkv plan --context'");
         }

@@ -42,7 +42,7 @@ public sealed class ReferenceComparison : PromptObserver
     /// <param name="cancellation">Ends the work.</param>
     /// <returns>One entry for each tensor compared.</returns>
     /// <exception cref="InvalidFileException">The reference is malformed, or for a model of another shape.</exception>
-    /// <exception cref="InsufficientMemoryException">The machine has not enough memory free.</exception>
+    /// <exception cref="CapacityExceededException">The machine has not enough memory free.</exception>
     public static IReadOnlyList<TensorDifference> Compare(
         CausalLanguageModel model, string path, double tolerance, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {

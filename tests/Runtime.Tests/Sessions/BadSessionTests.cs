@@ -73,7 +73,7 @@ public sealed class BadSessionTests : IDisposable
     public void Tokens_that_do_not_fit()
     {
         using Session session = _model.CreateFullSession(20);
-        Assert.Contains("21 tokens", Assert.Throws<InsufficientMemoryException>(() => session.Prefill(new int[21]).Length).Message, StringComparison.Ordinal);
+        Assert.Contains("21 tokens", Assert.Throws<CapacityExceededException>(() => session.Prefill(new int[21]).Length).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => session.Prefill([]).Length);
         session.Prefill(new int[19]);
         foreach (int token in new[] { -1, TinyModel.Vocabulary, int.MaxValue })
@@ -85,16 +85,16 @@ public sealed class BadSessionTests : IDisposable
 
         // What was refused changed nothing.
         Assert.Equal(19, session.Tokens);
-        Assert.Throws<InsufficientMemoryException>(() => session.Extend([1, 2]));
+        Assert.Throws<CapacityExceededException>(() => session.Extend([1, 2]));
         session.Decode(1);
-        Assert.Contains("holds 20", Assert.Throws<InsufficientMemoryException>(() => session.Decode(1).Length).Message, StringComparison.Ordinal);
+        Assert.Contains("holds 20", Assert.Throws<CapacityExceededException>(() => session.Decode(1).Length).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void More_memory_than_is_free()
     {
         Plan plan = Plan.Uniform(_model.Fingerprint, 1 << 28, new FullPolicy());
-        string message = Assert.Throws<InsufficientMemoryException>(() => _model.CreateSession(plan)).Message;
+        string message = Assert.Throws<CapacityExceededException>(() => _model.CreateSession(plan)).Message;
         Assert.Contains($"{1 << 28} tokens", message, StringComparison.Ordinal);
         Assert.Contains($"{plan.Memory.Device - plan.Memory.Weights + plan.Memory.Host}", message, StringComparison.Ordinal);
     }
@@ -104,7 +104,7 @@ public sealed class BadSessionTests : IDisposable
     public void More_elements_than_a_buffer_can_have()
     {
         using Memory.Arena arena = new("host", 1L << 34);
-        Assert.Contains("2147483648", Assert.Throws<InsufficientMemoryException>(() => arena.Take<byte>(1L << 31)).Message, StringComparison.Ordinal);
+        Assert.Contains("2147483648", Assert.Throws<CapacityExceededException>(() => arena.Take<byte>(1L << 31)).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -115,7 +115,7 @@ public sealed class SessionTests : IDisposable
         Assert.Equal(Prompt, loaded.Tokens);
         foreach (int token in Text[Prompt..])
             Assert.Equal(read.Decode(token).ToArray(), loaded.Decode(token).ToArray());
-        Assert.Throws<InsufficientMemoryException>(() => loaded.Load(Context + 1, (_, _, _, _) => Assert.Fail("nothing fits")));
+        Assert.Throws<CapacityExceededException>(() => loaded.Load(Context + 1, (_, _, _, _) => Assert.Fail("nothing fits")));
     }
 
     [Fact]
