@@ -15,7 +15,7 @@ public sealed class JsonRejectionTests : IDisposable
         ["version"] = ([-1, 0, 2], "version"),
         ["layers"] = ([-1, 0, 1025], "layers"),
         ["hiddenSize"] = ([-1, 0, (1 << 20) + 1], "hiddenSize"),
-        ["intermediateSize"] = ([0, (1 << 22) + 1], "intermediateSize"),
+        ["intermediateSize"] = ([0, (1 << 24) + 1], "intermediateSize"),
         ["heads"] = ([0, (1 << 14) + 1], "heads"),
         ["kvHeads"] = ([0, (1 << 14) + 1], "kvHeads"),
         ["headDim"] = ([0, 513], "headDim"),

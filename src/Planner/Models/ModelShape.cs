@@ -52,7 +52,7 @@ public sealed record ModelShape
     {
         foreach ((string name, int value, int most) in new[]
         {
-            ("layers", Layers, 1 << 10), ("hiddenSize", HiddenSize, 1 << 20), ("intermediateSize", IntermediateSize, 1 << 22),
+            ("layers", Layers, 1 << 10), ("hiddenSize", HiddenSize, 1 << 20), ("intermediateSize", IntermediateSize, 1 << 24),
             ("heads", Heads, 1 << 14), ("kvHeads", KvHeads, 1 << 14), ("headDim", HeadDim, 512),
             ("vocabularySize", VocabularySize, 1 << 26), ("contextLength", ContextLength, int.MaxValue),
         })

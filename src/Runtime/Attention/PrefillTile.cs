@@ -58,8 +58,17 @@ internal readonly unsafe struct PrefillTile : IWork
         // The last panels see the most keys; starting with them leaves the short ones to even out the threads.
         int row = (_panels - 1 - (part / _kvHeads)) * Panel.Width;
         int rows = Math.Min(Panel.Width, _rows - row);
-        float* queries = stackalloc float[_headDim * Panel.Width], outputs = stackalloc float[_headDim * Panel.Width];
+        using Scratch<float> room = new([], 2 * _headDim * Panel.Width);
         float* scores = stackalloc float[KeyTile * Panel.Width], largest = stackalloc float[Panel.Width], sums = stackalloc float[Panel.Width];
+        fixed (float* queries = room.Span)
+            Attend(kvHead, row, rows, queries, queries + (_headDim * Panel.Width), scores, largest, sums);
+    }
+
+    private static float* Start(Span<float> span) => (float*)Unsafe.AsPointer(ref span.GetPinnableReference());
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Attend(int kvHead, int row, int rows, float* queries, float* outputs, float* scores, float* largest, float* sums)
+    {
         Gather(kvHead, row, rows, queries);
         new Span<float>(outputs, _headDim * Panel.Width).Clear();
         new Span<float>(largest, Panel.Width).Fill(float.MinValue);
@@ -81,8 +90,6 @@ internal readonly unsafe struct PrefillTile : IWork
 
         Scatter(kvHead, row, rows, outputs, sums);
     }
-
-    private static float* Start(Span<float> span) => (float*)Unsafe.AsPointer(ref span.GetPinnableReference());
 
     /// <summary>Where a row's query and output lie: rows go through the heads of the group, then the positions.</summary>
     private nint Place(int kvHead, int row) => ((((nint)row / _group * _kvHeads) + kvHead) * _group + (row % _group)) * _headDim;

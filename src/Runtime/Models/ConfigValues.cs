@@ -8,7 +8,7 @@ namespace TailorKV.Runtime.Models;
 internal sealed class ConfigValues(string file, Func<string, object?> find)
 {
     public const int MaximumLayers = 4096;
-    public const int MaximumWidth = 1 << 22;
+    public const int MaximumWidth = 1 << 24;
     public const int MaximumTokens = 1 << 28;
 
     public string File => file;

@@ -1,4 +1,6 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Threads;
 
 namespace TailorKV.Runtime.Sessions;
@@ -30,9 +32,11 @@ internal readonly unsafe struct HeadRotation(
     public int Parts => RowParts.Of(_count);
 
     /// <inheritdoc/>
+    [SkipLocalsInit]
     public void Run(int part)
     {
-        Span<float> cosines = stackalloc float[_headDim / 2], sines = stackalloc float[_headDim / 2];
+        using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], 2 * _headDim);
+        Span<float> cosines = room.Span[..(_headDim / 2)], sines = room.Span[(_headDim / 2).._headDim], one = room.Span[_headDim..];
         int width = _heads * _headDim, end = RowParts.End(part, _count);
         for (int row = RowParts.Start(part); row < end; row++)
         {
@@ -42,7 +46,7 @@ internal readonly unsafe struct HeadRotation(
                 new RowNorm(start, null, _heads, _norm, _epsilon, start).RunAll();
             var turned = new Span<float>(start, width);
             for (int head = 0; head < width; head += _headDim)
-                _rotary.Apply(turned.Slice(head, _headDim), cosines, sines);
+                _rotary.Apply(turned.Slice(head, _headDim), cosines, sines, one);
             if (_scale != 1)
                 TensorPrimitives.Multiply(turned, _scale, turned);
         }

@@ -45,10 +45,13 @@ internal sealed class RotaryEmbedding
     }
 
     /// <summary>Turns one head in place. Channel i pairs with channel i + headDim / 2 in what comes out, however the pairs came in.</summary>
-    public void Apply(Span<float> head, ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines)
+    /// <param name="head">[headDim].</param>
+    /// <param name="cosines">As <see cref="Angles"/> gives them.</param>
+    /// <param name="sines">The same.</param>
+    /// <param name="turned">Room for [headDim].</param>
+    public void Apply(Span<float> head, ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines, Span<float> turned)
     {
         int half = _frequencies.Length;
-        Span<float> turned = stackalloc float[2 * half];
         for (int i = 0; i < half; i++)
         {
             (float x, float y) = _interleaved ? (head[2 * i], head[(2 * i) + 1]) : (head[i], head[i + half]);

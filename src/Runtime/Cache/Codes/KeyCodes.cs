@@ -35,7 +35,8 @@ internal sealed class KeyCodes : IKeyCodes
     public void Scores(int from, int to, Span<float> scores, int stride)
     {
         int n = _queries.Count;
-        Span<float> allScales = stackalloc float[_scales.Groups * Tile], allZeros = stackalloc float[Tile], part = stackalloc float[n * Tile];
+        using Scratch<float> scalesRoom = new(stackalloc float[Scratch<float>.Little], _scales.Groups * Tile), partRoom = new(stackalloc float[Scratch<float>.Little], n * Tile);
+        Span<float> allScales = scalesRoom.Span, allZeros = stackalloc float[Tile], part = partRoom.Span;
         for (int token = from, end; token < to; token = end)
         {
             int pack = token - (token % PackedCodes.Tokens), packs = (Math.Min(Tile, to - pack) + PackedCodes.Tokens - 1) / PackedCodes.Tokens, lanes = packs * PackedCodes.Tokens;

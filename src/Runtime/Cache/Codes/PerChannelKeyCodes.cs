@@ -44,6 +44,7 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
         Array.Fill(_ones, 1);
     }
 
+    [SkipLocalsInit]
     public void Encode(int firstToken, ReadOnlySpan<float> rows)
     {
         if (firstToken == 0)
@@ -53,8 +54,10 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
         }
 
         int group = firstToken / _group;
-        Span<float> channel = stackalloc float[_group];
-        Span<byte> codes = stackalloc byte[_group * _headDim], channelCodes = stackalloc byte[_group];
+        using Scratch<float> channelRoom = new(stackalloc float[Scratch<float>.Little], _group);
+        using Scratch<byte> codesRoom = new(stackalloc byte[Scratch<byte>.Little], _group * (_headDim + 1));
+        Span<float> channel = channelRoom.Span;
+        Span<byte> codes = codesRoom.Span[..(_group * _headDim)], channelCodes = codesRoom.Span[(_group * _headDim)..];
         Span<Half> scales = Scales(group), zeros = Zeros(group);
         for (int d = 0; d < _headDim; d++)
         {
@@ -91,8 +94,10 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
     public void Scores(int from, int to, Span<float> scores, int stride)
     {
         int factorBytes = _codes.Channels * _kernel.NumberBytes, n = _steps.Length, packs = Math.Min(Tile, to - from) / PackedCodes.Tokens;
-        Span<int> factorSums = stackalloc int[packs * n];
-        Span<byte> factors = stackalloc byte[packs * n * factorBytes];
+        using Scratch<int> sumsRoom = new(stackalloc int[Scratch<int>.Little], packs * n);
+        using Scratch<byte> factorsRoom = new(stackalloc byte[Scratch<byte>.Little], packs * n * factorBytes);
+        Span<int> factorSums = sumsRoom.Span;
+        Span<byte> factors = factorsRoom.Span;
         factors.Clear();
         factorSums.Clear();
         for (int token = from; token < to; token += Tile)
@@ -122,7 +127,8 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
     private void Begin(int token, int tokens, Span<byte> factors, Span<int> factorSums, Span<float> scores, int stride)
     {
         int n = _steps.Length, factorBytes = _codes.Channels * _kernel.NumberBytes, first = token / _group, groups = tokens / _group, packs = _group / PackedCodes.Tokens;
-        Span<float> dots = stackalloc float[groups * n];
+        using Scratch<float> dotsRoom = new(stackalloc float[Scratch<float>.Little], groups * n);
+        Span<float> dots = dotsRoom.Span;
         ScaledQueries.Round(
             _scales.Slice(first * _headDim, groups * _headDim), _scales.Slice((_groups + first) * _headDim, groups * _headDim), _queries, _headDim,
             factors, packs * n * factorBytes, factorBytes, _kernel.NumberBytes, dots, _finite ? _lanes : 1);

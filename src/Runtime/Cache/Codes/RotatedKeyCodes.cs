@@ -1,3 +1,5 @@
+using TailorKV.Runtime.Memory;
+
 namespace TailorKV.Runtime.Cache.Codes;
 
 /// <summary>Codes of keys turned by a Hadamard matrix. Turning keeps dot products, so the query is turned once a step in place of every key.</summary>
@@ -5,7 +7,8 @@ internal sealed class RotatedKeyCodes(IKeyCodes inner, int headDim) : IKeyCodes
 {
     public void Encode(int firstToken, ReadOnlySpan<float> rows)
     {
-        Span<float> turned = stackalloc float[rows.Length];
+        using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], rows.Length);
+        Span<float> turned = room.Span;
         rows.CopyTo(turned);
         Hadamard.Rotate(turned, headDim);
         inner.Encode(firstToken, turned);
@@ -13,7 +16,8 @@ internal sealed class RotatedKeyCodes(IKeyCodes inner, int headDim) : IKeyCodes
 
     public void Prepare(ReadOnlySpan<float> queries)
     {
-        Span<float> turned = stackalloc float[queries.Length];
+        using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], queries.Length);
+        Span<float> turned = room.Span;
         queries.CopyTo(turned);
         Hadamard.Rotate(turned, headDim);
         inner.Prepare(turned);

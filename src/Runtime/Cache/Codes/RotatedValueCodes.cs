@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Cache.Codes;
 
@@ -7,7 +8,8 @@ internal sealed class RotatedValueCodes(IValueCodes inner, int headDim) : IValue
 {
     public void Encode(int firstToken, ReadOnlySpan<float> rows)
     {
-        Span<float> turned = stackalloc float[rows.Length];
+        using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], rows.Length);
+        Span<float> turned = room.Span;
         rows.CopyTo(turned);
         Hadamard.Rotate(turned, headDim);
         inner.Encode(firstToken, turned);
@@ -15,7 +17,8 @@ internal sealed class RotatedValueCodes(IValueCodes inner, int headDim) : IValue
 
     public void AddWeighted(ReadOnlySpan<float> weights, ReadOnlySpan<float> largest, int stride, int from, int to, Span<float> outputs)
     {
-        Span<float> sums = stackalloc float[outputs.Length];
+        using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], outputs.Length);
+        Span<float> sums = room.Span;
         sums.Clear();
         inner.AddWeighted(weights, largest, stride, from, to, sums);
         Hadamard.Rotate(sums, headDim);

@@ -69,7 +69,8 @@ internal abstract class TokenScales
     /// <param name="rows">[tokens, headDim].</param>
     public void Encode(PackedCodes codes, int firstToken, ReadOnlySpan<float> rows)
     {
-        Span<byte> ofToken = stackalloc byte[HeadDim];
+        using Scratch<byte> room = new(stackalloc byte[Scratch<byte>.Little], HeadDim);
+        Span<byte> ofToken = room.Span;
         _finite |= firstToken == 0;
         for (int token = firstToken; !rows.IsEmpty; token++, rows = rows[HeadDim..])
         {

@@ -33,10 +33,13 @@ internal sealed class ValueCodes : IValueCodes
     public void AddWeighted(ReadOnlySpan<float> weights, ReadOnlySpan<float> largest, int stride, int from, int to, Span<float> outputs)
     {
         int headDim = _scales.HeadDim, channels = _codes.Channels, n = outputs.Length / headDim;
-        Span<int> factorSums = stackalloc int[n];
-        Span<float> steps = stackalloc float[n], ofZeros = stackalloc float[n], sums = stackalloc float[n * channels];
+        using Scratch<int> factorSumsRoom = new(stackalloc int[Scratch<int>.Little], n);
+        using Scratch<float> sumsRoom = new(stackalloc float[Scratch<float>.Little], n * (channels + 2));
+        Span<int> factorSums = factorSumsRoom.Span;
+        Span<float> steps = sumsRoom.Span[..n], ofZeros = sumsRoom.Span.Slice(n, n), sums = sumsRoom.Span[(2 * n)..];
         int factorBytes = Tile * _kernel.NumberBytes;
-        Span<byte> factors = stackalloc byte[n * factorBytes];
+        using Scratch<byte> factorsRoom = new(stackalloc byte[Scratch<byte>.Little], n * factorBytes);
+        Span<byte> factors = factorsRoom.Span;
         sums.Clear();
         for (int token = from, end; token < to; token = end)
         {

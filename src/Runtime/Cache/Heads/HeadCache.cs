@@ -1,6 +1,8 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Cache.Packs;
+using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Cache.Heads;
 
@@ -118,11 +120,13 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
     }
 
     /// <summary>Sums a segment's weighted values, and, where some were chosen, the weights that are left.</summary>
+    [SkipLocalsInit]
     public void Sum(AttentionStep step, int segment)
     {
         (int first, int end) = Divisible(segment);
         int group = step.Queries.Length / headDim;
-        Span<float> largest = stackalloc float[group];
+        using Scratch<float> largestRoom = new(stackalloc float[Scratch<float>.Little], group);
+        Span<float> largest = largestRoom.Span;
         // Weights are of the segment's largest score, unless tokens of all segments are compared.
         largest.Fill(1);
         if (Chooses)
@@ -145,7 +149,8 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
             return;
         }
 
-        Span<float> sums = stackalloc float[group * headDim];
+        using Scratch<float> sumsRoom = new(stackalloc float[Scratch<float>.Little], group * headDim);
+        Span<float> sums = sumsRoom.Span;
         sums.Clear();
         SumTokens(step, largest, first, end, isFirst: false, segment == Segments - 1, sums);
         // Of the weights, which are done with, a segment has more than the values that it leaves in their place.

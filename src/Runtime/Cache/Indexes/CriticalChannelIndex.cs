@@ -73,7 +73,9 @@ internal sealed class CriticalChannelIndex(CriticalChannels index, int headDim, 
 
     private void Choose(ReadOnlySpan<float> predicted, Span<int> channels)
     {
-        Span<float> importance = stackalloc float[headDim];
+        using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], headDim);
+        Span<float> importance = room.Span;
+        importance.Clear();
         for (int start = 0; start < predicted.Length; start += headDim)
             TensorPrimitives.Add(importance, predicted.Slice(start, headDim), importance);
         TensorPrimitives.Abs(importance, importance);

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Cache.Kernels;
 
@@ -81,7 +82,8 @@ internal static unsafe class ScaledQueries
         Span<byte> factors, int groupStride, int stride, int numberBytes, Span<float> dots)
     {
         int n = queries.Length / headDim;
-        Span<float> wide = stackalloc float[headDim];
+        using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], headDim);
+        Span<float> wide = room.Span;
         for (int group = 0; group * headDim < scales.Length; group++)
         {
             HalfFloat.Widen(zeros.Slice(group * headDim, headDim), wide);

@@ -2,6 +2,7 @@ using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Cache.Kernels;
 
@@ -25,13 +26,15 @@ internal static unsafe class WeightRows
     /// <param name="sizes">What one stands for in each row, [n].</param>
     /// <param name="sums">The sum of each row's rounded numbers, [n].</param>
     /// <param name="ofZeros">The sum of each row's weights * zeros, [n]; none where there are no zeros.</param>
+    [SkipLocalsInit]
     public static void Round(
         ReadOnlySpan<float> weights, int stride, ReadOnlySpan<float> largest, StoredScales scales, float most, Span<short> rounded, int roundedStride,
         Span<float> sizes, Span<int> sums, Span<float> ofZeros)
     {
         int n = sums.Length, length = scales.Scales.Length;
         float largestScale = HalfFloat.LargestMagnitude(scales.Scales) * scales.Factor;
-        Span<float> steps = stackalloc float[n];
+        using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], n);
+        Span<float> steps = room.Span;
         for (int row = 0; row < n; row++)
         {
             float bound = largest[row] * largestScale;
@@ -71,11 +74,11 @@ internal static unsafe class WeightRows
         ReadOnlySpan<float> weights, int stride, StoredScales stored, ReadOnlySpan<float> steps, Span<short> rounded, int roundedStride, Span<int> sums, Span<float> ofZeros)
     {
         int length = stored.Scales.Length;
-        Span<float> scales = stackalloc float[length], zeros = stackalloc float[stored.Zeros.Length];
+        using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], (2 * length) + stored.Zeros.Length);
+        Span<float> scales = room.Span[..length], stepped = room.Span.Slice(length, length), zeros = room.Span[(2 * length)..];
         stored.ReadScales(scales);
         if (!zeros.IsEmpty)
             stored.ReadZeros(scales, zeros);
-        Span<float> stepped = stackalloc float[length];
         for (int row = 0; row < sums.Length; row++)
         {
             ReadOnlySpan<float> one = weights.Slice(row * stride, length);

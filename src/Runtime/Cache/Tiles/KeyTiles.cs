@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Cache.Kernels;
@@ -69,12 +70,14 @@ internal sealed unsafe class KeyTiles
     }
 
     /// <summary>Scores some tokens of a tile; the others' are worked out too, in room of their own.</summary>
+    [SkipLocalsInit]
     private void ScorePart(int tile, int first, int count, float* queries, int n, float* scores, int stride)
     {
-        float* all = stackalloc float[n * TileKernel.Tokens];
-        _kernel.Dots(Tile(tile), 1, _headDim, queries, n, all, TileKernel.Tokens);
+        using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], n * TileKernel.Tokens);
+        fixed (float* all = room.Span)
+            _kernel.Dots(Tile(tile), 1, _headDim, queries, n, all, TileKernel.Tokens);
         for (int query = 0; query < n; query++)
-            new Span<float>(all + (query * TileKernel.Tokens) + first, count).CopyTo(new Span<float>(scores + ((nint)query * stride), count));
+            room.Span.Slice((query * TileKernel.Tokens) + first, count).CopyTo(new Span<float>(scores + ((nint)query * stride), count));
     }
 
     private byte* Tile(int index)
