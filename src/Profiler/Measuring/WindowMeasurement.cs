@@ -83,7 +83,7 @@ public sealed class WindowMeasurement : IDisposable
         if (_mass?.Layer != layer)
             _mass = new AttentionMass(shape, _record, layer);
         var recalled = new double[counts.Count];
-        var policy = new RetrievedPolicy { TopK = 1, Index = index ?? new CodedKeys(new RotatedNormalFormat { Bits = 1 }) };
+        var policy = new RetrievedPolicy { TopK = counts[^1], Index = index ?? new CodedKeys(new RotatedNormalFormat { Bits = 1 }) };
         if (index is null)
         {
             int sinks = Math.Min(policy.Sinks, _record.Context), middle = policy.MiddleTokens(_record.Context);

@@ -12,8 +12,13 @@ public static class LogProbabilities
     /// <summary>log softmax of all logits.</summary>
     /// <param name="logits">[vocabulary].</param>
     /// <param name="logProbabilities">[vocabulary]; may be the same memory.</param>
-    public static void All(ReadOnlySpan<float> logits, Span<float> logProbabilities) =>
-        TensorPrimitives.Subtract(logits, (float)LogSumExp(logits), logProbabilities);
+    public static void All(ReadOnlySpan<float> logits, Span<float> logProbabilities)
+    {
+        // Of large logits single precision has no digits left for what the sum adds to the largest: the largest, whose difference is exact nearby, goes first.
+        float largest = TensorPrimitives.Max(logits), rest = (float)(LogSumExp(logits) - largest);
+        TensorPrimitives.Subtract(logits, largest, logProbabilities);
+        TensorPrimitives.Subtract(logProbabilities, rest, logProbabilities);
+    }
 
     /// <summary>KL(P || Q) = sum p (log p - log q), in nats; not below 0.</summary>
     /// <param name="logP">Log probabilities of P, [vocabulary].</param>

@@ -6,7 +6,14 @@ using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Tests.Cache;
 
-internal sealed record CacheCase(LayerPolicy Policy, LayerShape Layer, int Context, int Prompt, int Seed);
+/// <param name="Policy">How the layer is kept.</param>
+/// <param name="Layer">Its shape.</param>
+/// <param name="Context">The most tokens.</param>
+/// <param name="Prompt">Tokens that come as a prompt.</param>
+/// <param name="Seed">Draws the tokens.</param>
+/// <param name="QuerySize">What queries are multiplied by: scores are about so far apart.</param>
+/// <param name="KeyBias">About what is added to each element of every key, up or down by its channel.</param>
+internal sealed record CacheCase(LayerPolicy Policy, LayerShape Layer, int Context, int Prompt, int Seed, float QuerySize = 1, float KeyBias = 0);
 
 /// <summary>A layer cache fed with random tokens, and plain heads fed with the same. Tokens depend on the seed and their position only.</summary>
 internal sealed class CacheUnderTest : IDisposable
@@ -33,15 +40,16 @@ internal sealed class CacheUnderTest : IDisposable
         CacheBytes bytes = one.Policy.Bytes(one.Layer, one.Context);
         _device = new Arena("device", bytes.Device);
         _host = new Arena("host", bytes.Host);
-        _buffers = new Arena("buffers", bytes.Staging + (1L << 20));
+        int queries = LongestStep * one.Layer.Heads * one.Layer.HeadDim, keys = LongestStep * one.Layer.KvHeads * one.Layer.HeadDim;
+        int scores = one.Layer.Heads * MemoryModel.ScoreRow(one.Context);
+        _buffers = new Arena("buffers", bytes.Staging + (sizeof(float) * ((3L * queries) + (2L * keys) + scores)) + (7 * CacheBytes.Alignment));
         _staging = _buffers.Take<byte>(bytes.Staging);
         // Every second case has as many segments as there can be.
         int segmentTokens = one.Seed % 2 == 0 ? 1 : LayerCache.DefaultSegmentTokens;
         _cache = new LayerCache(one.Policy, one.Layer, one.Context, _device, _host, Arena.Over("staging", _staging), segmentTokens);
-        int queries = LongestStep * one.Layer.Heads * one.Layer.HeadDim, keys = LongestStep * one.Layer.KvHeads * one.Layer.HeadDim;
         (_queries, _predicted, _outputs) = (_buffers.Take<float>(queries), _buffers.Take<float>(queries), _buffers.Take<float>(queries));
         (_keys, _values) = (_buffers.Take<float>(keys), _buffers.Take<float>(keys));
-        _scores = _buffers.Take<float>(one.Layer.Heads * MemoryModel.ScoreRow(one.Context));
+        _scores = _buffers.Take<float>(scores);
     }
 
     public int Tokens => _cache.Tokens;
@@ -72,6 +80,9 @@ internal sealed class CacheUnderTest : IDisposable
             return all;
         }
     }
+
+    /// <summary>The queries and the keys of a token.</summary>
+    public (float[][] Queries, float[][] Keys) QueriesAndKeys(int position) => (MakeToken(position).Queries, MakeToken(position).Keys);
 
     /// <summary>Extends by some tokens; for each and each query head what came out, and what should have: null where rounding decides or nothing is plain.</summary>
     public IEnumerable<(float[] Actual, double[]? Expected)> Extend(PlainHead[] plain, int count)
@@ -125,11 +136,11 @@ internal sealed class CacheUnderTest : IDisposable
     private Token MakeToken(int position)
     {
         Random random = new((((_case.Seed * 31) + _text) * 1009) + position);
-        float[][] queries = Rows(Layer.Heads, _ => 2 / MathF.Sqrt(Layer.HeadDim));
+        float[][] queries = Rows(Layer.Heads, _ => 2 * _case.QuerySize / MathF.Sqrt(Layer.HeadDim));
         // Some channels of keys are larger than others, and away from zero, as real ones are.
         return new Token(
             queries, [.. queries.Select(query => query.Select(x => x + (0.1f * Number())).ToArray())],
-            Rows(Layer.KvHeads, d => d % 7 == 3 ? 3 : 1, d => d % 5), Rows(Layer.KvHeads, _ => 1));
+            Rows(Layer.KvHeads, d => d % 7 == 3 ? 3 : 1, d => (d % 5) + (_case.KeyBias * ((d * 37 % 11) - 5) / 3)), Rows(Layer.KvHeads, _ => 1));
 
         float[][] Rows(int heads, Func<int, float> size, Func<int, float>? offset = null) =>
             [.. Enumerable.Range(0, heads).Select(_ => Enumerable.Range(0, Layer.HeadDim).Select(d => (size(d) * Number()) + (offset?.Invoke(d) ?? 0)).ToArray())];

@@ -22,7 +22,7 @@ public sealed class LayerCacheTests
         {
             using CacheUnderTest cache = new(one);
             Random random = new(one.Seed);
-            PlainHead[] plain = [.. Enumerable.Range(0, one.Layer.KvHeads).Select(_ => Plain(one))];
+            PlainHead[] plain = [.. Enumerable.Range(0, one.Layer.KvHeads).Select(_ => PlainHead.Of(one))];
             // What a cache held before must not matter.
             cache.Load([], random.Next(one.Context + 1), text: 1);
             cache.Load(plain, one.Prompt);
@@ -103,13 +103,4 @@ public sealed class LayerCacheTests
         int prompt = random.Next(3) == 0 ? random.Next(context + 1) : kept + (random.Next(5) * 32) + random.Next(-1, 2);
         return new CacheCase(policy, layer, context, Math.Clamp(prompt, 0, context), seed);
     }).ToArbitrary();
-
-    private static PlainHead Plain(CacheCase one) => one.Policy switch
-    {
-        FullPolicy full => new PlainFullHead(full, one.Layer),
-        QuantizedPolicy quantized => new PlainQuantizedHead(quantized, quantized.Keys, quantized.Values),
-        RefinedPolicy refined => new PlainRefinedHead(refined),
-        RetrievedPolicy retrieved => new PlainRetrievedHead(retrieved),
-        _ => throw new NotSupportedException($"There is no plain twin of {one.Policy.Kind}."),
-    };
 }

@@ -1,4 +1,5 @@
 using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
 
 namespace TailorKV.Runtime.Tests.Cache;
@@ -9,6 +10,16 @@ namespace TailorKV.Runtime.Tests.Cache;
 /// </summary>
 internal abstract class PlainHead(ExactPrecision precision)
 {
+    /// <summary>The twin of a case's cache of one KV head.</summary>
+    public static PlainHead Of(CacheCase one) => one.Policy switch
+    {
+        FullPolicy full => new PlainFullHead(full, one.Layer),
+        QuantizedPolicy quantized => new PlainQuantizedHead(quantized, quantized.Keys, quantized.Values),
+        RefinedPolicy refined => new PlainRefinedHead(refined),
+        RetrievedPolicy retrieved => new PlainRetrievedHead(retrieved),
+        _ => throw new NotSupportedException($"There is no plain twin of {one.Policy.Kind}."),
+    };
+
     protected List<float[]> Keys { get; } = [];
 
     protected List<float[]> Values { get; } = [];
@@ -69,6 +80,18 @@ internal abstract class PlainHead(ExactPrecision precision)
         return [.. powers.Select(power => power / sum)];
     }
 
+    /// <summary>The logarithm of each row's probability, summed over queries: probabilities themselves may be too small to tell apart.</summary>
+    /// <param name="scores">[query, row].</param>
+    public static double[] LogMass(double[][] scores)
+    {
+        double[] sums = [.. scores.Select(LogSum)];
+        return [.. scores[0].Select((_, row) => LogSum([.. scores.Select((ofQuery, query) => ofQuery[row] - sums[query])]))];
+    }
+
+    /// <summary>What the score of a query with a key may be off in single precision, where products cancel out.</summary>
+    public static double ScoreError(IEnumerable<float[]> queries, IEnumerable<float[]> keys) =>
+        3e-7 * Math.Sqrt(queries.Select(query => Dot(query, query)).DefaultIfEmpty().Max() * keys.Select(key => Dot(key, key)).DefaultIfEmpty().Max());
+
     public static double Dot(float[] a, float[] b) => a.Select((x, i) => (double)x * b[i]).Sum();
 
     /// <summary>To the nearest of the numbers whose last 16 bits are zero, the even one of two.</summary>
@@ -121,6 +144,12 @@ internal abstract class PlainHead(ExactPrecision precision)
         _ => throw new NotSupportedException($"There is no plain twin of {format.Describe()}."),
     };
 
+    private static double LogSum(double[] numbers)
+    {
+        double largest = numbers.Max();
+        return largest + Math.Log(numbers.Sum(number => Math.Exp(number - largest)));
+    }
+
     private static (float Scale, float Zero) Scale(float[] elements, int bits)
     {
         float zero = (float)(Half)elements.Min();
@@ -158,14 +187,24 @@ internal abstract class PlainHead(ExactPrecision precision)
 
     private static float[][] Rotated(float[][] rows) => [.. rows.Select(PlainRotation.Rotate)];
 
+    /// <summary>The indices of the rows that most is seen of; null where single precision may see it otherwise.</summary>
+    /// <param name="scores">[query, row].</param>
+    /// <param name="rows">The rows to choose from.</param>
+    /// <param name="count">How many are chosen.</param>
+    /// <param name="error">What scores may be off.</param>
+    protected static int[]? MostSeen(double[][] scores, Range rows, int count, double error) => Largest(LogMass(scores)[rows], count, _ => 1e-5 + error);
+
     /// <summary>The indices of the largest values, the earlier of equal ones; null where single precision may see it otherwise.</summary>
-    protected static int[]? Largest(double[] values, int count)
+    /// <param name="values">The values.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="error">What a value may be off.</param>
+    protected static int[]? Largest(double[] values, int count, Func<double, double> error)
     {
         int[] order = [.. Enumerable.Range(0, values.Length).OrderByDescending(i => values[i]).ThenBy(i => i)];
         if (count >= values.Length)
             return order;
         // What is equal in single precision may differ here, and of equal ones the earlier go first.
-        double last = values[order[count - 1]], near = 1e-5 * last;
+        double last = values[order[count - 1]], near = error(last);
         bool cut = last - values[order[count]] < near;
         return cut && values.Any(value => value != last && Math.Abs(value - last) < near) ? null : order[..count];
     }

@@ -53,8 +53,8 @@ internal sealed class PlainRefinedHead(RefinedPolicy policy) : PlainQuantizedHea
     {
         PlainRow[] rows = [.. base.Seen(queries, predicted)!];
         int start = Sinks.Count();
-        var probabilities = queries.Select(query => Softmax(Scores(query, rows))).ToArray();
-        if (Largest([.. CodedRows.Select((_, i) => probabilities.Sum(ofQuery => ofQuery[start + i]))], policy.TopK) is not { } chosen)
+        double[][] scores = [.. queries.Select(query => Scores(query, rows))];
+        if (MostSeen(scores, start..(start + CodedRows.Count), policy.TopK, ScoreError(queries, rows.Select(row => row.Key))) is not { } chosen)
             return null;
         foreach (int i in chosen)
             rows[start + i] = _exact[i];
@@ -90,15 +90,15 @@ internal sealed class PlainRetrievedHead(RetrievedPolicy policy)
     {
         int[]? channels = [.. Enumerable.Range(0, queries[0].Length)];
         if (policy.Index is CriticalChannels critical)
-            channels = Largest([.. channels.Select(d => Math.Abs(predicted.Sum(query => (double)query[d])) * _indexed.Max(key => Math.Abs(key.Key[d])))], critical.Count);
+            channels = Largest([.. channels.Select(d => Math.Abs(predicted.Sum(query => (double)query[d])) * _indexed.Max(key => Math.Abs(key.Key[d])))], critical.Count, last => 1e-5 * last);
         if (channels is null)
             return null;
         // A probability among all that a query sees: the ends exactly, the rest as the index has it.
-        var probabilities = queries.Select(query => Softmax(
+        double[][] scores = [.. queries.Select(query => (double[])
         [
             .. policy.Index is CodedKeys codes ? CodedScores(codes.Keys, query, _indexed, _indexed.Select(key => key.Channels)) : _indexed.Select(key => channels.Sum(d => (double)query[d] * BrainFloat(key.Key[d]))),
             .. Sinks.Concat(Window).Select(row => Dot(query, row.Key)),
-        ])).ToArray();
-        return Largest([.. _indexed.Select((_, i) => probabilities.Sum(ofQuery => ofQuery[i]))], policy.TopK);
+        ])];
+        return MostSeen(scores, .._indexed.Count, policy.TopK, ScoreError(queries, Keys));
     }
 }

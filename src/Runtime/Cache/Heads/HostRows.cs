@@ -13,6 +13,9 @@ internal sealed class HostRows
     // Rows asked for before they are read.
     private const int Ahead = 8;
 
+    // Below it, probabilities of single precision run out of digits, and then are all the same: none.
+    private const float LeastMass = 1e-30f;
+
     private readonly int _headDim;
     private readonly int _topK;
     private readonly ExactRows _keys;
@@ -51,21 +54,32 @@ internal sealed class HostRows
 
     /// <summary>
     /// The probability of each of the middle's tokens, summed over the query group and among all that a query sees, so that a query that looks elsewhere has less of a
-    /// say: filled before <see cref="Choose"/>, and there until <see cref="Room"/> is used.
+    /// say; or what orders as they do. Filled before <see cref="Choose"/>, and there until <see cref="Room"/> is used.
     /// </summary>
     public Span<float> Mass(int tokens) => _mass.Slice(0, tokens);
 
     /// <summary>The tokens chosen last, in ascending order.</summary>
     public ReadOnlySpan<int> Chosen => _chosen.Slice(0, _fetched);
 
-    /// <summary>Chooses the tokens of most probability, and fetches their rows.</summary>
+    /// <summary>Chooses the tokens of most probability.</summary>
     /// <param name="tokens">The middle's tokens, whose <see cref="Mass"/> has been filled.</param>
-    /// <returns>The tokens chosen, in ascending order.</returns>
-    public ReadOnlySpan<int> Choose(int tokens)
+    /// <returns>Whether what was chosen has probabilities that can be told from those of what was not.</returns>
+    public bool Choose(int tokens)
     {
         _fetched = Math.Min(_topK, tokens);
         Span<int> chosen = _chosen.Slice(0, _fetched);
-        TopK.Select(Mass(tokens), chosen);
+        Span<float> mass = Mass(tokens);
+        TopK.Select(mass, chosen);
+        float least = float.PositiveInfinity;
+        foreach (int token in chosen)
+            least = Math.Min(least, mass[token]);
+        return chosen.Length == tokens || least >= LeastMass;
+    }
+
+    /// <summary>Fetches the rows of the tokens chosen.</summary>
+    public void Fetch()
+    {
+        ReadOnlySpan<int> chosen = Chosen;
         for (int i = 0; i < chosen.Length; i++)
         {
             // Rows lie scattered: the wait for one passes while others are read.
@@ -78,8 +92,6 @@ internal sealed class HostRows
             _keys.Read(chosen[i], _fetchedKeys.Slice(i * _headDim, _headDim));
             _values.Read(chosen[i], _fetchedValues.Slice(i * _headDim, _headDim));
         }
-
-        return chosen;
     }
 
     /// <summary>For each of the queries [n, headDim]: scores[query * stride + i] = query . the fetched key i.</summary>

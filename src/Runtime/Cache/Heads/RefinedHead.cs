@@ -16,6 +16,11 @@ internal sealed class RefinedHead : WindowedHead
     // nearly always.
     private const float MostAbove = 16;
 
+    // What all exact scores may be below it before it is looked whether others' weights count, and what they must be then: e^-40, which leaves weights of single precision another e^-47 down to
+    // where they end.
+    private const float MostBelow = 40;
+    private const float LeastWeight = 4e-18f;
+
     private readonly IKeyCodes _keys;
     private readonly IValueCodes _values;
     private readonly HostRows _host;
@@ -35,14 +40,13 @@ internal sealed class RefinedHead : WindowedHead
 
     public override void Choose(AttentionStep step)
     {
-        ReadOnlySpan<int> chosen = _host.Choose(Middle);
-        step.Outputs.Clear();
-        int group = step.Queries.Length / HeadDim;
-        for (int query = 0, count; query < group; query += count)
-        {
-            count = Math.Min(group - query, _host.RoomRows);
-            AddChosen(step, query, count, chosen);
-        }
+        bool again = Choose(_host, step);
+        if (!again && TryAddChosen(step))
+            return;
+        if (!again)
+            ScoreAgain(step);
+        WeighOthers(step);
+        TryAddChosen(step);
     }
 
     public override void Prepare(AttentionStep step) => _keys.Prepare(step.Queries);
@@ -74,22 +78,61 @@ internal sealed class RefinedHead : WindowedHead
         }
     }
 
-    /// <summary>Puts the chosen tokens' exact values, weighted by their exact scores, into queries' outputs.</summary>
-    private void AddChosen(AttentionStep step, int first, int count, ReadOnlySpan<int> chosen)
+    /// <summary>
+    /// Makes weights of the scores of all but the chosen tokens, of the largest of theirs: the codes' scores of chosen tokens, which do not count, may be so far above that nothing is left of weights
+    /// of the largest of all.
+    /// </summary>
+    private void WeighOthers(AttentionStep step)
     {
-        Range queries = (first * HeadDim)..((first + count) * HeadDim);
-        Span<float> exact = _host.Room(count);
-        _host.Scores(step.Queries[queries], exact, chosen.Length);
-        for (int query = first; query < first + count; query++)
-            SumsOf(step, query)[0] = chosen.IsEmpty ? 0 : Weigh(step, query, exact.Slice((query - first) * chosen.Length, chosen.Length));
-        _host.AddWeighted(exact, chosen.Length, step.Outputs[queries]);
+        int group = step.Queries.Length / HeadDim;
+        for (int query = 0; query < group; query++)
+        {
+            Span<float> scores = step.Scores.Slice((query * ScoreStride) + ScoresStart, Scored);
+            foreach (int token in _host.Chosen)
+                scores[SinkTokens + token] = float.NegativeInfinity;
+            // Where all are chosen there are no others, and none has weight.
+            float largest = Math.Max(Softmax.Largest(scores), float.MinValue);
+            Softmax.Weigh(scores, largest);
+            LargestOf(step, query).Fill(largest);
+        }
+    }
+
+    /// <summary>Puts the chosen tokens' exact values, weighted by their exact scores, into the outputs.</summary>
+    /// <returns>False where what a query sees has too little weight: weights must be made anew of the largest score that counts.</returns>
+    private bool TryAddChosen(AttentionStep step)
+    {
+        ReadOnlySpan<int> chosen = _host.Chosen;
+        step.Outputs.Clear();
+        int group = step.Queries.Length / HeadDim;
+        for (int first = 0, count; first < group; first += count)
+        {
+            count = Math.Min(group - first, _host.RoomRows);
+            Range queries = (first * HeadDim)..((first + count) * HeadDim);
+            Span<float> exact = _host.Room(count);
+            _host.Scores(step.Queries[queries], exact, chosen.Length);
+            for (int query = first; query < first + count; query++)
+            {
+                Span<float> ofQuery = exact.Slice((query - first) * chosen.Length, chosen.Length);
+                ref float sum = ref SumsOf(step, query)[0];
+                sum = 0;
+                if (!chosen.IsEmpty && !TryWeigh(step, query, ofQuery, out sum))
+                    return false;
+            }
+
+            _host.AddWeighted(exact, chosen.Length, step.Outputs[queries]);
+        }
+
+        return true;
     }
 
     /// <summary>Makes weights of one query's exact scores.</summary>
-    /// <returns>Their sum.</returns>
-    private float Weigh(AttentionStep step, int query, Span<float> exact)
+    /// <returns>Whether they or those of the others count beside the largest score by which weights were made.</returns>
+    private bool TryWeigh(AttentionStep step, int query, Span<float> exact, out float sum)
     {
         float largest = Softmax.Largest(LargestOf(step, query)), largestExact = Softmax.Largest(exact);
+        sum = 0;
+        if (largestExact < largest - MostBelow && LargestOther(step, query) < LeastWeight)
+            return false;
         if (largestExact > largest + MostAbove)
         {
             Span<float> weights = step.Scores.Slice((query * ScoreStride) + ScoresStart, Scored);
@@ -97,6 +140,17 @@ internal sealed class RefinedHead : WindowedHead
             largest = largestExact;
         }
 
-        return Softmax.Weigh(exact, largest);
+        sum = Softmax.Weigh(exact, largest);
+        return true;
+    }
+
+    /// <summary>The largest weight of all but the chosen tokens, which have none from now on.</summary>
+    private float LargestOther(AttentionStep step, int query)
+    {
+        Span<float> weights = step.Scores.Slice((query * ScoreStride) + ScoresStart, Scored);
+        foreach (int token in _host.Chosen)
+            weights[SinkTokens + token] = 0;
+        Softmax.Sum(weights, out float largest);
+        return largest;
     }
 }

@@ -25,7 +25,7 @@ internal sealed class RetrievedHead : WindowedHead
         };
     }
 
-    /// <summary>What the last step chose by: the probability, summed over the query group, that the index gave each of the middle's tokens.</summary>
+    /// <summary>What the last step chose by: the probability, summed over the query group, that the index gave each of the middle's tokens, or its logarithm.</summary>
     public ReadOnlySpan<float> ChoosingMass => _host.Mass(Middle);
 
     public override bool Chooses => true;
@@ -38,10 +38,10 @@ internal sealed class RetrievedHead : WindowedHead
 
     public override void Choose(AttentionStep step)
     {
-        ReadOnlySpan<int> chosen = _host.Choose(Middle);
+        Choose(_host, step);
 
         // The chosen tokens' exact scores take the place of all that the index gave.
-        int windowStart = SinkTokens + chosen.Length, stride = windowStart + WindowTokens;
+        int windowStart = SinkTokens + _host.Chosen.Length, stride = windowStart + WindowTokens;
         Span<float> scores = step.Scores[..(step.Queries.Length / HeadDim * stride)];
         ScoreSinks(step.Queries, scores, stride);
         _host.Scores(step.Queries, scores[SinkTokens..], stride);

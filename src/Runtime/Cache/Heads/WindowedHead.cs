@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Memory;
@@ -123,10 +125,12 @@ internal abstract class WindowedHead : HeadCache
         _windowValues.AddWeighted(weights, stride, SinkTokens + Middle, Tokens, outputs);
 
     /// <summary>Fills in the probability of a segment's tokens, summed over the query group, by the weights of all segments.</summary>
+    [SkipLocalsInit]
     protected void Rate(HostRows host, AttentionStep step, int segment)
     {
         int group = step.Queries.Length / HeadDim;
-        Span<float> shares = stackalloc float[group];
+        using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], group);
+        Span<float> shares = room.Span;
         for (int query = 0; query < group; query++)
         {
             float sum = 0;
@@ -139,11 +143,50 @@ internal abstract class WindowedHead : HeadCache
         Softmax.Mix(step.Scores[(MiddleStart + first)..], ScoreStride, shares, host.Mass(Middle)[first..end]);
     }
 
+    /// <summary>Chooses the middle's tokens of most probability, whatever numbers their scores are, and fetches their rows.</summary>
+    /// <returns>Whether weights were too small to tell which they are: then scores, worked out once more, lie in the place of all weights.</returns>
+    protected bool Choose(HostRows host, AttentionStep step)
+    {
+        bool again = !host.Choose(Middle);
+        if (again)
+        {
+            ScoreAgain(step);
+            RateByScores(host, step);
+            host.Choose(Middle);
+        }
+
+        host.Fetch();
+        return again;
+    }
+
+    /// <summary>Puts all scores in the place of the weights that have been made of them.</summary>
+    protected void ScoreAgain(AttentionStep step) => ScoreTokens(step, 0, Middle, isFirst: true, isLast: true);
+
+    /// <summary>Fills in the logarithm of what <see cref="Rate(HostRows, AttentionStep, int)"/> does, for scores that lie further apart than exp can tell.</summary>
+    private void RateByScores(HostRows host, AttentionStep step)
+    {
+        Span<float> logarithms = host.Mass(Middle);
+        logarithms.Fill(float.NegativeInfinity);
+        int group = step.Queries.Length / HeadDim;
+        for (int query = 0; query < group; query++)
+        {
+            float whole = Softmax.Largest(LargestOf(step, query)) + MathF.Log(TensorPrimitives.Sum<float>(SumsOf(step, query)));
+            ReadOnlySpan<float> scores = step.Scores.Slice((query * ScoreStride) + MiddleStart, Middle);
+            for (int token = 0; token < scores.Length; token++)
+            {
+                float sum = logarithms[token], one = Math.Max(scores[token] - whole, float.MinValue);
+                logarithms[token] = Math.Max(sum, one) + float.LogP1(MathF.Exp(-MathF.Abs(sum - one)));
+            }
+        }
+    }
+
+    [SkipLocalsInit]
     private void LeaveWindow()
     {
         int first = SinkTokens + Middle;
         int length = _policy.BlockTokens * HeadDim;
-        Span<float> rows = stackalloc float[2 * length];
+        using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], 2 * length);
+        Span<float> rows = room.Span;
         _windowKeys.ReadRange(first, rows[..length]);
         _windowValues.ReadRange(first, rows[length..]);
         JoinMiddle(rows[..length], rows[length..]);
