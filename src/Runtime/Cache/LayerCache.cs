@@ -8,7 +8,7 @@ using TailorKV.Runtime.Threads;
 namespace TailorKV.Runtime.Cache;
 
 /// <summary>One layer's KV cache, kept as its policy says.</summary>
-public sealed unsafe class LayerCache
+internal sealed unsafe class LayerCache
 {
     /// <summary>The fewest tokens of a piece of a head's step that one thread does, unless a cache is made with another number.</summary>
     public const int DefaultSegmentTokens = 512;

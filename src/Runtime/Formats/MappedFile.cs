@@ -1,5 +1,6 @@
 using System.IO.MemoryMappedFiles;
 using TailorKV.Planner;
+using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Formats;
 
@@ -9,6 +10,7 @@ public sealed unsafe class MappedFile : IDisposable
     private readonly MemoryMappedFile _mapping;
     private readonly MemoryMappedViewAccessor _view;
     private byte* _start;
+    private bool _closed;
 
     private MappedFile(string path, long length, MemoryMappedFile mapping)
     {
@@ -53,29 +55,39 @@ public sealed unsafe class MappedFile : IDisposable
         }
     }
 
+    /// <summary>Keeps the file mapped until what is returned is disposed, even if it is closed meanwhile. Whatever reads its bytes when it may be closed does so within.</summary>
+    /// <exception cref="ObjectDisposedException">The file has been closed.</exception>
+    internal InUse Use()
+    {
+        ObjectDisposedException.ThrowIf(_start == null, this);
+        return new InUse(_view.SafeMemoryMappedViewHandle);
+    }
+
     /// <summary>The <paramref name="length"/> bytes that begin at <paramref name="offset"/>.</summary>
     /// <exception cref="InvalidFileException">The range does not lie within the file.</exception>
     /// <exception cref="ObjectDisposedException">The file has been closed.</exception>
-    public ReadOnlySpan<byte> Slice(long offset, int length) => new(Pointer(offset, length), length);
+    internal ReadOnlySpan<byte> Slice(long offset, int length) => new(Pointer(offset, length), length);
 
     /// <summary>The address of the <paramref name="length"/> bytes that begin at <paramref name="offset"/>; valid until the file is closed.</summary>
     /// <exception cref="InvalidFileException">The range does not lie within the file.</exception>
     /// <exception cref="ObjectDisposedException">The file has been closed.</exception>
-    public byte* Pointer(long offset, long length)
+    internal byte* Pointer(long offset, long length)
     {
-        ObjectDisposedException.ThrowIf(_start == null, this);
+        // Read once: another thread may close the file.
+        byte* start = _start;
+        ObjectDisposedException.ThrowIf(start == null, this);
         if (offset < 0 || length < 0 || offset > Length - length)
         {
             throw new InvalidFileException(
                 Path, $"{length} bytes at offset {offset} lie outside the file's {Length} bytes", "The file is truncated; fetch it again");
         }
-        return _start + offset;
+        return start + offset;
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (_start == null)
+        if (Interlocked.Exchange(ref _closed, true))
             return;
         _start = null;
         _view.SafeMemoryMappedViewHandle.ReleasePointer();

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using TailorKV.Planner;
+using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Weights;
 
 namespace TailorKV.Runtime.Formats;
@@ -85,6 +86,7 @@ public sealed class SafetensorsFile : IDisposable
             throw WrongType(name, "I32 or I64");
         if (entry.End - entry.Begin > int.MaxValue)
             throw Damaged($"tensor \"{name}\" has {entry.End - entry.Begin} bytes");
+        using InUse file = _file.Use();
         ReadOnlySpan<byte> bytes = _file.Slice(entry.Begin, (int)(entry.End - entry.Begin));
         if (entry.Type == "I64")
             return MemoryMarshal.Cast<byte, long>(bytes).ToArray();

@@ -1,4 +1,5 @@
 using TailorKV.Planner;
+using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Weights;
 
 namespace TailorKV.Runtime.Formats;
@@ -57,12 +58,12 @@ public sealed unsafe class StoredTensor
 
     /// <summary>The address of the data; valid until the file is closed, and not necessarily aligned.</summary>
     /// <exception cref="ObjectDisposedException">The file has been closed.</exception>
-    public byte* Pointer => File.Pointer(Offset, ByteLength);
+    internal byte* Pointer => File.Pointer(Offset, ByteLength);
 
     /// <summary>The stored bytes.</summary>
     /// <exception cref="InvalidFileException">The tensor has more than 2,147,483,647 bytes.</exception>
     /// <exception cref="ObjectDisposedException">The file has been closed.</exception>
-    public ReadOnlySpan<byte> Bytes => ByteLength <= int.MaxValue
+    internal ReadOnlySpan<byte> Bytes => ByteLength <= int.MaxValue
         ? File.Slice(Offset, (int)ByteLength)
         : throw Invalid(File, Name, $"has {ByteLength} bytes", "Read it by rows");
 
@@ -73,6 +74,7 @@ public sealed unsafe class StoredTensor
     {
         if (ElementCount > Array.MaxLength)
             throw Invalid(File, Name, $"has {ElementCount} elements", "Read it by rows");
+        using InUse file = File.Use();
         float[] values = new float[ElementCount];
         fixed (float* destination = values)
             WeightFormat.Of(Type).Decode(Pointer, destination, values.Length);

@@ -7,7 +7,7 @@ namespace TailorKV.Runtime.Memory;
 /// Memory of a fixed size, taken at once and given out in buffers that live as long as it does. One arena stands for the device and one for
 /// the host, so that what a session holds on each is known to the byte.
 /// </summary>
-public sealed unsafe class Arena : SafeHandle
+internal sealed unsafe class Arena : SafeHandle
 {
     /// <summary>Takes the memory, filled with zeros.</summary>
     /// <param name="name">What it stands for, for messages.</param>

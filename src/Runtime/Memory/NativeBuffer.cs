@@ -2,7 +2,7 @@ namespace TailorKV.Runtime.Memory;
 
 /// <summary>A run of an arena's memory; valid as long as the arena is.</summary>
 /// <typeparam name="T">The element.</typeparam>
-public readonly unsafe struct NativeBuffer<T>
+internal readonly unsafe struct NativeBuffer<T>
     where T : unmanaged
 {
     private readonly T* _start;

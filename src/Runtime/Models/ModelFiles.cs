@@ -2,6 +2,7 @@ using System.IO.Hashing;
 using System.Text;
 using TailorKV.Planner;
 using TailorKV.Runtime.Formats;
+using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Models;
 
@@ -100,6 +101,7 @@ public sealed class ModelFiles : IDisposable
         foreach (StoredTensor tensor in _tensors.Values.OrderBy(tensor => tensor.Name, StringComparer.Ordinal))
         {
             hash.Append(Encoding.UTF8.GetBytes($"{tensor.Name} {tensor.Type} {tensor.ShapeText}\n"));
+            using InUse file = tensor.File.Use();
             const int piece = 1 << 30;
             for (long done = 0; done < tensor.ByteLength; done += piece)
                 hash.Append(tensor.File.Slice(tensor.Offset + done, (int)Math.Min(piece, tensor.ByteLength - done)));

@@ -68,7 +68,7 @@ public sealed class ModelWeights : IDisposable
             matrix.LayOut(_laidOut);
     }
 
-    /// <summary>Gives back the memory of what was laid out.</summary>
+    /// <summary>Gives back the memory of what was laid out, when no product uses it any more.</summary>
     public void Dispose() => _laidOut?.Dispose();
 
     /// <summary>

@@ -11,7 +11,8 @@ using TailorKV.Runtime.Models;
 namespace TailorKV.Runtime.Sessions;
 
 /// <summary>
-/// One text being read and written with a hybrid cache that holds to a plan. All memory is taken up front. Not safe for use by several threads.
+/// One text being read and written with a hybrid cache that holds to a plan. All memory is taken up front. It does one call at a time, and refuses another during it; disposed of
+/// during a call, it gives its memory back at the call's end.
 /// A prompt goes through the model layer by layer, so that only one layer's exact keys and values exist at a time and prefill is exact however
 /// the layers are kept; tokens after it go through all layers one after another and see each layer's cache as it is kept.
 /// </summary>
@@ -24,12 +25,15 @@ public sealed class Session : IDisposable
     private readonly LayerCache[] _caches;
     private readonly Arena _device;
     private readonly Arena _host;
-    private readonly NativeBuffer<float> _logits;
+
+    // The heap's, so that what a caller holds of it is there as long as the caller holds it.
+    private readonly float[] _logits;
     private readonly NativeBuffer<float> _promptHidden;
     private readonly NativeBuffer<float> _promptKeys;
     private readonly NativeBuffer<float> _promptValues;
     private readonly StepClock _clock = new();
     private int _promptTokens;
+    private int _calls;
 
     internal Session(CausalLanguageModel model, Plan plan)
     {
@@ -38,14 +42,14 @@ public sealed class Session : IDisposable
         Plan = plan;
         MemoryBreakdown memory = plan.Memory.OfOne(plan.Target.Batch);
         FreeMemory.Require(memory.Device - memory.Weights + memory.Host, $"a session of {plan.Target.Context} tokens");
-        _device = new Arena("device", memory.Device - memory.Weights);
+        _device = new Arena("device", memory.Device - memory.Weights - memory.Logits);
         _host = new Arena("host", memory.Host);
         try
         {
             _transformer = model.Transformer;
             bool predictsQueries = MemoryModel.PredictsQueries(plan.Policies);
             _workspace = new Workspace(_shape, plan.Target.Context, plan.PrefillChunk, predictsQueries, _device);
-            _logits = _device.Take<float>(_shape.VocabularySize);
+            _logits = new float[_shape.VocabularySize];
             NativeBuffer<byte> staging = _device.Take<byte>(memory.Staging);
             _caches = new LayerCache[_shape.Layers];
             for (int layer = 0; layer < _caches.Length; layer++)
@@ -67,8 +71,8 @@ public sealed class Session : IDisposable
     /// <summary>Tokens read and written so far.</summary>
     public int Tokens { get; private set; }
 
-    /// <summary>Bytes held on the device, weights included, as given out by the arena.</summary>
-    public long MeasuredDeviceBytes => _model.Fingerprint.WeightBytes + _device.Used;
+    /// <summary>Bytes held on the device, weights included, as given out by the arena, and the logits.</summary>
+    public long MeasuredDeviceBytes => _model.Fingerprint.WeightBytes + _device.Used + CacheBytes.Align((long)_logits.Length * sizeof(float));
 
     /// <summary>Bytes held on the host, as given out by the arena.</summary>
     public long MeasuredHostBytes => _host.Used;
@@ -81,7 +85,7 @@ public sealed class Session : IDisposable
     /// <param name="observer">Sees what goes on inside, or null.</param>
     /// <param name="progress">Told the share done, 0 to 1.</param>
     /// <param name="cancellation">Ends the work between chunks; the session is then empty.</param>
-    /// <returns>Logits after the last token, [vocabulary]; valid until the next call.</returns>
+    /// <returns>Logits after the last token, [vocabulary]; the next call overwrites them.</returns>
     /// <exception cref="CapacityExceededException">The prompt is longer than the context.</exception>
     /// <exception cref="InvalidFileException">The model's weights make logits that are not finite.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
@@ -89,6 +93,7 @@ public sealed class Session : IDisposable
         ReadOnlySpan<int> tokens, PromptObserver? observer = null, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfZero(tokens.Length, nameof(tokens));
+        using Call call = new(this);
         Check(tokens, 0);
         Tokens = 0;
         _promptTokens = 0;
@@ -110,9 +115,9 @@ public sealed class Session : IDisposable
 
         Tokens = _promptTokens = tokens.Length;
         _clock.Start();
-        _transformer.Logits(_promptHidden.Slice((tokens.Length - 1) * _shape.HiddenSize, _shape.HiddenSize), 1, _workspace.Normed.Span, _logits.Span);
+        _transformer.Logits(_promptHidden.Slice((tokens.Length - 1) * _shape.HiddenSize, _shape.HiddenSize), 1, _workspace.Normed.Span, _logits);
         _clock.Lap(StepPart.OutputHead);
-        return Finite(_logits.Span);
+        return Finite(_logits);
     }
 
     /// <summary>
@@ -123,6 +128,7 @@ public sealed class Session : IDisposable
     /// <exception cref="CapacityExceededException">They are more than the context has room for.</exception>
     internal void Load(int tokens, KeyValueSource source)
     {
+        using Call call = new(this);
         CheckRoom(tokens, 0);
         Tokens = 0;
         _promptTokens = 0;
@@ -142,22 +148,23 @@ public sealed class Session : IDisposable
     /// <param name="cancellation">Ends the work between tokens.</param>
     public void PromptLogits(int first, LogitsObserver observer, CancellationToken cancellation = default)
     {
-        ObjectDisposedException.ThrowIf(_device.IsClosed, this);
+        using Call call = new(this);
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ReadLogits(_promptHidden.Slice(0, _promptTokens * _shape.HiddenSize), first, _promptTokens, 0, observer, cancellation);
     }
 
     /// <summary>Adds one token.</summary>
     /// <param name="token">The token.</param>
-    /// <returns>Logits after it, [vocabulary]; valid until the next call.</returns>
+    /// <returns>Logits after it, [vocabulary]; the next call overwrites them.</returns>
     /// <exception cref="CapacityExceededException">The context is full.</exception>
     public ReadOnlySpan<float> Decode(int token)
     {
+        using Call call = new(this);
         Check([token], Tokens);
         ExtendChunk([token]);
-        _transformer.Logits(_workspace.Hidden.Span, 1, _workspace.Normed.Span, _logits.Span);
+        _transformer.Logits(_workspace.Hidden.Span, 1, _workspace.Normed.Span, _logits);
         _clock.Lap(StepPart.OutputHead);
-        return Finite(_logits.Span);
+        return Finite(_logits);
     }
 
     /// <summary>Adds given tokens as if each had been generated: every one sees the caches as decoding would, while the rest is done for many at once.</summary>
@@ -167,6 +174,7 @@ public sealed class Session : IDisposable
     /// <exception cref="CapacityExceededException">They are more than the context has room for.</exception>
     public void Extend(ReadOnlySpan<int> tokens, LogitsObserver? observer = null, CancellationToken cancellation = default)
     {
+        using Call call = new(this);
         Check(tokens, Tokens);
         for (int first = 0; first < tokens.Length; first += _workspace.Chunk)
         {
@@ -280,7 +288,6 @@ public sealed class Session : IDisposable
 
     private void CheckRoom(int tokens, int held)
     {
-        ObjectDisposedException.ThrowIf(_device.IsClosed, this);
         if (tokens > Plan.Target.Context - held)
         {
             throw new CapacityExceededException(
@@ -290,9 +297,46 @@ public sealed class Session : IDisposable
     }
 
     private ReadOnlySpan<float> Finite(ReadOnlySpan<float> logits) =>
-        float.IsFinite(TensorPrimitives.Sum(logits)) ? logits
+        TensorPrimitives.IsFiniteAll(logits) ? logits
         : throw new InvalidFileException(
             _model.Path,
             _model.Weights.FindNonFinite() is { } name ? $"tensor \"{name}\" holds values that are not finite" : "its weights make logits that are not finite",
             "Get the file again from its source");
+
+    /// <summary>A call at work. Until it ends, no other begins and the memory stays.</summary>
+    private readonly ref struct Call
+    {
+        private readonly Session _session;
+        private readonly InUse _device;
+        private readonly InUse _host;
+
+        public Call(Session session)
+        {
+            ObjectDisposedException.ThrowIf(session._device.IsClosed, session);
+            if (Interlocked.Increment(ref session._calls) != 1)
+            {
+                Interlocked.Decrement(ref session._calls);
+                throw new InvalidOperationException("The session is at work on another call: it does one at a time.");
+            }
+
+            _session = session;
+            try
+            {
+                _device = new InUse(session._device);
+                _host = new InUse(session._host);
+            }
+            catch
+            {
+                Dispose();
+                throw;
+            }
+        }
+
+        public void Dispose()
+        {
+            _host.Dispose();
+            _device.Dispose();
+            Interlocked.Decrement(ref _session._calls);
+        }
+    }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using TailorKV.Planner;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Formats;
@@ -83,6 +84,7 @@ public sealed unsafe class WeightMatrix
     {
         ArgumentOutOfRangeException.ThrowIfNegative(row);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(row, Rows);
+        using InUse file = _tensor.File.Use();
         fixed (float* start = destination[..Columns])
             _format.Decode(_tensor.Pointer + row * _rowBytes, start, Columns);
     }
@@ -106,8 +108,8 @@ public sealed unsafe class WeightMatrix
             return;
         }
 
+        using InUse file = _tensor.File.Use(), laidOut = LayOut();
         byte* weights = _tensor.Pointer;
-        LayOut();
         fixed (float* from = input, to = output)
         {
             PanelProduct work = new(_format, weights, _laidOut, Rows, Columns, from, count, to, threads == 1 ? 1 : WorkerPool.Shared.Threads, PanelKernel.Widest);
@@ -144,17 +146,18 @@ public sealed unsafe class WeightMatrix
         MultiplyFew(input, count, first, firstOutput, second, secondOutput, third, thirdOutput, threads: -1);
     }
 
+    [SkipLocalsInit]
     private static void MultiplyFew(
         ReadOnlySpan<float> input, int count, WeightMatrix first, Span<float> firstOutput, WeightMatrix? second, Span<float> secondOutput, WeightMatrix? third,
         Span<float> thirdOutput, int threads)
     {
-        first.LayOut();
-        second?.LayOut();
-        third?.LayOut();
+        using InUse file1 = first._tensor.File.Use(), rows1 = first.LayOut();
+        using InUse file2 = second is null ? default : second._tensor.File.Use(), rows2 = second is null ? default : second.LayOut();
+        using InUse file3 = third is null ? default : third._tensor.File.Use(), rows3 = third is null ? default : third.LayOut();
         bool allPlain = first._plainRows is not null && second is not { _plainRows: null } && third is not { _plainRows: null };
         int numbers = allPlain ? 0 : count * first.Columns;
-        Span<byte> room = stackalloc byte[RoundedInput.Room(numbers)];
-        fixed (byte* roomStart = room)
+        using Scratch<byte> room = new(stackalloc byte[Scratch<byte>.Little], RoundedInput.Room(numbers));
+        fixed (byte* roomStart = room.Span)
         fixed (float* from = input, to1 = firstOutput, to2 = secondOutput, to3 = thirdOutput)
         {
             var rounded = RoundedInput.Of(from, numbers, roomStart);
@@ -166,15 +169,22 @@ public sealed unsafe class WeightMatrix
         }
     }
 
-    private void LayOut()
+    /// <summary>Lays the matrix out if it has not been.</summary>
+    /// <returns>The use of what was laid out.</returns>
+    private InUse LayOut()
     {
-        if (_format.Rows is null || _laidOut is not null)
-            return;
-        lock (_layingOut)
+        if (_format.Rows is null)
+            return default;
+        if (_laidOut is null)
         {
-            if (_laidOut is null)
-                LayOut(new Arena(Name, LaidOutBytes));
+            lock (_layingOut)
+            {
+                if (_laidOut is null)
+                    LayOut(new Arena(Name, LaidOutBytes));
+            }
         }
+
+        return _laidOut!.Use();
     }
 
     private void CheckLengths(ReadOnlySpan<float> input, int count, ReadOnlySpan<float> output)
@@ -221,10 +231,9 @@ public sealed unsafe class WeightMatrix
         public void Run(int part)
         {
             int first = part * partRows, rows = Math.Min(partRows, matrix.Rows - first);
-            byte* stored = matrix._tensor.Pointer + (first * matrix._rowBytes);
             if (matrix._laidOut is not { } laidOut)
             {
-                matrix._plainRows!.Dots(stored, rows, input, count, output + first, matrix.Rows);
+                matrix._plainRows!.Dots(matrix._tensor.Pointer + (first * matrix._rowBytes), rows, input, count, output + first, matrix.Rows);
                 return;
             }
 

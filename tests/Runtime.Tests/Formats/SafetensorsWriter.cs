@@ -33,12 +33,19 @@ internal sealed class SafetensorsWriter
         return [.. BitConverter.GetBytes((ulong)header.Length), .. header, .. _data];
     }
 
-    /// <summary>Numbers as F32, F16 or BF16 (cut, not rounded).</summary>
+    /// <summary>Numbers as F32, F16, BF16 (cut, not rounded) or Q8_0.</summary>
     public static byte[] Encode(WeightType type, float[] values) => type switch
     {
         WeightType.F32 => MemoryMarshal.AsBytes(values.AsSpan()).ToArray(),
         WeightType.F16 => [.. values.SelectMany(value => BitConverter.GetBytes((Half)value))],
         WeightType.BF16 => [.. values.SelectMany(value => BitConverter.GetBytes(value)[2..])],
+        WeightType.Q8_0 => [.. values.Chunk(32).SelectMany(Block)],
         _ => throw new ArgumentOutOfRangeException(nameof(type)),
     };
+
+    private static byte[] Block(float[] values)
+    {
+        float scale = values.Max(Math.Abs) / 127;
+        return [.. BitConverter.GetBytes((Half)scale), .. values.Select(value => (byte)(sbyte)(scale == 0 ? 0 : MathF.Round(value / scale)))];
+    }
 }

@@ -105,7 +105,8 @@ internal sealed class TinyModel
         File.WriteAllText(Path.Combine(folder, "model.safetensors.index.json"), new JsonObject { ["weight_map"] = map }.ToJsonString());
     }
 
-    public GgufWriter Gguf(uint version = 3)
+    /// <summary>The model in a GGUF file, its matrices of a type.</summary>
+    public GgufWriter Gguf(uint version = 3, WeightType type = WeightType.F32)
     {
         GgufWriter writer = new() { Version = version };
         writer.Metadata["general.architecture"] = _architecture;
@@ -118,7 +119,7 @@ internal sealed class TinyModel
             writer.Metadata[$"{_architecture}.{key}"] = value;
         writer.Metadata["tokenizer.ggml.tokens"] = Enumerable.Range(0, Vocabulary).Select(i => $"t{i}").ToArray();
         foreach ((string name, long[] shape, float[] values) in Tensors.Values)
-            writer.Add(name, WeightType.F32, shape, SafetensorsWriter.Encode(WeightType.F32, values));
+            writer.Add(name, shape.Length == 1 ? WeightType.F32 : type, shape, SafetensorsWriter.Encode(shape.Length == 1 ? WeightType.F32 : type, values));
         return writer;
     }
 }

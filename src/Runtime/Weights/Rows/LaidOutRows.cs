@@ -8,7 +8,6 @@ namespace TailorKV.Runtime.Weights.Rows;
 internal sealed unsafe class LaidOutRows
 {
     private readonly RowFormat _format;
-    // Held, so that it is not given back while this is in use.
     private readonly Arena _memory;
     private readonly byte* _start;
     private readonly int _rows;
@@ -27,6 +26,10 @@ internal sealed unsafe class LaidOutRows
         _start = memory.TakeBytes(Bytes(format, rows, columns));
         WorkerPool.Shared.Run(Sixteens(rows), new Work(this, stored, rowBytes));
     }
+
+    /// <summary>Keeps the memory until what is returned is disposed, even if it is given back meanwhile. Products are made within.</summary>
+    /// <exception cref="ObjectDisposedException">It has been given back.</exception>
+    public InUse Use() => new(_memory);
 
     /// <summary>Bytes that a matrix takes.</summary>
     public static long Bytes(RowFormat format, int rows, int columns) => CacheBytes.Align(Sixteens(rows) * format.Bytes(columns));
