@@ -107,7 +107,7 @@ internal sealed unsafe class LayerCache
     /// <summary>What a retrieved layer chose the last token's rows by.</summary>
     /// <param name="kvHead">The KV head.</param>
     /// <param name="sinks">Tokens before the first that was to choose from.</param>
-    /// <returns>The probability, summed over the query group, that the index gave each token between sinks and window; empty for other kinds of layers.</returns>
+    /// <returns>The probability, summed over the query group, that the index gave each token between sinks and window, or its logarithm where that is too small; empty for other kinds of layers.</returns>
     internal ReadOnlySpan<float> ChoosingMass(int kvHead, out int sinks)
     {
         RetrievedHead? head = _heads[kvHead] as RetrievedHead;
