@@ -134,7 +134,7 @@ internal sealed class ProfileCommand : ToolCommand
             Terminal.Line($"{screened} of {screened + profile.Layers.Sum(layer => layer.Options.Count)} options were left out, as another of their layer takes no more bytes at far less error or loss.");
         foreach (ProfileResult.MeasuredLayer layer in result.Layers.Where(layer => layer.Unmeasured.Count > 0))
         {
-            Terminal.Line($"Layer {layer.Index}: {layer.Unmeasured.Count} options could not be measured, and no plan chooses them; the profile has the reasons. The first, {layer.Unmeasured[0].Mode}, "
+            Terminal.Line($"Layer {layer.Index}, options that could not be measured and that no plan chooses: {layer.Unmeasured.Count}; the profile has the reasons. The first is {layer.Unmeasured[0].Mode}, "
                 + $"{layer.Unmeasured[0].Choices}: {layer.Unmeasured[0].Reason}.");
         }
 
