@@ -50,7 +50,7 @@ internal static class SyntheticProfile
                 {
                     Layer = layer,
                     DensePreference = 0.5,
-                    HeadDensePreference = [],
+                    HeadDensePreference = [.. Enumerable.Repeat(0.5, shape.Heads)],
                     Options = Choose(random, options, Catalogue.Allowed(Catalogue.All, shape.Layer(layer), layer), policy => new MeasuredOption
                     {
                         Policy = policy,

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using TailorKV.Planner.Machines;
@@ -11,6 +12,8 @@ public static class Json
 {
     /// <summary>The largest of these files that is read, in bytes.</summary>
     public const long LargestFile = 256L << 20;
+
+    private const int MostShown = 60;
 
     /// <summary>Reads a plan and checks it.</summary>
     /// <exception cref="InvalidFileException">The file is missing, not a plan, or contradicts itself.</exception>
@@ -46,20 +49,28 @@ public static class Json
         Checked(JsonSerializer.Deserialize(stream, PlannerJsonContext.Default.Machine)!, name);
 
     /// <summary>The JSON text of a plan, ended by a line feed.</summary>
-    public static string Write(Plan plan) => JsonSerializer.Serialize(plan, PlannerJsonContext.Default.Plan).ReplaceLineEndings("\n") + "\n";
+    /// <exception cref="TailorKVException">It would be refused when read.</exception>
+    public static string Write(Plan plan) => Write(plan, plan.Problem(), PlannerJsonContext.Default.Plan);
 
     /// <summary>The JSON text of a profile, ended by a line feed.</summary>
-    public static string Write(ModelProfile profile) =>
-        JsonSerializer.Serialize(profile, PlannerJsonContext.Default.ModelProfile).ReplaceLineEndings("\n") + "\n";
+    /// <exception cref="TailorKVException">It would be refused when read.</exception>
+    public static string Write(ModelProfile profile) => Write(profile, profile.Problem(), PlannerJsonContext.Default.ModelProfile);
 
     /// <summary>The JSON text of a machine, ended by a line feed.</summary>
-    public static string Write(Machine machine) => JsonSerializer.Serialize(machine, PlannerJsonContext.Default.Machine).ReplaceLineEndings("\n") + "\n";
+    /// <exception cref="TailorKVException">It would be refused when read.</exception>
+    public static string Write(Machine machine) => Write(machine, machine.Problem(), PlannerJsonContext.Default.Machine);
+
+    // What is consistent has no number that JSON cannot hold.
+    private static string Write<T>(T value, string? problem, JsonTypeInfo<T> type) => problem is null
+        ? JsonSerializer.Serialize(value, type).ReplaceLineEndings("\n") + "\n"
+        : throw new TailorKVException(problem, "Correct it before it is written: no reader would take it");
 
     private static Machine Checked(Machine machine, string name) =>
         machine.Problem() is { } problem ? throw new InvalidFileException(name, problem, "Measure the machine again with 'tailorkv hardware measure'") : machine;
 
     private static T Read<T>(string path, JsonTypeInfo<T> type, string what)
     {
+        byte[] bytes = [];
         try
         {
             var file = new FileInfo(path);
@@ -67,16 +78,31 @@ public static class Json
                 throw new InvalidFileException(path, "there is no such file", $"Give the path of a {what}");
             if (file.Length > LargestFile)
                 throw new InvalidFileException(path, $"{file.Length} bytes are too many for a {what}", $"Give the path of a {what}");
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), type)
+            bytes = File.ReadAllBytes(path);
+            return JsonSerializer.Deserialize(bytes, type)
                 ?? throw new InvalidFileException(path, "it holds null", $"Give the path of a {what}");
         }
         catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
         {
-            throw new InvalidFileException(path, $"it is no valid {what}: {e.Message.TrimEnd('.')}", $"Give a {what} that this version of the tool wrote", e);
+            throw new InvalidFileException(path, $"it is no valid {what}: {Describe(e, bytes)}", $"Give a {what} that this version of the tool wrote", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new InvalidFileException(path, e.Message.TrimEnd('.'), "Check that the file can be read", e);
         }
+    }
+
+    /// <summary>What a reader says, the place of it, and the text there.</summary>
+    private static string Describe(Exception error, ReadOnlySpan<byte> file)
+    {
+        // The reader's own words for the place stand behind.
+        string said = error.Message.Split(" Path: ")[0].TrimEnd('.');
+        if (error is not JsonException { Path: { } place, LineNumber: { } line, BytePositionInLine: { } end })
+            return said;
+        for (long i = 0; i < line; i++)
+            file = file[(file.IndexOf((byte)'\n') + 1)..];
+        ReadOnlySpan<byte> before = file[..(int)Math.Min(end, file.Length)];
+        string text = Encoding.UTF8.GetString(before[^Math.Min(before.Length, MostShown)..]).Trim();
+        return $"{place.TrimStart('$', '.')} at line {line + 1}, \"{text}\": {said}".TrimStart();
     }
 }

@@ -101,7 +101,7 @@ internal sealed class PlanCommand : ToolCommand
         PlanRequest around = request with { Profile = measuring.Around(plan, progress, Terminal.Cancellation) };
         Plan second = around.Build(timeLimit, Terminal.Cancellation);
         double secondLoss = measuring.Loss(second);
-        bool better = secondLoss < loss;
+        bool better = measuring.IsBetter(second, plan);
         return (better ? second : plan, better ? around : request, new RemeasuredResult(
             new RemeasuredResult.Round(plan.PredictedLoss!.Value, loss), new RemeasuredResult.Round(second.PredictedLoss!.Value, secondLoss), better ? "second" : "first"));
     }

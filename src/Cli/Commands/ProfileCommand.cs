@@ -132,6 +132,12 @@ internal sealed class ProfileCommand : ToolCommand
             Terminal.Line($"With the weights of {weights.Name}, {Show.Bytes(weights.WeightBytes)}: {Show.Loss(weights.Loss)} nats per token with the full cache.");
         if (profile.Layers.Sum(layer => layer.ScreenedOut ?? 0) is > 0 and var screened)
             Terminal.Line($"{screened} of {screened + profile.Layers.Sum(layer => layer.Options.Count)} options were left out, as another of their layer takes no more bytes at far less error or loss.");
+        foreach (ProfileResult.MeasuredLayer layer in result.Layers.Where(layer => layer.Unmeasured.Count > 0))
+        {
+            Terminal.Line($"Layer {layer.Index}, options that could not be measured and that no plan chooses: {layer.Unmeasured.Count}; the profile has the reasons. The first is {layer.Unmeasured[0].Mode}, "
+                + $"{layer.Unmeasured[0].Choices}: {layer.Unmeasured[0].Reason}.");
+        }
+
         Terminal.Line($"Losses are in nats per token. A score above {TailorKVRule.Threshold} is what TailorKV calls dense, and quantizes; the rest it retrieves.");
         Terminal.Line($"Profile: {result.Profile}");
     }

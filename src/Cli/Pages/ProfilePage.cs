@@ -51,6 +51,7 @@ internal static class ProfilePage
             ["recalls"] = ProfileSections.Recalls(profile),
             ["memory"] = Memory(profile, shown).ToElement(),
             ["memoryTable"] = MemoryTable(shown).ToFold(),
+            ["unmeasured"] = ProfileSections.Unmeasured(profile),
             ["otherWeights"] = ProfileSections.OtherWeights(profile),
         });
     }

@@ -101,6 +101,14 @@ internal static class ProfileSections
             "Other files of the model, and the loss of using them in place of the profiled one", ["name", ">bytes", ">loss, nats per token"],
             weights.Select(choice => (string[])[choice.Name, $"{choice.WeightBytes}", Show.Loss(choice.Loss)])).ToElement();
 
+    /// <summary>Options that could not be measured.</summary>
+    /// <param name="profile">The profile.</param>
+    public static string Unmeasured(ModelProfile profile) => profile.Layers.All(layer => layer.Unmeasured is null)
+        ? ""
+        : "<h2>Not measured</h2>\n" + new HtmlTable(
+            "Options that gave no numbers that can be; no plan chooses them", [">layer", "mode", "option", "reason"],
+            profile.Layers.SelectMany(layer => (layer.Unmeasured ?? []).Select(option => (string[])[$"{layer.Layer}", option.Policy.Kind, option.Policy.Describe(), option.Reason]))).ToElement();
+
     private static string Name(KeyIndex? index) => index?.Describe() ?? "exact masses";
 
     private static string Grouped(int count) => count.ToString("N0", CultureInfo.InvariantCulture);

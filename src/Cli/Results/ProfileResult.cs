@@ -17,9 +17,12 @@ internal sealed record ProfileResult(
 
     public sealed record WeightFile(string Name, long WeightBytes, double Loss);
 
-    public sealed record MeasuredLayer(int Index, double DensePreference, string Side, LayerOption? Cheapest, IReadOnlyList<LayerOption> Options);
+    public sealed record MeasuredLayer(int Index, double DensePreference, string Side, LayerOption? Cheapest, IReadOnlyList<LayerOption> Options, IReadOnlyList<Unmeasured> Unmeasured);
 
     public sealed record LayerOption(string Mode, string Choices, long DeviceBytes, long HostBytes, double Loss, double OutputError);
+
+    /// <summary>An option that could not be measured, and why.</summary>
+    public sealed record Unmeasured(string Mode, string Choices, string Reason);
 
     public static ProfileResult From(ModelProfile profile, string path, double seconds, ProfileTimes times) => new(
         path, profile.Model.Name, profile.Context, profile.Tail, profile.Text.Windows, profile.Text.Seed, profile.Text.Source, seconds,
@@ -39,6 +42,7 @@ internal sealed record ProfileResult(
         })];
         return new MeasuredLayer(
             layer.Layer, layer.DensePreference, layer.DensePreference > TailorKVRule.Threshold ? "dense" : "sparse",
-            options.Where(option => option.Loss < HarmlessLoss).MinBy(option => option.DeviceBytes), options);
+            options.Where(option => option.Loss < HarmlessLoss).MinBy(option => option.DeviceBytes), options,
+            [.. (layer.Unmeasured ?? []).Select(option => new Unmeasured(option.Policy.Kind, option.Policy.Describe(), option.Reason))]);
     }
 }

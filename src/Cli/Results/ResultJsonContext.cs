@@ -4,7 +4,7 @@ namespace TailorKV.Cli.Results;
 
 /// <summary>The generated writers of the --json documents: every member is always there, null where it has no value.</summary>
 [JsonSourceGenerationOptions(
-    WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
+    WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, Converters = [typeof(FiniteOrNullConverter)])]
 [JsonSerializable(typeof(ProfileResult))]
 [JsonSerializable(typeof(PlanResult))]
 [JsonSerializable(typeof(CompareResult))]

@@ -93,17 +93,13 @@ public sealed record Plan
             return chunkProblem;
         if (Layers.Count != Model.Shape.Layers)
             return $"it has {Layers.Count} layers and the model {Model.Shape.Layers}";
-        for (int layer = 0; layer < Layers.Count; layer++)
-        {
-            if (Layers[layer] is null)
-                return $"layers[{layer}] is null";
-            if (Layers[layer].Layer != layer)
-                return $"layers[{layer}].layer is {Layers[layer].Layer}";
-            if (Layers[layer].Policy.Problem(Model.Shape.Layer(layer), layer) is { } problem)
-                return $"layers[{layer}]: {problem}";
-            if (Layers[layer].Loss is { } loss && MeasuredOption.LossProblem(loss) is { } lossProblem)
-                return $"layers[{layer}].{lossProblem}";
-        }
+        if (Problems.InEach("layers", Layers, (layer, i) => layer.Problem(Model.Shape.Layer(i), i)) is { } layerProblem)
+            return layerProblem;
+        // A sum over the layers, and the loss of other weights.
+        if (Problems.Outside("predictedLoss", PredictedLoss ?? 0, 0, MeasuredOption.MostLoss * (Layers.Count + 1)) is { } lossProblem)
+            return lossProblem;
+        if (Solver?.Problem() is { } solverProblem)
+            return $"solver.{solverProblem}";
 
         MemoryBreakdown memory = MemoryModel.Predict(Model.Shape, Model.WeightBytes, Policies, Target.Context, PrefillChunk, Target.Batch);
         if (memory != Memory)

@@ -116,8 +116,9 @@ public sealed class PlanBuilder
     private static SolverCertificate Certificate(PlanChoice choice, Measure objective)
     {
         double units = objective == Measure.Loss ? Measures.UnitsPerNat : 1;
-        double value = choice.Total[objective] / units, bound = choice.Bound / units;
-        return choice.Status == SolverStatus.Optimal ? new SolverCertificate("optimal", value, 0) : new SolverCertificate("feasible", bound, (value - bound) / value);
+        // Neither losses nor bytes are below 0.
+        double value = choice.Total[objective] / units, bound = Math.Max(0, choice.Bound / units);
+        return choice.Status == SolverStatus.Optimal ? new SolverCertificate("optimal", value, 0) : new SolverCertificate("feasible", bound, value > 0 ? (value - bound) / value : 0);
     }
 
     private InfeasiblePlanException Infeasible(PricedProfile priced, TimeSpan? timeLimit, CancellationToken cancellation)

@@ -8,6 +8,9 @@ public sealed record PlanTarget
     /// <summary>Tokens processed at once unless said otherwise.</summary>
     public const int DefaultPrefillChunk = 512;
 
+    /// <summary>The longest context in tokens: bytes of the largest model that is let through stay below 2^63.</summary>
+    public const int LongestContext = 1 << 28;
+
     /// <summary>Tokens the session must be able to hold, prompt and generated; the most to consider where the goal is most context.</summary>
     public required int Context { get; init; }
 
@@ -38,7 +41,7 @@ public sealed record PlanTarget
 
     /// <summary>What is out of range, or null.</summary>
     public string? Problem() =>
-        Context is < 1 or > 1 << 28 ? $"context is {Context} tokens, outside 1 to {1 << 28}"
+        Context is < 1 or > LongestContext ? $"context is {Context} tokens, outside 1 to {LongestContext}"
         : Batch is < 1 or > 1 << 16 ? $"batch is {Batch}, outside 1 to {1 << 16}"
         : DeviceBytes < 0 ? $"deviceBytes is {DeviceBytes}"
         : HostBytes < 0 ? $"hostBytes is {HostBytes}"

@@ -1,4 +1,6 @@
+using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Profiles;
 
 namespace TailorKV.Planner.Plans;
 
@@ -13,4 +15,9 @@ public sealed record PlannedLayer
 
     /// <summary>Measured loss of this layer alone under its policy, in nats per token; null for a plan that was written by hand.</summary>
     public double? Loss { get; init; }
+
+    internal string? Problem(LayerShape shape, int index) =>
+        Layer != index ? $"layer is {Layer}, not {index}"
+        : Policy.Problem(shape, index) is { } problem ? $"policy: {problem}"
+        : MeasuredOption.LossProblem(Loss ?? 0);
 }

@@ -20,4 +20,9 @@ public sealed record CalibrationText
 
     /// <summary>The part of the file that is left for judging plans; null where text was sampled, as then it is sampled anew from other seeds.</summary>
     public TextPart? Judgement { get; init; }
+
+    internal string? Problem() =>
+        Problems.Outside("windows", Windows, 1, int.MaxValue)
+        ?? (Calibration?.Problem() is { } calibration ? $"calibration.{calibration}" : null)
+        ?? (Judgement?.Problem() is { } judgement ? $"judgement.{judgement}" : null);
 }

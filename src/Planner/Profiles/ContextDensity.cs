@@ -1,3 +1,5 @@
+using TailorKV.Planner.Plans;
+
 namespace TailorKV.Planner.Profiles;
 
 /// <summary>A layer's dense-preference score after so many tokens.</summary>
@@ -16,9 +18,8 @@ public sealed record ContextDensity
     public required IReadOnlyList<double> Heads { get; init; }
 
     internal string? Problem(int heads) =>
-        Context < 1 ? $"context {Context} must be positive"
-        : !(Mean is >= 0 and <= 1) ? $"mean is {Mean}, outside 0 to 1"
-        : !(Spread is >= 0 and <= 1) ? $"spread is {Spread}, outside 0 to 1"
-        : Heads.Count != heads ? $"it has {Heads.Count} heads and the layer {heads}"
-        : null;
+        Problems.Outside("context", Context, 1, PlanTarget.LongestContext)
+        ?? Problems.Outside("mean", Mean, 0, 1)
+        ?? Problems.Outside("spread", Spread, 0, 1)
+        ?? Problems.OfShares("heads", Heads, heads);
 }

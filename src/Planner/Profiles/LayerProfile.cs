@@ -1,4 +1,5 @@
 using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies;
 
 namespace TailorKV.Planner.Profiles;
 
@@ -26,45 +27,22 @@ public sealed record LayerProfile
     /// <summary>Options whose loss was not measured, as others take no more bytes at far less error or loss; null where every option was measured.</summary>
     public int? ScreenedOut { get; init; }
 
+    /// <summary>Options that measuring gave no numbers for that can be; null where there are none.</summary>
+    public IReadOnlyList<UnmeasuredOption>? Unmeasured { get; init; }
+
     /// <summary>The options measured, the exact cache among them.</summary>
     public required IReadOnlyList<MeasuredOption> Options { get; init; }
 
-    internal string? Problem(LayerShape shape, int index)
-    {
-        if (Layer != index)
-            return $"layer is {Layer}";
-        if (ScreenedOut < 0)
-            return $"screenedOut is {ScreenedOut}";
-        for (int i = 0; i < Densities?.Count; i++)
-        {
-            if (Densities[i] is null || Densities[i].Problem(shape.Heads) is not null)
-                return $"densities[{i}]: {Densities[i]?.Problem(shape.Heads) ?? "it is null"}";
-        }
+    internal string? Problem(LayerShape shape, int index) =>
+        Layer != index ? $"layer is {Layer}, not {index}"
+        : Problems.Outside("densePreference", DensePreference, 0, 1)
+        ?? Problems.OfShares("headDensePreference", HeadDensePreference, shape.Heads)
+        ?? Problems.InEach("densities", Densities, (density, _) => density.Problem(shape.Heads))
+        ?? Problems.InEach("recalls", Recalls, (curve, _) => curve.Problem(shape, index))
+        ?? (ScreenedOut < 0 ? $"screenedOut is {ScreenedOut}, less than 0" : null)
+        ?? (Options.Count == 0 ? "options is empty" : null)
+        ?? Problems.InEach("options", Options, (option, _) => PolicyProblem(option.Policy, shape, index) ?? option.Problem())
+        ?? Problems.InEach("unmeasured", Unmeasured, (option, _) => PolicyProblem(option.Policy, shape, index));
 
-        for (int i = 0; i < Recalls?.Count; i++)
-        {
-            if (Recalls[i] is null || Recalls[i].Problem() is not null)
-                return $"recalls[{i}]: {Recalls[i]?.Problem() ?? "it is null"}";
-        }
-
-        if (Options.Count == 0)
-            return "it has no options";
-        foreach (MeasuredOption option in Options)
-        {
-            if (option is null)
-                return "an option is null";
-            if (option.Policy.Problem(shape, index) is { } problem)
-                return problem;
-            if (MeasuredOption.LossProblem(option.Loss) is { } lossProblem)
-                return $"{option.Policy.Describe()}: {lossProblem}";
-            if (!(option.OutputError >= 0) || !double.IsFinite(option.OutputError))
-                return $"{option.Policy.Describe()}: outputError is {option.OutputError}, not a number of 0 or more";
-            if (option.LogProbabilityChange is { } change && !double.IsFinite(change))
-                return $"{option.Policy.Describe()}: logProbabilityChange is {change}";
-            if (option.Recall is { } recall && !(recall is >= 0 and <= 1))
-                return $"{option.Policy.Describe()}: recall is {recall}, outside 0 to 1";
-        }
-
-        return null;
-    }
+    private static string? PolicyProblem(LayerPolicy policy, LayerShape shape, int layer) => policy.Problem(shape, layer) is { } problem ? $"policy: {problem}" : null;
 }

@@ -5,6 +5,9 @@ namespace TailorKV.Planner.Profiles;
 /// <summary>One way of keeping one layer's cache, and what it was measured to cost.</summary>
 public sealed record MeasuredOption
 {
+    /// <summary>The largest loss in nats per token: sums over all layers of all models stay exact.</summary>
+    public const double MostLoss = 1000;
+
     /// <summary>The way.</summary>
     public required LayerPolicy Policy { get; init; }
 
@@ -20,6 +23,13 @@ public sealed record MeasuredOption
     /// <summary>Share of the attention probability that the option sees exactly, 0 to 1, where it chooses tokens; null where it does not.</summary>
     public double? Recall { get; init; }
 
-    /// <summary>What is wrong with a loss in nats per token, or null: it may be below 0 by rounding only.</summary>
-    internal static string? LossProblem(double loss) => loss is >= -1e-3 and <= 1000 ? null : $"loss is {loss}, outside 0 to 1000 nats per token";
+    /// <summary>What is impossible in the numbers, or null.</summary>
+    public string? Problem() =>
+        LossProblem(Loss)
+        ?? Problems.Outside("outputError", OutputError, 0, double.MaxValue)
+        ?? Problems.Outside("logProbabilityChange", LogProbabilityChange ?? 0, double.MinValue, double.MaxValue)
+        ?? Problems.Outside("recall", Recall ?? 0, 0, 1);
+
+    /// <summary>What is wrong with a loss in nats per token, or null.</summary>
+    internal static string? LossProblem(double loss) => loss is >= 0 and <= MostLoss ? null : $"loss is {loss}, outside 0 to {MostLoss} nats per token";
 }

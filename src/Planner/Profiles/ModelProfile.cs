@@ -1,4 +1,5 @@
 using TailorKV.Planner.Models;
+using TailorKV.Planner.Plans;
 
 namespace TailorKV.Planner.Profiles;
 
@@ -36,32 +37,13 @@ public sealed record ModelProfile
     public required IReadOnlyList<LayerProfile> Layers { get; init; }
 
     /// <summary>What is inconsistent, or null.</summary>
-    public string? Problem()
-    {
-        if (Version != CurrentVersion)
-            return $"version {Version} is not {CurrentVersion}, the one this release reads";
-        if (Model.Problem() is { } modelProblem)
-            return $"model.{modelProblem}";
-        if (Context < 1 || Tail < 1)
-            return $"context {Context} and tail {Tail} must be positive";
-        for (int i = 0; i < Weights?.Count; i++)
-        {
-            if (Weights[i] is null)
-                return $"weights[{i}] is null";
-            if (Weights[i].Problem() is { } problem)
-                return $"weights[{i}]: {problem}";
-        }
-
-        if (Layers.Count != Model.Shape.Layers)
-            return $"it has {Layers.Count} layers and the model {Model.Shape.Layers}";
-        for (int layer = 0; layer < Layers.Count; layer++)
-        {
-            if (Layers[layer] is null)
-                return $"layers[{layer}] is null";
-            if (Layers[layer].Problem(Model.Shape.Layer(layer), layer) is { } problem)
-                return $"layers[{layer}]: {problem}";
-        }
-
-        return null;
-    }
+    public string? Problem() =>
+        Version != CurrentVersion ? $"version {Version} is not {CurrentVersion}, the one this release reads"
+        : Model.Problem() is { } model ? $"model.{model}"
+        : Text.Problem() is { } text ? $"text.{text}"
+        : Problems.Outside("context", Context, 1, PlanTarget.LongestContext)
+        ?? Problems.Outside("tail", Tail, 1, 1 << 16)
+        ?? Problems.InEach("weights", Weights, (choice, _) => choice.Problem())
+        ?? (Layers.Count != Model.Shape.Layers ? $"it has {Layers.Count} layers and the model {Model.Shape.Layers}" : null)
+        ?? Problems.InEach("layers", Layers, (layer, i) => layer.Problem(Model.Shape.Layer(i), i));
 }

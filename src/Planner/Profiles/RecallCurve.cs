@@ -1,3 +1,4 @@
+using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 
 namespace TailorKV.Planner.Profiles;
@@ -11,18 +12,9 @@ public sealed record RecallCurve
     /// <summary>Points in ascending order of tokens chosen.</summary>
     public required IReadOnlyList<RecallPoint> Points { get; init; }
 
-    internal string? Problem()
-    {
-        if (Points.Count == 0)
-            return "it has no points";
-        for (int i = 0; i < Points.Count; i++)
-        {
-            if (Points[i] is not { TopK: >= 0, Mass: >= 0 and <= 1 })
-                return $"points[{i}]: topK must be 0 or more and mass 0 to 1";
-            if (i > 0 && Points[i].TopK <= Points[i - 1].TopK)
-                return $"points[{i}]: topK must ascend";
-        }
-
-        return null;
-    }
+    internal string? Problem(LayerShape shape, int layer) =>
+        Index?.Problem(shape.HeadDim, layer) is { } index ? $"index: {index}"
+        : Points.Count == 0 ? "points is empty"
+        : Problems.InEach("points", Points, (point, i) =>
+            point.Problem() ?? (i > 0 && point.TopK <= Points[i - 1].TopK ? $"topK is {point.TopK}, not more than the {Points[i - 1].TopK} before it" : null));
 }

@@ -4,4 +4,7 @@ namespace TailorKV.Planner.Profiles;
 /// <param name="FirstToken">The first, counted from the text's own first.</param>
 /// <param name="Tokens">How many.</param>
 /// <param name="Sha256">SHA-256 of them as little-endian 32-bit integers, in hexadecimal.</param>
-public sealed record TextPart(int FirstToken, int Tokens, string Sha256);
+public sealed record TextPart(int FirstToken, int Tokens, string Sha256)
+{
+    internal string? Problem() => Problems.Outside("firstToken", FirstToken, 0, int.MaxValue) ?? Problems.Outside("tokens", Tokens, 0, int.MaxValue);
+}

@@ -2,12 +2,13 @@ using System.Text.Json.Serialization;
 
 namespace TailorKV.Profiler.Measuring;
 
-/// <summary>The generated readers and writers of what a journal holds.</summary>
+/// <summary>The generated readers and writers of what a journal holds. What came out of a measurement is kept whatever it is: "NaN" too.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    RespectRequiredConstructorParameters = true)]
+    RespectRequiredConstructorParameters = true,
+    NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
 [JsonSerializable(typeof(JournalLine))]
 [JsonSerializable(typeof(int[]))]
 [JsonSerializable(typeof(double))]

@@ -1,3 +1,4 @@
+using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
@@ -9,8 +10,8 @@ internal sealed class LayerSums
 {
     private const int FewestChosen = 16;
 
-    // Losses below this differ by rounding.
-    private const double Noise = 1e-6;
+    /// <summary>Losses below this differ by rounding.</summary>
+    public const double Noise = 1e-6;
 
     private readonly LayerShape _shape;
     private readonly LayerEffect[] _effects;
@@ -80,28 +81,46 @@ internal sealed class LayerSums
 
     public void Add(int option, LayerEffect effect) => _effects[option] += effect;
 
+    /// <summary>What was measured, means over the windows.</summary>
+    /// <param name="windows">How many there were.</param>
+    /// <exception cref="TailorKVException">None of the options gave numbers that can be.</exception>
     public LayerProfile Profile(int windows)
     {
         IReadOnlyList<ContextDensity> densities = Densities();
+        ILookup<bool, MeasuredOption> measured = Measured.Select(option => Mean(option, windows)).ToLookup(option => option.Problem() is null);
+        UnmeasuredOption[] unmeasured = [.. measured[false].Select(option => new UnmeasuredOption(option.Policy, option.Problem()!))];
+        if (!measured[true].Any())
+        {
+            throw new TailorKVException(
+                $"none of the {unmeasured.Length} options of layer {Layer} could be measured; {unmeasured[0].Policy.Describe()}: {unmeasured[0].Reason}", "Measure the exact cache too, new FullPolicy()");
+        }
+
         return new LayerProfile
         {
             Layer = Layer,
             DensePreference = densities[^1].Mean,
             HeadDensePreference = densities[^1].Heads,
             Densities = densities,
-            Recalls = Indexes.Count == 0 ? null
-                : [.. Indexes.Select((index, i) => new RecallCurve { Index = index, Points = [.. Counts.Select((count, j) => new RecallPoint(count, Round(_recalls[i][j] / windows)))] })],
+            Recalls = Indexes.Count == 0 ? null : [.. Indexes.Select((index, i) => Curve(index, _recalls[i], windows)).OfType<RecallCurve>()],
             ScreenedOut = Options.Count - Measured.Count is > 0 and var screened ? screened : null,
-            Options = [.. Measured.Select(option => new MeasuredOption
-            {
-                Policy = Options[option],
-                Loss = Round(_effects[option].Loss / windows),
-                OutputError = Round(_effects[option].OutputError / windows),
-                LogProbabilityChange = Round(_effects[option].LogProbabilityChange / windows),
-                Recall = Recall(Options[option], windows),
-            })],
+            Options = [.. measured[true]],
+            Unmeasured = unmeasured.Length == 0 ? null : unmeasured,
         };
     }
+
+    private MeasuredOption Mean(int option, int windows) => new()
+    {
+        Policy = Options[option],
+        Loss = Round(_effects[option].Loss / windows),
+        OutputError = Round(_effects[option].OutputError / windows),
+        LogProbabilityChange = Round(_effects[option].LogProbabilityChange / windows),
+        Recall = Recall(Options[option], windows),
+    };
+
+    /// <summary>A curve; null where the index's scores are no numbers.</summary>
+    private RecallCurve? Curve(KeyIndex? index, double[] masses, int windows) => masses.All(double.IsFinite)
+        ? new RecallCurve { Index = index, Points = [.. Counts.Select((count, i) => new RecallPoint(count, Round(masses[i] / windows)))] }
+        : null;
 
     private static KeyIndex? IndexOf(LayerPolicy option) => option switch
     {

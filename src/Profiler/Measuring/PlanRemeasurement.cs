@@ -50,47 +50,68 @@ public sealed class PlanRemeasurement : IDisposable
         }
     }
 
-    /// <summary>The loss of a plan, measured on the profile's text, in nats per token.</summary>
-    public double Loss(Plan plan) => _windows.Average(window => window.MeasureAll(plan.Policies).Average());
+    /// <summary>The loss of a plan, measured on the profile's text, in nats per token; not finite where its layers cannot be measured together.</summary>
+    public double Loss(Plan plan) => TokenLosses(plan).Average();
 
     /// <summary>
-    /// The profile as it looks from a plan: an option's loss is what a plan with it loses more than one with the layer exact, all scaled so that the plan's own losses add up to what
-    /// was measured of it. Options far from the plan's are scaled as their layer's chosen one.
+    /// The profile as it looks from a plan: an option's loss is what a plan with it loses more than one with the layer exact, as far as that is more than noise, all scaled so that the
+    /// plan's own losses add up to what was measured of it. Options far from the plan's are scaled as their layer's chosen one.
     /// </summary>
     /// <param name="plan">A plan made from the profile.</param>
     /// <param name="progress">Told the share done.</param>
     /// <param name="cancellation">Ends the work.</param>
+    /// <exception cref="TailorKVException">The plan's loss is not a finite number.</exception>
     public ModelProfile Around(Plan plan, IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
     {
         int layers = plan.Layers.Count;
         double whole = Loss(plan);
+        if (!double.IsFinite(whole))
+            throw new TailorKVException($"the plan's loss is {whole}: its layers cannot be measured together", "Plan without --remeasure");
         var again = new Dictionary<LayerPolicy, double>[layers];
         for (int layer = 0; layer < layers; layer++)
         {
             cancellation.ThrowIfCancellationRequested();
             progress?.Report(new WorkProgress("second round", (double)layer / layers));
-            int changed = layer;
-            double exact = With(plan, layer, new FullPolicy(ExactPrecision.Float32));
-            again[layer] = Near(layer, plan.Policies[layer]).ToDictionary(option => option, option => Math.Max(0, With(plan, changed, option) - exact));
+            again[layer] = Again(plan, layer);
         }
 
         double sum = Enumerable.Range(0, layers).Sum(layer => again[layer][plan.Policies[layer]]);
-        double scale = sum > 0 ? whole / sum : 1;
+        double scale = whole > LayerSums.Noise && sum > 0 ? whole / sum : 1;
         return _profile with
         {
             Layers = [.. _profile.Layers.Select(layer =>
             {
                 LayerPolicy chosen = plan.Policies[layer.Layer];
-                double alone = layer.Options.First(option => option.Policy.Equals(chosen)).Loss;
-                double ratio = alone > 0 ? again[layer.Layer][chosen] / alone : 1;
+                double alone = Alone(layer.Layer, chosen), ratio = alone > 0 ? again[layer.Layer][chosen] / alone : 1;
                 return layer with
                 {
                     Options = [.. layer.Options.Select(option => option with
                     {
-                        Loss = LayerSums.Round(scale * (again[layer.Layer].TryGetValue(option.Policy, out double loss) ? loss : ratio * Math.Max(0, option.Loss))),
+                        Loss = LayerSums.Round(Math.Min(MeasuredOption.MostLoss, scale * again[layer.Layer].GetValueOrDefault(option.Policy, ratio * option.Loss))),
                     })],
                 };
             })],
+        };
+    }
+
+    /// <summary>
+    /// Whether the second of two plans for the same target is the better one by its goal and what both were measured to lose: a loss is less only if it is so by more than twice the
+    /// standard error of the difference.
+    /// </summary>
+    /// <param name="second">A plan.</param>
+    /// <param name="first">The plan that is kept otherwise.</param>
+    public bool IsBetter(Plan second, Plan first)
+    {
+        double[] before = TokenLosses(first), after = TokenLosses(second);
+        double limit = first.Target.Loss ?? double.PositiveInfinity;
+        if (!double.IsFinite(after.Sum()) || (before.Average() <= limit && after.Average() > limit))
+            return false;
+        MeasuredMean gain = MeasuredMean.OfDifferences(before, after);
+        return (before.Average() <= limit ? first.Target.Goal : PlanGoal.LeastLoss) switch
+        {
+            PlanGoal.FewestBytes => second.Memory.Device < first.Memory.Device,
+            PlanGoal.MostContext => second.Target.Context > first.Target.Context,
+            _ => gain.Value > 2 * gain.Error,
         };
     }
 
@@ -101,12 +122,23 @@ public sealed class PlanRemeasurement : IDisposable
             window.Dispose();
     }
 
-    private double With(Plan plan, int layer, LayerPolicy option)
+    /// <summary>What the options near the plan's lose with all other layers as the plan keeps them, by what was just measured of the plan.</summary>
+    private Dictionary<LayerPolicy, double> Again(Plan plan, int layer)
     {
-        LayerPolicy[] policies = [.. plan.Policies];
-        policies[layer] = option;
-        return _windows.Average(window => window.MeasureAbove(layer, policies).Average());
+        double[] exact = With(new FullPolicy(ExactPrecision.Float32));
+        return Near(layer, plan.Policies[layer]).ToDictionary(option => option, option => MeasuredMean.OfDifferences(With(option), exact).DrawnTo(Alone(layer, option)));
+
+        double[] With(LayerPolicy option)
+        {
+            LayerPolicy[] policies = [.. plan.Policies];
+            policies[layer] = option;
+            return [.. _windows.SelectMany(window => window.MeasureAbove(layer, policies))];
+        }
     }
+
+    private double Alone(int layer, LayerPolicy policy) => _profile.Layers[layer].Options.First(option => option.Policy.Equals(policy)).Loss;
+
+    private double[] TokenLosses(Plan plan) => [.. _windows.SelectMany(window => window.MeasureAll(plan.Policies))];
 
     /// <summary>The plan's option and those next to it, by device bytes, of which none loses more than another of no more bytes.</summary>
     private List<LayerPolicy> Near(int layer, LayerPolicy chosen)
@@ -116,7 +148,7 @@ public sealed class PlanRemeasurement : IDisposable
         MeasuredOption[] alike = [.. _profile.Layers[layer].Options.Where(option => (Bytes(option).Host > 0) == (chosen.Bytes(shape, _profile.Context + _profile.Tail).Host > 0))];
         List<LayerPolicy> front = [.. alike
             .Where(option => option.Policy.Equals(chosen) || !alike.Any(other => Bytes(other).Device <= Bytes(option).Device && other.Loss < option.Loss))
-            .OrderBy(option => Bytes(option).Device).Select(option => option.Policy)];
+            .OrderBy(option => Bytes(option).Device).Select(option => option.Policy).Distinct()];
         int place = front.IndexOf(chosen);
         return [.. front.Where((_, i) => Math.Abs(i - place) <= Neighbours)];
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Serialization.Metadata;
+using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
@@ -147,7 +148,10 @@ internal sealed class ProfileRun : IDisposable
     private double MeasureWeights(int index, int[] tokens)
     {
         using CausalLanguageModel other = CausalLanguageModel.Load(_request.OtherWeights[index]);
-        return Exact(tokens).MeasureWeights(other, tokens, WorkProgress.Part(_progress, "other weights", index, _weights.Length), _cancellation);
+        double loss = Exact(tokens).MeasureWeights(other, tokens, WorkProgress.Part(_progress, "other weights", index, _weights.Length), _cancellation);
+        return loss is >= 0 and <= MeasuredOption.MostLoss
+            ? loss
+            : throw new InvalidFileException(other.Path, $"with its weights the loss is {loss}, outside 0 to {MeasuredOption.MostLoss} nats per token", "Get the file again, or leave it out of --weights");
     }
 
     /// <summary>The exact pass over the window, once something of it is to be measured.</summary>

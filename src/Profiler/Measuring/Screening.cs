@@ -22,12 +22,12 @@ internal static class Screening
     /// <param name="options">Options of the layer.</param>
     /// <param name="values">What was measured of each.</param>
     /// <param name="factor">How many times another's value is too much.</param>
-    /// <returns>For each option whether it is pointless.</returns>
+    /// <returns>For each option whether it is pointless; never where what was measured is no finite number, which is to be told.</returns>
     public static bool[] Pointless(LayerShape layer, int tokens, IReadOnlyList<LayerPolicy> options, IReadOnlyList<double> values, double factor)
     {
         long[][] costs = [.. options.Select(option => Costs(option, layer, tokens))];
         return [.. Enumerable.Range(0, options.Count).Select(i => Enumerable.Range(0, options.Count).Any(other =>
-            values[i] > factor * values[other] && costs[other].Zip(costs[i]).All(pair => pair.First <= pair.Second)))];
+            double.IsFinite(values[i]) && values[i] > factor * values[other] && costs[other].Zip(costs[i]).All(pair => pair.First <= pair.Second)))];
     }
 
     private static long[] Costs(LayerPolicy option, LayerShape layer, int tokens)

@@ -47,6 +47,38 @@ public sealed class PlanRemeasurementTests : IDisposable
         }
     }
 
+    /// <summary>
+    /// First plans and those kept after a second round, judged on text that neither was made from: in the mean over many limits those kept lose less. No second plan, kept or not, loses far more, as
+    /// one does whose layers were made free by noise.
+    /// </summary>
+    [Fact]
+    public void Second_plans_lose_less_on_other_text()
+    {
+        ModelProfile profile = ModelProfiler.Measure(_model, _text, new ProfileRequest { Context = 448, Windows = 2 });
+        using var remeasurement = new PlanRemeasurement(_model, _text, profile);
+        int context = profile.Context + profile.Tail;
+        WindowMeasurement[] judges = [.. _text.Windows(TextPurpose.Judgement, 4, context, 77).Select(window => new WindowMeasurement(_model, window, profile.Context))];
+        long full = _model.Shape.FullCacheBytes(context), least = new PlanBuilder(profile, new PlanTarget { Context = context }).SmallestDeviceBytes()!.Value;
+        PlanTarget[] targets =
+        [
+            .. new[] { 1, 8, 24 }.Select(percent => new PlanTarget { Context = context, DeviceBytes = least + (percent * full / 100) }),
+            .. new[] { 0.01, 0.05, 0.15 }.Select(loss => new PlanTarget { Context = context, Goal = PlanGoal.FewestBytes, Loss = loss }),
+        ];
+        double first = 0, kept = 0;
+        foreach (PlanTarget target in targets)
+        {
+            Plan before = new PlanBuilder(profile, target).Build(), after = new PlanBuilder(remeasurement.Around(before), target).Build();
+            double lossBefore = Judged(before), lossAfter = Judged(after);
+            Assert.InRange(lossAfter, 0, 2 * lossBefore);
+            (first, kept) = (first + lossBefore, kept + (remeasurement.IsBetter(after, before) ? lossAfter : lossBefore));
+        }
+
+        Array.ForEach(judges, judge => judge.Dispose());
+        Assert.True(kept < first, $"{kept} nats per token are not less than {first}");
+
+        double Judged(Plan plan) => judges.Average(window => window.MeasureAll(plan.Policies).Average());
+    }
+
     [Fact]
     public void Another_text_or_model_is_refused()
     {
