@@ -66,7 +66,7 @@ public sealed class ModelConfigTests : IDisposable
 
     [Theory]
     [InlineData("""{"hidden_size": 0}""", "hidden_size is 0")]
-    [InlineData("""{"hidden_size": "many"}""", "hidden_size is many")]
+    [InlineData("""{"hidden_size": "many"}""", "hidden_size is \"many\"")]
     [InlineData("""{"hidden_size": 32.5}""", "hidden_size is 32.5")]
     [InlineData("""{"num_hidden_layers": 99999999}""", "num_hidden_layers is 99999999")]
     [InlineData("""{"num_hidden_layers": null}""", "num_hidden_layers is missing")]
@@ -77,7 +77,7 @@ public sealed class ModelConfigTests : IDisposable
     [InlineData("""{"rms_norm_eps": 1e999}""", "rms_norm_eps")]
     [InlineData("""{"rope_theta": -1}""", "rope_theta is -1")]
     [InlineData("""{"rope_parameters": 3}""", "rope_parameters is 3")]
-    [InlineData("""{"tie_word_embeddings": "yes"}""", "tie_word_embeddings is yes")]
+    [InlineData("""{"tie_word_embeddings": "yes"}""", "tie_word_embeddings is \"yes\"")]
     [InlineData("""{"rope_scaling": {"type": "linear"}}""", "factor is missing")]
     public void Values_out_of_range_are_named(string changes, string named) =>
         Assert.Contains(named, Assert.Throws<InvalidFileException>(() => Read("llama", changes)).Message, StringComparison.Ordinal);
@@ -112,6 +112,6 @@ public sealed class ModelConfigTests : IDisposable
         foreach ((string name, JsonNode? value) in JsonNode.Parse(changes)!.AsObject())
             config[name] = value?.DeepClone();
         File.WriteAllText(_folder.File("config.json"), config.ToJsonString());
-        return HuggingFaceConfig.Read(_folder.File("config.json"));
+        return HuggingFaceConfig.Read(_folder.File("config.json"), []);
     }
 }
