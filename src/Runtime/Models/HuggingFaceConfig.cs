@@ -25,7 +25,9 @@ internal static class HuggingFaceConfig
         int hidden = values.Integer("hidden_size", ConfigValues.MaximumWidth);
         int heads = values.Integer("num_attention_heads", ConfigValues.MaximumWidth);
         int layers = values.Integer("num_hidden_layers", ConfigValues.MaximumLayers);
-        int contextLength = values.Integer("max_position_embeddings", ConfigValues.MaximumTokens);
+        int contextLength = values.Integer("max_position_embeddings", ConfigValues.MaximumTokens, Default(architecture, llama: 2048, mistral: 131072, qwen: 32768));
+        int kvHeads = values.Has("num_key_value_heads") ? heads : Default(architecture, llama: heads, mistral: 8, qwen: 32);
+        int headDim = values.OptionalInteger("head_dim", ConfigValues.MaximumWidth) ?? (architecture == "qwen3" ? 128 : DefaultHeadDim(values, hidden, heads));
         // Qwen2 always has biases and Mistral none, whatever is said; were it otherwise, the tensors would tell.
         bool attentionBias = values.Flag("attention_bias") && architecture is "llama" or "qwen3";
         RopeConfig rope = RopeConfig.Read(values, contextLength, remarks);
@@ -36,8 +38,8 @@ internal static class HuggingFaceConfig
             HiddenSize = hidden,
             IntermediateSize = values.Integer("intermediate_size", ConfigValues.MaximumWidth),
             HeadCount = heads,
-            KvHeadCount = values.Integer("num_key_value_heads", ConfigValues.MaximumWidth, heads),
-            HeadDim = values.OptionalInteger("head_dim", ConfigValues.MaximumWidth) ?? DefaultHeadDim(values, hidden, heads),
+            KvHeadCount = values.Integer("num_key_value_heads", ConfigValues.MaximumWidth, kvHeads),
+            HeadDim = headDim,
             VocabularySize = values.Integer("vocab_size", ConfigValues.MaximumTokens),
             ContextLength = contextLength,
             RmsNormEpsilon = values.Number("rms_norm_eps", 1e-6),
@@ -53,6 +55,14 @@ internal static class HuggingFaceConfig
         UnreadSettings.RopeSection.Judge(rope.Section, config, remarks);
         return config;
     }
+
+    /// <summary>What transformers takes where a name is absent.</summary>
+    private static int Default(string architecture, int llama, int mistral, int qwen) => architecture switch
+    {
+        "llama" => llama,
+        "mistral" => mistral,
+        _ => qwen,
+    };
 
     private static int DefaultHeadDim(ConfigValues values, int hidden, int heads) => hidden % heads == 0
         ? hidden / heads

@@ -20,14 +20,14 @@ internal sealed class UnreadSettings
     // What transformers and others write and no arithmetic of inference depends on.
     private static readonly string[] HarmlessInConfig =
         ("_attn_implementation _attn_implementation_internal _commit_hash _flash_attn_2_enabled _name_or_path add_cross_attention architectures attention_dropout "
-        + "attention_probs_dropout_prob attn_implementation attn_pdrop auto_map begin_suppress_tokens bos_token_id chunk_size_feed_forward classifier_dropout "
+        + "attention_probs_dropout_prob attn_implementation attn_pdrop auto_map begin_suppress_tokens bos_token_id cache_implementation chunk_size_feed_forward classifier_dropout "
         + "cross_attention_hidden_size decoder_start_token_id do_sample dropout dtype embd_pdrop embedding_dropout eos_token_id exponential_decay_length_penalty finetuning_task "
         + "forced_bos_token_id forced_eos_token_id frequency_penalty gradient_checkpointing head_dropout hidden_dropout hidden_dropout_prob id2label initializer_range is_decoder "
         + "is_encoder_decoder is_llama_config keys_to_ignore_at_inference label2id layer_norm_eps layerdrop length_penalty max_length max_new_tokens max_sequence_length "
         + "max_window_layers min_length model_max_length model_type num_beam_groups num_beams num_labels num_return_sequences original_max_position_embeddings "
         + "output_attentions output_hidden_states pad_token_id prefix pretraining_tp problem_type pruned_heads repetition_penalty resid_pdrop residual_dropout "
         + "return_dict sep_token_id seq_length sliding_window suppress_tokens task_specific_params temperature tie_encoder_decoder tokenizer_class top_k top_p "
-        + "torch_dtype torchscript transformers.js_config transformers_version unk_token_id unsloth_fixed unsloth_version use_cache use_flash_attention use_flash_attention_2 "
+        + "torch_dtype torchscript transformers.js_config transformers_version typical_p unk_token_id unsloth_fixed unsloth_version use_cache use_flash_attention use_flash_attention_2 "
         + "use_flash_attn use_sliding_window").Split(' ');
 
     private static readonly string[] HarmlessInGguf =

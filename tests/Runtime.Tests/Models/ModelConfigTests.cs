@@ -40,6 +40,23 @@ public sealed class ModelConfigTests : IDisposable
         Assert.True(Read("qwen2", "{}").HasQueryKeyValueBias);
     }
 
+    /// <summary>As transformers' configurations have them.</summary>
+    [Theory]
+    [InlineData("llama", 64, 64, 1024, 2048)]
+    [InlineData("mistral", 64, 8, 1024, 131072)]
+    [InlineData("qwen2", 64, 32, 1024, 32768)]
+    [InlineData("qwen3", 64, 32, 128, 32768)]
+    public void Absent_values_have_the_defaults_of_the_architecture(string architecture, int heads, int kvHeads, int headDim, int context)
+    {
+        JsonObject json = new TinyModel(architecture).Config;
+        (json["num_attention_heads"], json["hidden_size"]) = (heads, 65536);
+        foreach (string name in (string[])["num_key_value_heads", "head_dim", "max_position_embeddings"])
+            json.Remove(name);
+        File.WriteAllText(_folder.File("config.json"), json.ToJsonString());
+        ModelConfig config = HuggingFaceConfig.Read(_folder.File("config.json"), []);
+        Assert.Equal((kvHeads, headDim, context), (config.KvHeadCount, config.HeadDim, config.ContextLength));
+    }
+
     [Theory]
     [InlineData("mistral", """{"sliding_window": 48}""", new[] { 48, 48 })]
     [InlineData("mistral", """{"sliding_window": null}""", new[] { 0, 0 })]
