@@ -55,6 +55,13 @@ internal sealed class Terminal
     /// <summary>Writes a remark that is no part of the result.</summary>
     public void Remark(string text) => ErrorOutput.WriteLine(Printable(text));
 
+    /// <summary>Writes what was chosen or passed over in reading a file.</summary>
+    public void Remarks(IEnumerable<string> remarks)
+    {
+        foreach (string remark in remarks)
+            Remark("remark: " + remark.ReplaceLineEndings(" "));
+    }
+
     /// <summary>Writes the result as JSON, ended by a line feed.</summary>
     public void Json<T>(T result, JsonTypeInfo<T> type) => Output.Write(JsonSerializer.Serialize(result, type).ReplaceLineEndings("\n") + "\n");
 

@@ -44,7 +44,6 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
     [InlineData("bench", "x", "--repetitions", "0")]
     [InlineData("doctor", "x")]
     [InlineData("doctor", "--reference", "x")]
-    [InlineData("doctor", "x", "--reference", "y", "--rope-frequencies", "f64")]
     [InlineData("demo", "--budget", "cheap")]
     [InlineData("hardware")]
     [InlineData("hardware", "show")]
@@ -233,16 +232,5 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
         ToolRun run = ToolFixture.Run("run", ToolFixture.Model, "--prompt", " Note: the code of Bafeti is 48213. And he said. Recall: the code of Bafeti is ", "--max-tokens", "5");
         Assert.Equal("48213" + Environment.NewLine, run.Output);
         Assert.Contains("device", run.Error, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Doctor_finds_rounded_rotary_frequencies()
-    {
-        string folder = SharedData.Require("fixtures/architectures/llama-tied-bf16");
-        string reference = Path.Combine(folder, "reference.safetensors");
-        ToolRun run = ToolFixture.Run("doctor", folder, "--reference", reference);
-        Assert.Equal(1, run.ExitCode);
-        Assert.Contains("--rope-frequencies bf16", run.Output, StringComparison.Ordinal);
-        Assert.Equal(0, ToolFixture.Run("doctor", folder, "--reference", reference, "--rope-frequencies", "bf16").ExitCode);
     }
 }

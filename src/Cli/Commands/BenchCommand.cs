@@ -57,7 +57,7 @@ internal sealed class BenchCommand : ToolCommand
             WarmUpSeconds = parse.GetValue(_warmUp) ?? defaults.WarmUpSeconds,
             Seed = parse.GetValue(_seed) ?? defaults.Seed,
         };
-        using CausalLanguageModel model = CausalLanguageModel.Load(parse.GetValue(_model)!);
+        using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!);
         Plan plan = given ?? Plan.Uniform(model.Fingerprint, (int)Math.Min(request.Context, int.MaxValue), new FullPolicy());
         model.RequirePlan(plan);
         request.RequireContext(plan);

@@ -12,13 +12,6 @@ internal sealed class DoctorCommand : ToolCommand
 {
     private const double DefaultTolerance = 1e-3;
 
-    private static readonly Dictionary<string, RopeFrequencyPrecision> Precisions = new(StringComparer.Ordinal)
-    {
-        ["f32"] = RopeFrequencyPrecision.Float32,
-        ["f16"] = RopeFrequencyPrecision.Float16,
-        ["bf16"] = RopeFrequencyPrecision.BFloat16,
-    };
-
     private readonly Argument<string?> _model = new("MODEL") { Description = "A model to compare with a reference; without one the machine is checked.", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string?> _reference = new("--reference")
     {
@@ -28,11 +21,6 @@ internal sealed class DoctorCommand : ToolCommand
 
     private readonly NumberOption _tolerance = new(
         "--tolerance", "X", "The largest difference allowed, as a share of the tensor's largest magnitude; for log probabilities in nats. Default: 0.001.", zeroAllowed: true);
-    private readonly Option<string?> _ropeFrequencies = new("--rope-frequencies")
-    {
-        Description = "To what the rotary frequencies are rounded; other than f32 only to meet references made so. Default: f32.",
-        HelpName = "f32|f16|bf16",
-    };
 
     public DoctorCommand(Terminal terminal)
         : base(
@@ -43,9 +31,8 @@ internal sealed class DoctorCommand : ToolCommand
             """,
             terminal)
     {
-        _ropeFrequencies.AcceptOnlyFromAmong([.. Precisions.Keys]);
         Add(_model);
-        foreach (Option option in new Option[] { _reference, _tolerance, _ropeFrequencies })
+        foreach (Option option in new Option[] { _reference, _tolerance })
             Add(option);
         Validators.Add(result =>
         {
@@ -71,25 +58,15 @@ internal sealed class DoctorCommand : ToolCommand
     private int CompareWithReference(ParseResult parse, string modelPath, string reference)
     {
         double tolerance = parse.GetValue(_tolerance) ?? DefaultTolerance;
-        string rope = parse.GetValue(_ropeFrequencies) ?? "f32";
-        IReadOnlyList<TensorDifference> tensors = Compare(modelPath, reference, tolerance, rope);
-        bool keysFail = tensors.Any(tensor => !tensor.Passed && tensor.Name.EndsWith(".key", StringComparison.Ordinal));
-        string? passesWith = keysFail && rope == "f32"
-            ? Precisions.Keys.Skip(1).FirstOrDefault(other => Compare(modelPath, reference, tolerance, other).All(tensor => tensor.Passed))
-            : null;
-        var result = new ReferenceResult(modelPath, reference, tolerance, rope, tensors, tensors.All(tensor => tensor.Passed), passesWith);
+        using CausalLanguageModel model = LoadModel(modelPath);
+        IReadOnlyList<TensorDifference> tensors = Terminal.WithProgress(
+            progress => ReferenceComparison.Compare(model, reference, tolerance, WorkProgress.Part(progress, "comparing", 0, 1), Terminal.Cancellation));
+        var result = new ReferenceResult(modelPath, reference, tolerance, tensors, tensors.All(tensor => tensor.Passed), model.Remarks);
         if (WantsJson(parse))
             Terminal.Json(result, ResultJsonContext.Default.ReferenceResult);
         else
             Print(result);
         return result.Passed ? ExitCode.Success : ExitCode.Failure;
-    }
-
-    private IReadOnlyList<TensorDifference> Compare(string modelPath, string reference, double tolerance, string rope)
-    {
-        using CausalLanguageModel model = CausalLanguageModel.Load(modelPath, Precisions[rope]);
-        return Terminal.WithProgress(
-            progress => ReferenceComparison.Compare(model, reference, tolerance, WorkProgress.Part(progress, $"comparing, {rope}", 0, 1), Terminal.Cancellation));
     }
 
     private void Print(ReferenceResult result)
@@ -104,7 +81,5 @@ internal sealed class DoctorCommand : ToolCommand
         Terminal.Line(failed == 0
             ? $"Passed: {result.Tensors.Count} tensors within {result.Tolerance} of {result.Reference}"
             : $"Failed: {failed} of {result.Tensors.Count} tensors differ by more than {result.Tolerance} from {result.Reference}");
-        if (result.PassesWithRopeFrequencies is { } rope)
-            Terminal.Line($"The reference was computed with rotary frequencies rounded to {rope}, as model.to(dtype) leaves them: pass --rope-frequencies {rope}");
     }
 }

@@ -95,7 +95,7 @@ internal sealed class PlanCommand : ToolCommand
     private (Plan Plan, PlanRequest Request, RemeasuredResult Result) Remeasured(
         string modelPath, string? textPath, PlanRequest request, Plan plan, TimeSpan? timeLimit, IProgress<WorkProgress>? progress)
     {
-        using CausalLanguageModel model = CausalLanguageModel.Load(modelPath);
+        using CausalLanguageModel model = LoadModel(modelPath);
         using var measuring = new PlanRemeasurement(model, MeasuringText.Open(model, textPath), request.Profile, progress, Terminal.Cancellation);
         double loss = measuring.Loss(plan);
         PlanRequest around = request with { Profile = measuring.Around(plan, progress, Terminal.Cancellation) };

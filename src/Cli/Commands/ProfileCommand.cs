@@ -75,7 +75,7 @@ internal sealed class ProfileCommand : ToolCommand
     protected override int Run(ParseResult parse)
     {
         var clock = Stopwatch.StartNew();
-        using CausalLanguageModel model = CausalLanguageModel.Load(parse.GetValue(_model)!);
+        using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!);
         string path = OutputPath(parse.GetValue(_out), model.Fingerprint.Name, ".profile.json");
         AtomicFile.RequireWritable(path);
         MeasuringText text = MeasuringText.Open(model, parse.GetValue(_text));

@@ -54,10 +54,11 @@ internal sealed class RunCommand : ToolCommand
     protected override int Run(ParseResult parse)
     {
         Plan? plan = parse.GetValue(_plan) is { } planPath ? Json.ReadPlan(planPath) : null;
-        using CausalLanguageModel model = CausalLanguageModel.Load(parse.GetValue(_model)!);
+        using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!);
         if (plan is not null)
             model.RequirePlan(plan);
         int maxTokens = parse.GetValue(_maxTokens) ?? DefaultMaxTokens;
+        Terminal.Remarks(model.Tokenizer.Remarks);
         IReadOnlyList<int> prompt = Prompt(model, parse);
         int context = plan?.Target.Context ?? parse.GetValue(_context) ?? Context(model, prompt.Count, maxTokens);
         if (prompt.Count > context)
@@ -69,7 +70,10 @@ internal sealed class RunCommand : ToolCommand
 
         using Session session = model.CreateSession(plan ?? Plan.Uniform(model.Fingerprint, context, new FullPolicy()));
         var sampler = new TokenSampler(parse.GetValue(_temperature) ?? 0, parse.GetValue(_seed) ?? 1);
-        RunResult result = Generate(model.Tokenizer, session, [.. prompt], maxTokens, sampler, streams: !WantsJson(parse));
+        RunResult result = Generate(model.Tokenizer, session, [.. prompt], maxTokens, sampler, streams: !WantsJson(parse)) with
+        {
+            Remarks = [.. model.Remarks, .. model.Tokenizer.Remarks],
+        };
         if (WantsJson(parse))
             Terminal.Json(result, ResultJsonContext.Default.RunResult);
         else
@@ -147,7 +151,7 @@ internal sealed class RunCommand : ToolCommand
         Emit(stream.Finish());
         return new RunResult(
             text.ToString(), stop, session.Plan.Target.Context, prompt.Length, generated, prompt.Length / prefillSeconds,
-            decoded > 0 ? decoded / decodeSeconds : null, session.MeasuredDeviceBytes, session.MeasuredHostBytes);
+            decoded > 0 ? decoded / decodeSeconds : null, session.MeasuredDeviceBytes, session.MeasuredHostBytes, []);
 
         void Emit(string piece)
         {

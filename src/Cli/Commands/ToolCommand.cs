@@ -1,6 +1,7 @@
 using System.CommandLine;
 using TailorKV.Planner;
 using TailorKV.Planner.Profiles;
+using TailorKV.Runtime.Models;
 
 namespace TailorKV.Cli.Commands;
 
@@ -21,6 +22,14 @@ internal abstract class ToolCommand : Command
     protected abstract int Run(ParseResult parse);
 
     protected static bool WantsJson(ParseResult parse) => parse.GetValue<bool>("--json");
+
+    /// <summary>Loads a model and says what was chosen or passed over in reading it.</summary>
+    protected CausalLanguageModel LoadModel(string path)
+    {
+        var model = CausalLanguageModel.Load(path);
+        Terminal.Remarks(model.Remarks);
+        return model;
+    }
 
     /// <summary>The file to write: the one named, else the model's name with an ending, in the current folder.</summary>
     protected static string OutputPath(string? named, string modelName, string ending)

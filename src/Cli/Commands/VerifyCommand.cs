@@ -56,7 +56,7 @@ internal sealed class VerifyCommand : ToolCommand
     {
         string path = parse.GetValue(_plan)!;
         Plan plan = Json.ReadPlan(path);
-        using CausalLanguageModel model = CausalLanguageModel.Load(parse.GetValue(_model)!);
+        using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!);
         model.RequirePlan(plan);
         MeasuringText text = MeasuringText.Open(model, parse.GetValue(_text));
         var defaults = new VerificationRequest();

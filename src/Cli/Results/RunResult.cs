@@ -10,5 +10,7 @@ namespace TailorKV.Cli.Results;
 /// <param name="DecodeTokensPerSecond"></param>
 /// <param name="DeviceBytes"></param>
 /// <param name="HostBytes"></param>
+/// <param name="Remarks">What was chosen or passed over in reading the model.</param>
 internal sealed record RunResult(
-    string Text, string Stop, int Context, int PromptTokens, int GeneratedTokens, double PrefillTokensPerSecond, double? DecodeTokensPerSecond, long DeviceBytes, long HostBytes);
+    string Text, string Stop, int Context, int PromptTokens, int GeneratedTokens, double PrefillTokensPerSecond, double? DecodeTokensPerSecond, long DeviceBytes, long HostBytes,
+    IReadOnlyList<string> Remarks);

@@ -6,10 +6,10 @@ namespace TailorKV.Runtime.Formats;
 /// <summary>A mapped GGUF file of version 2 or 3: metadata, descriptions of tensors, then their data (format: ggml's docs/gguf.md).</summary>
 public sealed class GgufFile : IDisposable
 {
-    // By number. 4 and 5 were withdrawn.
+    // By number. 4, 5, 31 to 33 and 36 to 38 were withdrawn.
     private static readonly string[] TypeNames =
         ("F32 F16 Q4_0 Q4_1 Q4_2 Q4_3 Q5_0 Q5_1 Q8_0 Q8_1 Q2_K Q3_K Q4_K Q5_K Q6_K Q8_K IQ2_XXS IQ2_XS IQ3_XXS IQ1_S IQ4_NL IQ3_S IQ2_S IQ4_XS "
-        + "I8 I16 I32 I64 F64 IQ1_M BF16").Split(' ');
+        + "I8 I16 I32 I64 F64 IQ1_M BF16 Q4_0_4_4 Q4_0_4_8 Q4_0_8_8 TQ1_0 TQ2_0 IQ4_NL_4_4 IQ4_NL_4_8 IQ4_NL_8_8 MXFP4").Split(' ');
 
     private readonly MappedFile _file;
     private readonly Dictionary<string, object> _metadata = [];
@@ -22,6 +22,12 @@ public sealed class GgufFile : IDisposable
         if (reader.Read<uint>() != 0x46554747)
             throw reader.Damaged("the file does not begin with \"GGUF\"");
         Version = reader.Read<int>();
+        // No version is that great; one that is has its bytes in the other order.
+        if ((Version & 0xFFFF) == 0)
+        {
+            throw new UnsupportedModelException(
+                file.Path, "the file is big-endian: its bytes are in the order of other machines", "Fetch the little-endian file, or swap it with gguf_convert_endian.py of the gguf Python package");
+        }
         if (Version is not (2 or 3))
             throw new UnsupportedModelException(file.Path, $"the GGUF version is {Version}", "Convert the model to version 3");
         // The shortest description of a tensor: an empty name, one dimension, a type and an offset.

@@ -13,6 +13,9 @@ namespace TailorKV.Runtime.Formats;
 /// </summary>
 public sealed class SafetensorsFile : IDisposable
 {
+    /// <summary>The types that tensors can be read in.</summary>
+    public static IReadOnlyList<string> SupportedTypes { get; } = ["F32", "F16", "BF16"];
+
     private readonly MappedFile _file;
     private readonly Dictionary<string, Entry> _entries = [];
     private readonly Dictionary<string, StoredTensor> _tensors = [];
@@ -34,7 +37,7 @@ public sealed class SafetensorsFile : IDisposable
         CheckCoverage(dataStart);
         foreach ((string name, Entry entry) in _entries)
         {
-            if (entry.Type is "F32" or "F16" or "BF16")
+            if (SupportedTypes.Contains(entry.Type))
                 _tensors.Add(name, new StoredTensor(file, name, Enum.Parse<WeightType>(entry.Type), entry.Shape, entry.Begin));
         }
     }
@@ -63,6 +66,10 @@ public sealed class SafetensorsFile : IDisposable
             throw;
         }
     }
+
+    /// <summary>The types of the tensors of other types, by name, as the file names them.</summary>
+    public IReadOnlyDictionary<string, string> OtherTypes =>
+        _entries.Where(entry => !_tensors.ContainsKey(entry.Key)).ToDictionary(entry => entry.Key, entry => entry.Value.Type);
 
     /// <summary>The dimensions of a tensor, outermost first.</summary>
     /// <exception cref="InvalidFileException">There is no such tensor.</exception>

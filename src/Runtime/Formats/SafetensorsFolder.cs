@@ -3,11 +3,15 @@ using TailorKV.Planner;
 
 namespace TailorKV.Runtime.Formats;
 
-/// <summary>The tensors of a Hugging Face folder: one model.safetensors, or the files that model.safetensors.index.json names.</summary>
+/// <summary>The tensors of a Hugging Face folder: model.safetensors, or the files that model.safetensors.index.json names.</summary>
 public sealed class SafetensorsFolder : IDisposable
 {
+    private const string Whole = "model.safetensors";
+    private const string Index = "model.safetensors.index.json";
+
     private readonly List<SafetensorsFile> _files = [];
     private readonly Dictionary<string, StoredTensor> _tensors = [];
+    private readonly Dictionary<string, string> _otherTypes = [];
 
     private SafetensorsFolder()
     {
@@ -16,24 +20,45 @@ public sealed class SafetensorsFolder : IDisposable
     /// <summary>The tensors of type F32, F16 and BF16 of all files, by name.</summary>
     public IReadOnlyDictionary<string, StoredTensor> Tensors => _tensors;
 
-    /// <summary>Opens and checks all files of <paramref name="folder"/>.</summary>
+    /// <summary>The types of the tensors of other types, by name, as the files name them.</summary>
+    public IReadOnlyDictionary<string, string> OtherTypes => _otherTypes;
+
+    /// <summary>Where the folder has both model.safetensors and an index: which was taken, and why. Else null.</summary>
+    public string? Remark { get; private set; }
+
+    /// <summary>
+    /// Opens and checks all files of <paramref name="folder"/>. Where it has both model.safetensors and an index the first is taken, as transformers does, unless it is damaged or lacks a
+    /// tensor of the index and the index's files are whole.
+    /// </summary>
     /// <exception cref="InvalidFileException">A file is missing, truncated or inconsistent, or the index names a file outside the folder.</exception>
     public static SafetensorsFolder Open(string folder)
     {
-        SafetensorsFolder result = new();
-        try
+        string whole = Path.Combine(folder, Whole), index = Path.Combine(folder, Index);
+        if (!File.Exists(index))
+            return Opened(result => result.Add(SafetensorsFile.Open(whole)));
+        if (!File.Exists(whole))
+            return Opened(result => result.AddIndexed(folder, index));
+        if (Attempt(() => Opened(result => result.Add(SafetensorsFile.Open(whole))), out SafetensorsFolder? single) is { } damage)
+            return Sharded(damage.Message) ?? throw damage;
+        string? absent = null;
+        if (Attempt(() => ReadIndex(index), out Dictionary<string, string>? map) is null)
         {
-            string index = Path.Combine(folder, "model.safetensors.index.json");
-            if (File.Exists(index))
-                result.AddIndexed(folder, index);
-            else
-                result.Add(SafetensorsFile.Open(Path.Combine(folder, "model.safetensors")));
-            return result;
+            if (map!.Keys.FirstOrDefault(name => !single!._tensors.ContainsKey(name) && !single._otherTypes.ContainsKey(name)) is { } lacking
+                && Sharded($"{whole} lacks tensor \"{lacking}\" of the index") is { } sharded)
+            {
+                single!.Dispose();
+                return sharded;
+            }
+            absent = map.Values.FirstOrDefault(name => !File.Exists(Path.Combine(folder, name)));
         }
-        catch
+        single!.Remark = $"{whole} is taken, as transformers does; {Index} beside it {(absent is null ? "and its files are" : $"names {absent}, which is not there, and is")} passed over";
+        return single;
+
+        SafetensorsFolder? Sharded(string why)
         {
-            result.Dispose();
-            throw;
+            if (Attempt(() => Opened(result => result.AddIndexed(folder, index)), out SafetensorsFolder? sharded) is null)
+                sharded!.Remark = $"the files that {Index} names are taken, because of {Whole}: {why}";
+            return sharded;
         }
     }
 
@@ -44,17 +69,58 @@ public sealed class SafetensorsFolder : IDisposable
             file.Dispose();
     }
 
-    private void AddIndexed(string folder, string index)
+    private static TailorKVException? Attempt<T>(Func<T> open, out T? opened)
+        where T : class
+    {
+        opened = null;
+        try
+        {
+            opened = open();
+            return null;
+        }
+        catch (TailorKVException error)
+        {
+            return error;
+        }
+    }
+
+    private static SafetensorsFolder Opened(Action<SafetensorsFolder> add)
+    {
+        SafetensorsFolder result = new();
+        try
+        {
+            add(result);
+            return result;
+        }
+        catch
+        {
+            result.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The file of each tensor.</summary>
+    private static Dictionary<string, string> ReadIndex(string index)
     {
         if (!JsonFile.Read(index).TryGetProperty("weight_map", out JsonElement map) || map.ValueKind != JsonValueKind.Object)
             throw new InvalidFileException(index, "there is no weight_map", "Fetch the index again");
-        Dictionary<string, SafetensorsFile> files = [];
+        Dictionary<string, string> files = [];
         foreach ((string tensor, JsonElement value) in JsonFile.Members(index, map))
         {
             string name = value.ValueKind == JsonValueKind.String ? JsonFile.Text(index, value) : value.GetRawText();
             // A plain file name cannot leave the folder.
             if (!name.EndsWith(".safetensors", StringComparison.Ordinal) || name.AsSpan().ContainsAny("/\\:\0"))
                 throw new InvalidFileException(index, $"\"{name}\" is no name of a safetensors file in the same folder", "Fetch the index again");
+            files.Add(tensor, name);
+        }
+        return files;
+    }
+
+    private void AddIndexed(string folder, string index)
+    {
+        Dictionary<string, SafetensorsFile> files = [];
+        foreach ((string tensor, string name) in ReadIndex(index))
+        {
             if (!files.TryGetValue(name, out SafetensorsFile? file))
                 files.Add(name, file = Add(SafetensorsFile.Open(Path.Combine(folder, name))));
             if (!file.Names.Contains(tensor))
@@ -73,6 +139,8 @@ public sealed class SafetensorsFolder : IDisposable
             if (!_tensors.TryAdd(name, tensor))
                 throw new InvalidFileException(file.Path, $"tensor \"{name}\" is also in {_tensors[name].File.Path}", "Keep one model's files in the folder");
         }
+        foreach ((string name, string type) in file.OtherTypes)
+            _otherTypes[name] = type;
         return file;
     }
 }

@@ -2,6 +2,7 @@ using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Tokenizers;
 
@@ -15,11 +16,11 @@ public sealed class CausalLanguageModel : IDisposable
     private readonly Lazy<Tokenizer> _tokenizer;
     private readonly Lazy<ChatTemplate?> _chatTemplate;
 
-    private CausalLanguageModel(ModelFiles files, ModelShape shape, RopeFrequencyPrecision ropePrecision)
+    private CausalLanguageModel(ModelFiles files, ModelShape shape)
     {
         _files = files;
         Shape = shape;
-        Transformer = new Transformer(files.Config, files.Weights, ropePrecision);
+        Transformer = new Transformer(files.Config, files.Weights);
         _fingerprint = new Lazy<ModelFingerprint>(() => new ModelFingerprint
         {
             Name = NameOf(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(files.Path))),
@@ -32,8 +33,11 @@ public sealed class CausalLanguageModel : IDisposable
             () => files.GgufMetadata is { } metadata ? ChatTemplate.FromGguf(metadata, files.Path) : ChatTemplate.FromFolder(files.Path));
     }
 
-    /// <summary>The folder or file the model was loaded from.</summary>
+    /// <summary>The folder, file or first shard the model was loaded from.</summary>
     public string Path => _files.Path;
+
+    /// <summary>What was chosen or passed over in reading the model, a sentence each. What was in reading its tokenizer: <see cref="Tokenizer.Remarks"/>.</summary>
+    public IReadOnlyList<string> Remarks => _files.Remarks;
 
     /// <summary>Its configuration.</summary>
     public ModelConfig Config => _files.Config;
@@ -60,12 +64,11 @@ public sealed class CausalLanguageModel : IDisposable
     internal Transformer Transformer { get; }
 
     /// <summary>Opens a Hugging Face folder or a GGUF file.</summary>
-    /// <param name="path">A folder with config.json and safetensors, or with one GGUF file alone, or a GGUF file.</param>
-    /// <param name="ropePrecision">To what the rotary frequencies are rounded; other than the default only to meet references made so.</param>
+    /// <param name="path">A folder with config.json and safetensors, or with one GGUF model alone, or a GGUF file, of several shards the first.</param>
     /// <exception cref="InvalidFileException">A file is missing, truncated or inconsistent.</exception>
     /// <exception cref="UnsupportedModelException">The architecture, a tensor type or the RoPE scaling is not supported.</exception>
     /// <exception cref="CapacityExceededException">The machine has not as much memory free as weights stored in blocks take once more.</exception>
-    public static CausalLanguageModel Load(string path, RopeFrequencyPrecision ropePrecision = RopeFrequencyPrecision.Float32)
+    public static CausalLanguageModel Load(string path)
     {
         ModelFiles files = ModelFiles.Open(path);
         try
@@ -74,7 +77,7 @@ public sealed class CausalLanguageModel : IDisposable
             if (shape.Problem() is { } problem)
                 throw new UnsupportedModelException(path, problem, "Use a model within these bounds");
             files.Weights.LayOut();
-            return new CausalLanguageModel(files, shape, ropePrecision);
+            return new CausalLanguageModel(files, shape);
         }
         catch
         {
@@ -121,19 +124,20 @@ public sealed class CausalLanguageModel : IDisposable
     // Many a file is called model.gguf, and what GGUF files say themselves is often a training run's name: the folder's says more.
     private static string NameOf(string path)
     {
-        string name = System.IO.Path.GetExtension(path) is ".gguf" ? System.IO.Path.GetFileNameWithoutExtension(path) : System.IO.Path.GetFileName(path);
+        string name = System.IO.Path.GetExtension(path) is ".gguf" ? GgufShards.ModelName(path) : System.IO.Path.GetFileName(path);
         return name == "model" && System.IO.Path.GetFileName(System.IO.Path.GetDirectoryName(path)) is { Length: > 0 } folder ? folder : name;
     }
 
     private static Tokenizer LoadTokenizer(ModelFiles files)
     {
-        Tokenizer tokenizer = files.GgufMetadata is { } metadata ? Tokenizer.FromGguf(metadata, files.Path)
-            : files.TokenizerPath is { } path ? Tokenizer.FromJson(path)
+        int vocabulary = files.Config.VocabularySize;
+        Tokenizer tokenizer = files.GgufMetadata is { } metadata ? Tokenizer.FromGguf(metadata, files.Path, vocabulary)
+            : files.TokenizerPath is { } path ? Tokenizer.FromJson(path, vocabulary)
             : throw new InvalidFileException(files.Path, "there is no tokenizer.json", "Put the model's tokenizer.json beside its config.json");
-        return tokenizer.VocabularySize <= files.Config.VocabularySize
+        return tokenizer.VocabularySize <= vocabulary
             ? tokenizer
             : throw new InvalidFileException(
-                files.Path, $"the tokenizer has {tokenizer.VocabularySize} entries and the model's vocabulary {files.Config.VocabularySize}",
+                files.Path, $"the tokenizer has {tokenizer.VocabularySize} entries and the model's vocabulary {vocabulary}",
                 "Put the model's own tokenizer beside it");
     }
 

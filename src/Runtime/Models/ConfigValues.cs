@@ -1,22 +1,66 @@
+using System.Globalization;
+using System.Text.Json;
 using TailorKV.Planner;
+using TailorKV.Runtime.Formats;
 
 namespace TailorKV.Runtime.Models;
 
-/// <summary>Named values of a configuration file that is not trusted: each is checked for its kind and range, and named in the error.</summary>
+/// <summary>
+/// Named values of a configuration file that is not trusted: each is checked for its kind and range, and named in the error. Which were asked for is known, so
+/// that <see cref="UnreadSettings"/> can judge the rest.
+/// </summary>
 /// <param name="file">The file, for errors.</param>
+/// <param name="names">All names the file has.</param>
 /// <param name="find">The value of a name as long, double, bool or string; null where there is none; anything else is of a wrong kind.</param>
-internal sealed class ConfigValues(string file, Func<string, object?> find)
+/// <param name="section">What stands before the names in errors.</param>
+internal sealed class ConfigValues(string file, IEnumerable<string> names, Func<string, object?> find, string section = "")
 {
     public const int MaximumLayers = 4096;
     public const int MaximumWidth = 1 << 24;
     public const int MaximumTokens = 1 << 28;
 
+    private readonly string[] _names = [.. names];
+    private readonly HashSet<string> _read = [];
+
     public string File => file;
+
+    /// <summary>The names that were never asked for.</summary>
+    public IEnumerable<string> Unread => _names.Where(name => !_read.Contains(name));
+
+    public bool IsEmpty => _names.Length == 0;
+
+    /// <summary>The values of a JSON object of <paramref name="file"/>.</summary>
+    public static ConfigValues Of(string file, JsonElement json, string section = "") =>
+        new(file, JsonFile.Members(file, json).Select(member => member.Name), name =>
+        {
+            if (!json.TryGetProperty(name, out JsonElement value))
+                return null;
+            return value.ValueKind switch
+            {
+                JsonValueKind.Null => null,
+                JsonValueKind.True => true,
+                JsonValueKind.False => false,
+                JsonValueKind.String => JsonFile.Text(file, value),
+                JsonValueKind.Number => value.TryGetInt64(out long integer) ? (object)integer : value.GetDouble(),
+                _ => value,
+            };
+        }, section);
+
+    /// <summary>Whether the file has the name, be its value null.</summary>
+    public bool Has(string name) => _names.Contains(name);
+
+    /// <summary>The object of a name, or null.</summary>
+    public ConfigValues? Section(string name) => Raw(name) switch
+    {
+        null => null,
+        JsonElement { ValueKind: JsonValueKind.Object } json => Of(file, json, $"{section}{name}."),
+        object value => throw Wrong(name, value, "an object or null"),
+    };
 
     /// <summary>An integer from 1 to <paramref name="maximum"/>.</summary>
     public int Integer(string name, int maximum, int? fallback = null) => OptionalInteger(name, maximum) ?? fallback ?? throw Missing(name);
 
-    public int? OptionalInteger(string name, int maximum) => find(name) switch
+    public int? OptionalInteger(string name, int maximum) => Raw(name) switch
     {
         null => null,
         long value when value >= 1 && value <= maximum => (int)value,
@@ -24,7 +68,7 @@ internal sealed class ConfigValues(string file, Func<string, object?> find)
     };
 
     /// <summary>A positive number.</summary>
-    public double Number(string name, double? fallback = null) => find(name) switch
+    public double Number(string name, double? fallback = null) => Raw(name) switch
     {
         null => fallback ?? throw Missing(name),
         long value when value > 0 => value,
@@ -32,14 +76,14 @@ internal sealed class ConfigValues(string file, Func<string, object?> find)
         object value => throw Wrong(name, value, "a positive number"),
     };
 
-    public bool Flag(string name) => find(name) switch
+    public bool Flag(string name) => Raw(name) switch
     {
         null => false,
         bool value => value,
         object value => throw Wrong(name, value, "true or false"),
     };
 
-    public string? Text(string name) => find(name) switch
+    public string? Text(string name) => Raw(name) switch
     {
         null => null,
         string value => value,
@@ -48,15 +92,34 @@ internal sealed class ConfigValues(string file, Func<string, object?> find)
 
     public string RequiredText(string name) => Text(name) ?? throw Missing(name);
 
-    public object? Raw(string name) => find(name);
-
-    public InvalidFileException Wrong(string name, object value, string expected)
+    public object? Raw(string name)
     {
-        string text = value.ToString() ?? "";
-        return new(file, $"{name} is {(text.Length <= 100 ? text : text[..100] + "...")}", $"It must be {expected}");
+        _read.Add(name);
+        return find(name);
     }
 
-    public UnsupportedModelException Unsupported(string name, object value, string remedy) => new(file, $"{name} is {value}", remedy);
+    public InvalidFileException Wrong(string name, object value, string expected) =>
+        new(file, $"{section}{name} is {Excerpt(value)}", $"It must be {expected}");
 
-    private InvalidFileException Missing(string name) => new(file, $"{name} is missing", "Fetch the file again or add the value");
+    public UnsupportedModelException Unsupported(string name, object value, string remedy) =>
+        new(file, $"{section}{name} is {Excerpt(value)}", remedy);
+
+    /// <summary>A value as JSON writes it.</summary>
+    public static string Written(object value) => value switch
+    {
+        bool flag => flag ? "true" : "false",
+        string text => $"\"{text}\"",
+        // As GGUF stores it.
+        double number when number == (float)number => ((float)number).ToString(CultureInfo.InvariantCulture),
+        IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
+        _ => value.ToString() ?? "",
+    };
+
+    private static string Excerpt(object value)
+    {
+        string text = Written(value);
+        return text.Length <= 100 ? text : text[..100] + "...";
+    }
+
+    private InvalidFileException Missing(string name) => new(file, $"{section}{name} is missing", "Fetch the file again or add the value");
 }

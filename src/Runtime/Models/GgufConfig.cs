@@ -3,21 +3,21 @@ using TailorKV.Runtime.Formats;
 
 namespace TailorKV.Runtime.Models;
 
-/// <summary>Reads the shape of a model from the metadata of a GGUF file, whose keys begin with the architecture.</summary>
+/// <summary>Reads the shape of a model from the metadata of a GGUF file, whose keys begin with the architecture, as llama.cpp reads it.</summary>
 internal static class GgufConfig
 {
     /// <summary>Reads the metadata of <paramref name="file"/>.</summary>
+    /// <param name="file">A model.</param>
+    /// <param name="remarks">Told what was passed over.</param>
     /// <exception cref="InvalidFileException">A value is missing, of a wrong kind or out of range.</exception>
-    /// <exception cref="UnsupportedModelException">The architecture or a setting is not supported.</exception>
-    public static ModelConfig Read(GgufFile file)
+    /// <exception cref="UnsupportedModelException">The architecture or a setting is not supported, or one that may change the arithmetic is not known.</exception>
+    public static ModelConfig Read(GgufShards file, ICollection<string> remarks)
     {
-        string architecture = new ConfigValues(file.Path, key => Convert(file, key)).RequiredText("general.architecture");
+        string architecture = Values(file, "").RequiredText("general.architecture");
         // Mistral's models are "llama" here.
         if (architecture is not ("llama" or "qwen2" or "qwen3"))
             throw ModelConfig.UnsupportedArchitecture(file.Path, architecture);
-        ConfigValues values = new(file.Path, key => Convert(file, $"{architecture}.{key}"));
-        if (values.Raw("expert_count") is long experts and > 0)
-            throw values.Unsupported("expert_count", experts, "Mixtures of experts are not supported");
+        ConfigValues values = Values(file, $"{architecture}.");
         int hidden = values.Integer("embedding_length", ConfigValues.MaximumWidth);
         int heads = values.Integer("attention.head_count", ConfigValues.MaximumWidth);
         int layers = values.Integer("block_count", ConfigValues.MaximumLayers);
@@ -26,7 +26,7 @@ internal static class GgufConfig
         // Zero turns the window off.
         if (values.Raw("attention.sliding_window") is not 0L)
             Array.Fill(windows, values.OptionalInteger("attention.sliding_window", ConfigValues.MaximumTokens));
-        return new ModelConfig
+        ModelConfig config = new ModelConfig
         {
             Architecture = architecture,
             LayerCount = layers,
@@ -46,6 +46,8 @@ internal static class GgufConfig
             HasAttentionOutputBias = file.Tensors.ContainsKey("blk.0.attn_output.bias"),
             HasQueryKeyNorm = architecture == "qwen3",
         }.Validated(file.Path);
+        UnreadSettings.Gguf.Judge(values, config, remarks);
+        return config;
     }
 
     private static int ReadHeadDim(ConfigValues values, int hidden, int heads)
@@ -62,37 +64,43 @@ internal static class GgufConfig
         return headDim;
     }
 
+    // As llama.cpp does it: a factor without a type is linear, 0 is no factor, and the older name counts where the newer is absent.
     private static RopeScaling.Linear? ReadScaling(ConfigValues values)
     {
-        double olderFactor = values.Number("rope.scale_linear", 1);
+        double factor = Factor("rope.scaling.factor", Factor("rope.scale_linear", 1));
         return values.Text("rope.scaling.type") switch
         {
-            null => olderFactor == 1 ? null : new RopeScaling.Linear(olderFactor),
             "none" => null,
-            "linear" => new RopeScaling.Linear(values.Number("rope.scaling.factor", olderFactor)),
-            string type => throw values.Unsupported("rope.scaling.type", $"\"{type}\"", "Supported are none and linear"),
+            null or "linear" => factor == 1 ? null : new RopeScaling.Linear(factor),
+            string type => throw values.Unsupported("rope.scaling.type", type, "Supported are none and linear"),
         };
+
+        double Factor(string name, double fallback) => values.Raw(name) is 0L or 0.0 ? 1 : values.Number(name, fallback);
     }
 
-    private static int? EmbeddingRows(GgufFile file) =>
+    private static int? EmbeddingRows(GgufShards file) =>
         file.Tensors.TryGetValue("token_embd.weight", out StoredTensor? embedding) && embedding.Shape is [<= ConfigValues.MaximumTokens and long rows, _]
             ? (int)rows
             : null;
 
-    private static object? Convert(GgufFile file, string key) => file.Metadata.GetValueOrDefault(key) switch
+    private static ConfigValues Values(GgufShards file, string prefix) => new(
+        file.Path,
+        file.Metadata.Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal)).Select(key => key[prefix.Length..]),
+        name => Convert(file.Metadata.GetValueOrDefault(prefix + name)),
+        prefix);
+
+    private static object? Convert(object? value) => value switch
     {
-        byte value => (long)value,
-        sbyte value => (long)value,
-        ushort value => (long)value,
-        short value => (long)value,
-        uint value => (long)value,
-        int value => (long)value,
-        ulong value and <= long.MaxValue => (long)value,
-        float value => (double)value,
+        byte number => (long)number,
+        sbyte number => (long)number,
+        ushort number => (long)number,
+        short number => (long)number,
+        uint number => (long)number,
+        int number => (long)number,
+        ulong number and <= long.MaxValue => (long)number,
+        float number => (double)number,
         // One value a layer; all layers are alike here.
-        int[] { Length: > 0 } values when !values.AsSpan().ContainsAnyExcept(values[0]) => (long)values[0],
-        uint[] { Length: > 0 } values when !values.AsSpan().ContainsAnyExcept(values[0]) => (long)values[0],
-        object value => value,
-        null => null,
+        Array { Length: > 0 } list and not string[] when list.Cast<object>().Distinct().Count() == 1 => Convert(list.GetValue(0)),
+        _ => value,
     };
 }

@@ -13,24 +13,27 @@ public sealed class ModelFiles : IDisposable
     private readonly IReadOnlyDictionary<string, StoredTensor> _tensors;
     private string? _hash;
 
-    private ModelFiles(string path, ModelConfig config, SafetensorsFolder folder)
+    private ModelFiles(string path, ModelConfig config, SafetensorsFolder folder, List<string> remarks)
     {
-        (Path, _files, _tensors) = (path, folder, folder.Tensors);
-        Config = config;
-        Weights = new ModelWeights(Config, new TensorSource(path, folder.Tensors), TensorNames.HuggingFace);
+        (Path, _files, _tensors, Remarks) = (path, folder, folder.Tensors, remarks);
+        if (folder.Remark is { } remark)
+            remarks.Add(remark);
+        Weights = new ModelWeights(config, new TensorSource(path, folder.Tensors, folder.OtherTypes), isGguf: false, remarks);
+        Config = config with { TiedEmbeddings = Weights.Output == Weights.Embedding };
         string tokenizer = System.IO.Path.Combine(path, "tokenizer.json");
         TokenizerPath = File.Exists(tokenizer) ? tokenizer : null;
     }
 
-    private ModelFiles(string path, GgufFile file)
+    private ModelFiles(GgufShards shards)
     {
-        (Path, _files, _tensors) = (path, file, file.Tensors);
-        Config = GgufConfig.Read(file);
-        Weights = new ModelWeights(Config, new TensorSource(path, file.Tensors), TensorNames.Gguf);
-        GgufMetadata = file.Metadata;
+        List<string> remarks = [];
+        (Path, _files, _tensors, Remarks) = (shards.Path, shards, shards.Tensors, remarks);
+        Config = GgufConfig.Read(shards, remarks);
+        Weights = new ModelWeights(Config, new TensorSource(Path, shards.Tensors, new Dictionary<string, string>()), isGguf: true, remarks);
+        GgufMetadata = shards.Metadata;
     }
 
-    /// <summary>The folder or file the model was opened by.</summary>
+    /// <summary>The folder, file or first shard that the model was opened by.</summary>
     public string Path { get; }
 
     /// <summary>The model's shape.</summary>
@@ -39,33 +42,39 @@ public sealed class ModelFiles : IDisposable
     /// <summary>The model's weights.</summary>
     public ModelWeights Weights { get; }
 
+    /// <summary>What was chosen or passed over in reading the model, a sentence each.</summary>
+    public IReadOnlyList<string> Remarks { get; }
+
     /// <summary>The metadata of a GGUF file, tokenizer included (see <see cref="GgufFile.Metadata"/>); null for a Hugging Face folder.</summary>
     public IReadOnlyDictionary<string, object>? GgufMetadata { get; }
 
     /// <summary>The tokenizer.json of a Hugging Face folder; null where there is none.</summary>
     public string? TokenizerPath { get; }
 
-    /// <summary>Opens a Hugging Face folder or a GGUF file, or the one GGUF file of a folder that has no config.json, and checks that it is complete.</summary>
+    /// <summary>
+    /// Opens a Hugging Face folder, a GGUF file, the first of several GGUF shards, or the one GGUF model of a folder that has no config.json, and checks that it is complete.
+    /// </summary>
     /// <exception cref="InvalidFileException">A file is missing, truncated or inconsistent.</exception>
     /// <exception cref="UnsupportedModelException">The architecture, a setting or a tensor's type is not supported.</exception>
     public static ModelFiles Open(string path)
     {
         path = SingleGguf(path) ?? path;
         if (!Directory.Exists(path))
-            return Open(GgufFile.Open(path), file => new ModelFiles(path, file));
+            return Open(GgufShards.Open(path), shards => new ModelFiles(shards));
+        List<string> remarks = [];
         // First, because it says best why a model is not supported.
-        ModelConfig config = HuggingFaceConfig.Read(System.IO.Path.Combine(path, "config.json"));
-        return Open(SafetensorsFolder.Open(path), folder => new ModelFiles(path, config, folder));
+        ModelConfig config = HuggingFaceConfig.Read(System.IO.Path.Combine(path, "config.json"), remarks);
+        return Open(SafetensorsFolder.Open(path), folder => new ModelFiles(path, config, folder, remarks));
     }
 
     private static string? SingleGguf(string path)
     {
         if (!Directory.Exists(path) || File.Exists(System.IO.Path.Combine(path, "config.json")))
             return null;
-        string[] files = Directory.GetFiles(path, "*.gguf");
-        return files.Length < 2
-            ? files.FirstOrDefault()
-            : throw new InvalidFileException(path, $"it has {files.Length} GGUF files: {string.Join(", ", files.Select(System.IO.Path.GetFileName).Order(StringComparer.Ordinal))}", "Give the path of one of them");
+        string[] models = [.. Directory.GetFiles(path, "*.gguf").Select(GgufShards.FirstShard).Distinct().Order(StringComparer.Ordinal)];
+        return models.Length < 2
+            ? models.FirstOrDefault()
+            : throw new InvalidFileException(path, $"it has {models.Length} GGUF models: {string.Join(", ", models.Select(System.IO.Path.GetFileName))}", "Give the path of one of them");
     }
 
     /// <summary>

@@ -10,22 +10,28 @@ public sealed class ModelWeights : IDisposable
 {
     private Arena? _laidOut;
 
-    internal ModelWeights(ModelConfig config, TensorSource source, TensorNames names)
+    internal ModelWeights(ModelConfig config, TensorSource source, bool isGguf, ICollection<string> remarks)
     {
-        Embedding = source.Matrix($"{names.Embedding}.weight", config.VocabularySize, config.HiddenSize);
-        Output = config.TiedEmbeddings ? Embedding : source.Matrix($"{names.Output}.weight", config.VocabularySize, config.HiddenSize);
+        TensorNames names = isGguf ? TensorNames.Gguf : HuggingFaceNames(source);
+        string embedding = $"{names.Embedding}.weight", output = $"{names.Output}.weight";
+        // A tied checkpoint may hold either of the two, or both.
+        bool hasOutput = source.Has(output), hasEmbedding = source.Has(embedding) || !(config.TiedEmbeddings && hasOutput);
+        Embedding = source.Matrix(hasEmbedding ? embedding : output, config.VocabularySize, config.HiddenSize);
+        Output = config.TiedEmbeddings && !(hasEmbedding && hasOutput) ? Embedding : source.Matrix(output, config.VocabularySize, config.HiddenSize);
+        if (config.TiedEmbeddings && HaveEqualElements(Embedding, Output))
+            Output = Embedding;
+        else if (config.TiedEmbeddings)
+            remarks.Add($"{output} differs from {embedding} and is used, although tie_word_embeddings is true, as in transformers");
         FinalNorm = source.Vector($"{names.FinalNorm}.weight", config.HiddenSize);
         LayerWeights[] layers = new LayerWeights[config.LayerCount];
         for (int i = 0; i < layers.Length; i++)
             layers[i] = new LayerWeights(config, source, names, $"{names.Layer}{i}.");
         Layers = layers;
-        bool gguf = names == TensorNames.Gguf;
-        InterleavedRope = gguf && config.Architecture == "llama";
-        if (gguf && source.Has("rope_freqs.weight"))
+        InterleavedRope = isGguf && config.Architecture == "llama";
+        if (isGguf && source.Has("rope_freqs.weight"))
             RopeFrequencyFactors = source.Vector("rope_freqs.weight", config.HeadDim / 2);
-        // Tied checkpoints may store the head all the same, and old ones the frequencies of the rotary embedding.
-        source.RejectUnused(name =>
-            (config.TiedEmbeddings && name == $"{names.Output}.weight") || name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal));
+        // Old checkpoints store the frequencies of the rotary embedding.
+        source.RejectUnused(name => name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal));
         StoredBytes = Matrices.Sum(matrix => matrix.ByteLength)
             + sizeof(float) * (FinalNorm.Length + (RopeFrequencyFactors?.Length ?? 0L) + layers.Sum(layer => layer.Vectors.Sum(vector => (long)vector.Length)));
     }
@@ -70,6 +76,31 @@ public sealed class ModelWeights : IDisposable
 
     /// <summary>Gives back the memory of what was laid out, when no product uses it any more.</summary>
     public void Dispose() => _laidOut?.Dispose();
+
+    // Whatever name the checkpoint's tensors stand below, "model." or none, the output matrix stands beside the model, or at the top.
+    private static TensorNames HuggingFaceNames(TensorSource source)
+    {
+        const string model = "model.";
+        if (source.PrefixOf("layers.0.input_layernorm.weight") is not { } prefix)
+            return TensorNames.HuggingFace();
+        string beside = (prefix.EndsWith(model, StringComparison.Ordinal) ? prefix[..^model.Length] : prefix) + "lm_head";
+        return TensorNames.HuggingFace(prefix, source.Has($"{beside}.weight") ? beside : "lm_head");
+    }
+
+    private static bool HaveEqualElements(WeightMatrix first, WeightMatrix second)
+    {
+        if (first == second)
+            return true;
+        float[] one = new float[first.Columns], other = new float[first.Columns];
+        for (int i = 0; i < first.Rows; i++)
+        {
+            first.DecodeRow(i, one);
+            second.DecodeRow(i, other);
+            if (!one.AsSpan().SequenceEqual(other))
+                return false;
+        }
+        return true;
+    }
 
     /// <summary>
     /// Scans every matrix and names the first that holds an infinity or NaN; null if all are finite. Reads all weights: for use after non-finite logits.

@@ -5,8 +5,11 @@ internal sealed record TensorNames(
     string Embedding, string FinalNorm, string Output, string Layer, string AttentionNorm, string Query, string Key, string Value, string AttentionOutput,
     string QueryNorm, string KeyNorm, string MlpNorm, string Gate, string Up, string Down)
 {
-    public static TensorNames HuggingFace { get; } = new(
-        "model.embed_tokens", "model.norm", "lm_head", "model.layers.", "input_layernorm", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
+    /// <summary>The names of transformers, which stand below one name or none.</summary>
+    /// <param name="prefix">What stands before the names of all but the output matrix: "model." in most checkpoints, nothing in those of the model without its head.</param>
+    /// <param name="output">The name of the output matrix.</param>
+    public static TensorNames HuggingFace(string prefix = "model.", string output = "lm_head") => new(
+        $"{prefix}embed_tokens", $"{prefix}norm", output, $"{prefix}layers.", "input_layernorm", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
         "self_attn.o_proj", "self_attn.q_norm", "self_attn.k_norm", "post_attention_layernorm", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj");
 
     public static TensorNames Gguf { get; } = new(

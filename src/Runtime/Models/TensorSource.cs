@@ -6,16 +6,21 @@ using TailorKV.Runtime.Weights;
 namespace TailorKV.Runtime.Models;
 
 /// <summary>Hands out a model's tensors with the shapes they must have, and knows which were never asked for.</summary>
-internal sealed class TensorSource(string path, IReadOnlyDictionary<string, StoredTensor> tensors)
+/// <param name="path">The model, for errors.</param>
+/// <param name="tensors">Its tensors of types that are supported, by name.</param>
+/// <param name="otherTypes">The types of all others, by name.</param>
+internal sealed class TensorSource(string path, IReadOnlyDictionary<string, StoredTensor> tensors, IReadOnlyDictionary<string, string> otherTypes)
 {
     private readonly HashSet<string> _used = [];
 
     /// <summary>A matrix in its stored type.</summary>
     /// <exception cref="InvalidFileException">The tensor is missing or of another shape.</exception>
+    /// <exception cref="UnsupportedModelException">The tensor is of a type that is not supported.</exception>
     public WeightMatrix Matrix(string name, long rows, long columns) => new(Find(name, rows, columns));
 
     /// <summary>A vector in single precision.</summary>
     /// <exception cref="InvalidFileException">The tensor is missing, of another shape, or not finite.</exception>
+    /// <exception cref="UnsupportedModelException">The tensor is of a type that is not supported.</exception>
     public float[] Vector(string name, long length)
     {
         float[] values = Find(name, length).ReadFloats();
@@ -24,13 +29,20 @@ internal sealed class TensorSource(string path, IReadOnlyDictionary<string, Stor
             : throw new InvalidFileException(path, $"tensor \"{name}\" holds a number that is infinite or NaN", "The model is damaged; fetch it again");
     }
 
-    public bool Has(string name) => tensors.ContainsKey(name);
+    public bool Has(string name) => tensors.ContainsKey(name) || otherTypes.ContainsKey(name);
+
+    /// <summary>What stands before <paramref name="ending"/> in the one name that ends so; null where no name does, or several do.</summary>
+    public string? PrefixOf(string ending)
+    {
+        string[] names = [.. tensors.Keys.Concat(otherTypes.Keys).Where(name => name.EndsWith(ending, StringComparison.Ordinal)).Take(2)];
+        return names is [string name] ? name[..^ending.Length] : null;
+    }
 
     /// <summary>Refuses models with more tensors than were used.</summary>
     /// <exception cref="UnsupportedModelException">There are tensors that were not asked for and that <paramref name="mayIgnore"/> does not excuse.</exception>
     public void RejectUnused(Predicate<string> mayIgnore)
     {
-        string[] unused = [.. tensors.Keys.Where(name => !_used.Contains(name) && !mayIgnore(name)).Order(StringComparer.Ordinal)];
+        string[] unused = [.. tensors.Keys.Concat(otherTypes.Keys).Where(name => !_used.Contains(name) && !mayIgnore(name)).Order(StringComparer.Ordinal)];
         if (unused.Length > 0)
         {
             string more = unused.Length > 3 ? $" and {unused.Length - 3} more" : "";
@@ -42,6 +54,11 @@ internal sealed class TensorSource(string path, IReadOnlyDictionary<string, Stor
     private StoredTensor Find(string name, params long[] shape)
     {
         string expected = $"[{string.Join(", ", shape)}]";
+        if (otherTypes.TryGetValue(name, out string? type))
+        {
+            throw new UnsupportedModelException(
+                path, $"tensor \"{name}\" has the type {type}", $"Supported are {string.Join(", ", SafetensorsFile.SupportedTypes)}; convert the model to one of them");
+        }
         if (!tensors.TryGetValue(name, out StoredTensor? tensor))
             throw new InvalidFileException(path, $"tensor \"{name}\" of shape {expected} is missing", "The model is incomplete");
         if (!tensor.Shape.SequenceEqual(shape))

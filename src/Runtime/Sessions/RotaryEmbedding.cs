@@ -1,4 +1,3 @@
-using TailorKV.Runtime.Cache;
 using TailorKV.Runtime.Models;
 
 namespace TailorKV.Runtime.Sessions;
@@ -16,21 +15,14 @@ internal sealed class RotaryEmbedding
     /// <param name="config">Base, scaling and head dimension.</param>
     /// <param name="factors">Divisors of the frequencies that come with the weights, [headDim / 2], or null.</param>
     /// <param name="interleaved">Whether the projections come with pairs side by side, as llama.cpp permutes them.</param>
-    /// <param name="precision">To what the frequencies are rounded.</param>
-    public RotaryEmbedding(ModelConfig config, float[]? factors, bool interleaved, RopeFrequencyPrecision precision)
+    public RotaryEmbedding(ModelConfig config, float[]? factors, bool interleaved)
     {
         _interleaved = interleaved;
         _frequencies = new float[config.HeadDim / 2];
         for (int i = 0; i < _frequencies.Length; i++)
         {
             float frequency = 1 / MathF.Pow((float)config.RopeTheta, 2f * i / config.HeadDim);
-            frequency = factors is null ? Scale(frequency, config.RopeScaling) : frequency / factors[i];
-            _frequencies[i] = precision switch
-            {
-                RopeFrequencyPrecision.Float16 => (float)(Half)frequency,
-                RopeFrequencyPrecision.BFloat16 => BrainFloat.ToSingle(BrainFloat.FromSingle(frequency)),
-                _ => frequency,
-            };
+            _frequencies[i] = Scale(frequency / (factors?[i] ?? 1), config.RopeScaling);
         }
     }
 

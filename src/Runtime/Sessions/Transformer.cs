@@ -6,9 +6,9 @@ using TailorKV.Runtime.Weights;
 namespace TailorKV.Runtime.Sessions;
 
 /// <summary>A decoder layer's arithmetic on a chunk of tokens, apart from attention. It keeps no state: buffers come from a <see cref="Workspace"/>.</summary>
-internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weights, RopeFrequencyPrecision ropePrecision)
+internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weights)
 {
-    private readonly RotaryEmbedding _rotary = new(config, weights.RopeFrequencyFactors, weights.InterleavedRope, ropePrecision);
+    private readonly RotaryEmbedding _rotary = new(config, weights.RopeFrequencyFactors, weights.InterleavedRope);
     private readonly float _scale = 1 / MathF.Sqrt(config.HeadDim);
 
     /// <summary>Looks tokens up: workspace.Hidden or wherever <paramref name="hidden"/> lies, [tokens, hidden].</summary>

@@ -13,8 +13,9 @@ internal sealed class GgufTokenizerReader
     private readonly string file;
     private readonly string[] texts;
     private readonly int[] types;
+    private readonly List<string> remarks = [];
 
-    public GgufTokenizerReader(IReadOnlyDictionary<string, object> metadata, string file)
+    public GgufTokenizerReader(IReadOnlyDictionary<string, object> metadata, string file, int modelVocabulary)
     {
         this.metadata = metadata;
         this.file = file;
@@ -22,6 +23,11 @@ internal sealed class GgufTokenizerReader
         types = Get<int[]>("token_type") ?? new int[texts.Length];
         if (texts.Length == 0 || types.Length != texts.Length)
             throw Invalid("token_type", $"has {types.Length} values for {texts.Length} tokens");
+        int count = texts.Length;
+        while (count > modelVocabulary && IsAdded(types[count - 1]))
+            count--;
+        _ = new TokenIds(file, count, remarks).Known([.. AddedTokens()]);
+        texts = texts[..count];
     }
 
     public Tokenizer Read()
@@ -75,8 +81,8 @@ internal sealed class GgufTokenizerReader
     private SentencePieceTokenizer ReadSentencePiece()
     {
         float[] scores = Get<float[]>("scores") ?? throw Invalid("scores", "is missing");
-        if (scores.Length != texts.Length)
-            throw Invalid("scores", $"has {scores.Length} values for {texts.Length} tokens");
+        if (scores.Length != types.Length)
+            throw Invalid("scores", $"has {scores.Length} values for {types.Length} tokens");
         if (Array.FindIndex(scores, float.IsNaN) is >= 0 and var bad)
             throw Invalid("scores", $"is not a number for token {bad}");
         float[] distinct = [.. scores.Distinct().OrderDescending()];
@@ -105,7 +111,7 @@ internal sealed class GgufTokenizerReader
         }
         AddedToken[] added = [.. AddedTokens()];
         return new SentencePieceTokenizer(
-            new TokenTable(pieces, added), ReadSpecial(addsBegin: true), entries, byteIds, TokenId("unknown_token_id"), added, Bool("add_space_prefix", true), file);
+            new TokenTable(pieces, added), ReadSpecial(addsBegin: true, ControlAt(1), ControlAt(2)), entries, byteIds, TokenId("unknown_token_id"), added, Bool("add_space_prefix", true), file);
     }
 
     private IEnumerable<AddedToken> AddedTokens()
@@ -117,10 +123,13 @@ internal sealed class GgufTokenizerReader
         }
     }
 
-    private SpecialTokens ReadSpecial(bool addsBegin)
+    /// <summary>The id, where a control token has it: SentencePiece's begin and end tokens are 1 and 2 where nothing usable is said, as llama.cpp has it.</summary>
+    private int? ControlAt(int id) => id < texts.Length && types[id] == Control ? id : null;
+
+    private SpecialTokens ReadSpecial(bool addsBegin, int? begin = null, int? end = null)
     {
-        int[] end = [.. new[] { TokenId("eos_token_id"), TokenId("eot_token_id"), TokenId("eom_token_id") }.OfType<int>().Distinct()];
-        return new SpecialTokens(TokenId("bos_token_id"), end, Bool("add_bos_token", addsBegin));
+        int[] ends = [.. new[] { TokenId("eos_token_id") ?? end, TokenId("eot_token_id"), TokenId("eom_token_id") }.OfType<int>().Distinct()];
+        return new SpecialTokens(TokenId("bos_token_id") ?? begin, ends, Bool("add_bos_token", addsBegin), remarks);
     }
 
     private int? TokenId(string key)
@@ -128,14 +137,11 @@ internal sealed class GgufTokenizerReader
         object? value = metadata.GetValueOrDefault(Prefix + key);
         long id = value switch
         {
-            // 0xFFFFFFFF is how some converters write that there is none.
-            null or uint.MaxValue => -1,
-            byte or sbyte or ushort or short or uint or int or long => Convert.ToInt64(value),
+            null => -1,
+            byte or sbyte or ushort or short or uint or int or long => Convert.ToInt64(value, CultureInfo.InvariantCulture),
             _ => throw Invalid(key, $"is a {value.GetType().Name}, not a token id"),
         };
-        if (id >= texts.Length || (id < 0 && value is not (null or uint.MaxValue or -1)))
-            throw Invalid(key, $"is {id}, outside the vocabulary of {texts.Length} tokens");
-        return id < 0 ? null : (int)id;
+        return value is not null && new TokenIds(file, texts.Length, remarks).Known(Prefix + key, id) is [int known] ? known : null;
     }
 
     private bool Bool(string key, bool absent) => metadata.GetValueOrDefault(Prefix + key) switch

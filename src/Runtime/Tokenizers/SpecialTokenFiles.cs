@@ -1,14 +1,17 @@
 using System.Text.Json;
-using TailorKV.Planner;
 
 namespace TailorKV.Runtime.Tokenizers;
 
 /// <summary>Finds the begin and end tokens in the configuration files of a model's folder, where there are any.</summary>
+/// <param name="folder">The folder.</param>
+/// <param name="ids">The tokens' ids by their texts.</param>
+/// <param name="vocabularySize">Ids from there on are left out.</param>
 internal sealed class SpecialTokenFiles(string folder, IReadOnlyDictionary<string, int> ids, int vocabularySize)
 {
     /// <summary>The tokenizer's own configuration decides on the begin token; all files add to the end tokens.</summary>
     /// <param name="template">The token that the tokenizer's template puts before a text, or null.</param>
-    public SpecialTokens Read(int? template)
+    /// <param name="remarks">What was ignored in reading the tokenizer so far; what is here joins it.</param>
+    public SpecialTokens Read(int? template, List<string> remarks)
     {
         int? begin = template;
         bool addsBegin = template is not null;
@@ -23,14 +26,14 @@ internal sealed class SpecialTokenFiles(string folder, IReadOnlyDictionary<strin
             TokenizerFile.Guard(path, () =>
             {
                 bool isText = name == "tokenizer_config.json";
-                begin ??= (isText ? ByText(root, "bos_token") : ById(root, "bos_token_id", path)).Select(id => (int?)id).FirstOrDefault();
+                begin ??= (isText ? ByText(root, "bos_token") : ById(root, "bos_token_id", path, remarks)).Select(id => (int?)id).FirstOrDefault();
                 if (isText && root.TryGetProperty("add_bos_token", out JsonElement adds) && adds.ValueKind is JsonValueKind.True or JsonValueKind.False)
                     addsBegin = adds.GetBoolean();
-                end.AddRange(isText ? ByText(root, "eos_token") : ById(root, "eos_token_id", path));
+                end.AddRange(isText ? ByText(root, "eos_token") : ById(root, "eos_token_id", path, remarks));
                 return true;
             });
         }
-        return new SpecialTokens(begin, [.. end.Distinct()], addsBegin);
+        return new SpecialTokens(begin, [.. end.Distinct()], addsBegin, remarks);
     }
 
     private IEnumerable<int> ByText(JsonElement root, string name)
@@ -41,19 +44,11 @@ internal sealed class SpecialTokenFiles(string folder, IReadOnlyDictionary<strin
         return text is not null && ids.TryGetValue(text, out int id) ? [id] : [];
     }
 
-    private int[] ById(JsonElement root, string name, string path)
+    private int[] ById(JsonElement root, string name, string path, List<string> remarks)
     {
         if (!root.TryGetProperty(name, out JsonElement value) || value.ValueKind == JsonValueKind.Null)
             return [];
-        int[] found = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(item => item.GetInt32())] : [value.GetInt32()];
-        foreach (int id in found)
-        {
-            if ((uint)id >= (uint)vocabularySize)
-            {
-                throw new InvalidFileException(
-                    path, $"{name} {id} is outside the vocabulary of {vocabularySize} tokens", "Use the configuration that belongs to the tokenizer");
-            }
-        }
-        return found;
+        long[] found = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(item => item.GetInt64())] : [value.GetInt64()];
+        return new TokenIds(path, vocabularySize, remarks).Known(name, found);
     }
 }

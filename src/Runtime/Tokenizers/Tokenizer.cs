@@ -14,6 +14,7 @@ public abstract class Tokenizer
         BeginToken = special.Begin;
         EndTokens = special.End;
         AddsBeginToken = special.AddsBegin && special.Begin is not null;
+        Remarks = special.Remarks;
     }
 
     /// <summary>The number of token ids: one more than the greatest.</summary>
@@ -31,17 +32,25 @@ public abstract class Tokenizer
     /// <summary>Whether a plain prompt starts with <see cref="BeginToken"/>.</summary>
     public bool AddsBeginToken { get; }
 
+    /// <summary>What was ignored in reading the tokenizer, a sentence each: token ids that the model does not have.</summary>
+    public IReadOnlyList<string> Remarks { get; }
+
     /// <summary>Reads a Hugging Face tokenizer.json (byte-level BPE), and the begin and end tokens from the configuration files beside it.</summary>
+    /// <param name="tokenizerJsonPath">The file.</param>
+    /// <param name="modelVocabulary">Tokens that the model has embeddings for; added tokens from there on are ignored, with a remark.</param>
     /// <exception cref="Planner.InvalidFileException">The file is truncated, malformed or inconsistent.</exception>
     /// <exception cref="Planner.UnsupportedModelException">It uses a model, normalizer or pre-tokenizer other than the supported ones.</exception>
-    public static Tokenizer FromJson(string tokenizerJsonPath) => new TokenizerJsonReader(tokenizerJsonPath).Read();
+    public static Tokenizer FromJson(string tokenizerJsonPath, int modelVocabulary = int.MaxValue) =>
+        new TokenizerJsonReader(tokenizerJsonPath, modelVocabulary).Read();
 
     /// <summary>Reads the tokenizer of a GGUF file from its metadata (<c>tokenizer.ggml.*</c>), models <c>gpt2</c> and <c>llama</c>.</summary>
     /// <param name="metadata">The file's key-value pairs: boxed numbers, bool, string, or arrays of those.</param>
     /// <param name="file">The file's path, for error messages.</param>
+    /// <param name="modelVocabulary">Tokens that the model has embeddings for; control and user-defined tokens from there on are ignored, with a remark.</param>
     /// <exception cref="Planner.InvalidFileException">A value is missing, of another type, or inconsistent with the others.</exception>
     /// <exception cref="Planner.UnsupportedModelException">The tokenizer model or its pre-tokenizer is not among the supported ones.</exception>
-    public static Tokenizer FromGguf(IReadOnlyDictionary<string, object> metadata, string file) => new GgufTokenizerReader(metadata, file).Read();
+    public static Tokenizer FromGguf(IReadOnlyDictionary<string, object> metadata, string file, int modelVocabulary = int.MaxValue) =>
+        new GgufTokenizerReader(metadata, file, modelVocabulary).Read();
 
     /// <summary>The ids of a text, without a begin token.</summary>
     /// <param name="text">Any text; an unpaired surrogate counts as U+FFFD.</param>

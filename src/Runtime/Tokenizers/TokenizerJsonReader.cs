@@ -5,7 +5,7 @@ using TailorKV.Planner;
 namespace TailorKV.Runtime.Tokenizers;
 
 /// <summary>Makes a tokenizer of a tokenizer.json.</summary>
-internal sealed class TokenizerJsonReader(string path)
+internal sealed class TokenizerJsonReader(string path, int modelVocabulary)
 {
     private const string Remedy = "Use the model's original tokenizer file";
     private const string Supported =
@@ -28,7 +28,12 @@ internal sealed class TokenizerJsonReader(string path)
         JsonElement model = Member(root, "model", JsonValueKind.Object);
         RejectUnsupported(model);
         Dictionary<string, int> vocabulary = ReadVocabulary(Member(model, "vocab", JsonValueKind.Object));
-        AddedToken[] added = [.. Items(root, "added_tokens").Select(ReadAddedToken)];
+        List<string> remarks = [];
+        TokenIds ofModel = new(path, modelVocabulary, remarks);
+        AddedToken[] all = [.. Items(root, "added_tokens").Select(ReadAddedToken)];
+        AddedToken[] added = ofModel.Known(all);
+        foreach (AddedToken token in all.Except(added))
+            vocabulary.Remove(token.Content);
         var texts = new string?[1 + vocabulary.Values.Concat(added.Select(token => token.Id)).DefaultIfEmpty(-1).Max()];
         foreach ((string text, int id) in vocabulary)
         {
@@ -48,6 +53,8 @@ internal sealed class TokenizerJsonReader(string path)
         int? unknown = unknownText is not null && vocabulary.TryGetValue(unknownText, out int unknownId) ? unknownId : null;
         PreTokenizer preTokenizer = new PreTokenizerReader(path, Supported).Read(Optional(root, "pre_tokenizer"));
         int? template = ReadTemplate(Optional(root, "post_processor"));
+        if (template is { } first && ofModel.Known("the post-processor's token", first).Length == 0)
+            template = null;
         if (template >= texts.Length)
             throw Invalid($"The post-processor's token {template} is outside the vocabulary of {texts.Length} tokens");
 
@@ -56,7 +63,7 @@ internal sealed class TokenizerJsonReader(string path)
             ids[token.Content] = token.Id;
         return new ByteLevelTokenizer(
             new TokenTable(pieces, added),
-            new SpecialTokenFiles(Path.GetDirectoryName(Path.GetFullPath(path))!, ids, texts.Length).Read(template),
+            new SpecialTokenFiles(Path.GetDirectoryName(Path.GetFullPath(path))!, ids, Math.Min(texts.Length, modelVocabulary)).Read(template, remarks),
             new ByteLevelModel(vocabulary, ReadMerges(model), Flag(model, "ignore_merges"), unknown, path),
             added,
             preTokenizer,

@@ -179,16 +179,19 @@ public sealed class WindowMeasurementTests : IDisposable
 
     [Theory]
     [InlineData("llama-untied")]
-    [InlineData("llama-tied-bf16", RopeFrequencyPrecision.BFloat16)]
-    [InlineData("llama-headdim", RopeFrequencyPrecision.Float16)]
+    [InlineData("llama-tied-bf16")]
+    [InlineData("llama-headdim")]
     [InlineData("llama3-rope")]
     [InlineData("mistral-sliding")]
     [InlineData("qwen2-bias")]
     [InlineData("qwen3-qknorm")]
-    public void Density_is_that_of_the_references_probabilities(string name, RopeFrequencyPrecision precision = RopeFrequencyPrecision.Float32)
+    [InlineData("linear-rope")]
+    [InlineData("mistral-no-window")]
+    [InlineData("qwen2-some-windows")]
+    public void Density_is_that_of_the_references_probabilities(string name)
     {
         string folder = SharedData.Require($"fixtures/architectures/{name}");
-        using var model = CausalLanguageModel.Load(folder, precision);
+        using var model = CausalLanguageModel.Load(folder);
         using var reference = SafetensorsFile.Open(Path.Combine(folder, "reference.safetensors"));
         int[] tokens = [.. reference.ReadIntegers("input_ids").Select(token => (int)token)];
         using var measurement = new WindowMeasurement(model, tokens, tokens.Length - 32);

@@ -40,6 +40,23 @@ public sealed class ModelConfigTests : IDisposable
         Assert.True(Read("qwen2", "{}").HasQueryKeyValueBias);
     }
 
+    /// <summary>As transformers' configurations have them.</summary>
+    [Theory]
+    [InlineData("llama", 64, 64, 1024, 2048)]
+    [InlineData("mistral", 64, 8, 1024, 131072)]
+    [InlineData("qwen2", 64, 32, 1024, 32768)]
+    [InlineData("qwen3", 64, 32, 128, 32768)]
+    public void Absent_values_have_the_defaults_of_the_architecture(string architecture, int heads, int kvHeads, int headDim, int context)
+    {
+        JsonObject json = new TinyModel(architecture).Config;
+        (json["num_attention_heads"], json["hidden_size"]) = (heads, 65536);
+        foreach (string name in (string[])["num_key_value_heads", "head_dim", "max_position_embeddings"])
+            json.Remove(name);
+        File.WriteAllText(_folder.File("config.json"), json.ToJsonString());
+        ModelConfig config = HuggingFaceConfig.Read(_folder.File("config.json"), []);
+        Assert.Equal((kvHeads, headDim, context), (config.KvHeadCount, config.HeadDim, config.ContextLength));
+    }
+
     [Theory]
     [InlineData("mistral", """{"sliding_window": 48}""", new[] { 48, 48 })]
     [InlineData("mistral", """{"sliding_window": null}""", new[] { 0, 0 })]
@@ -66,7 +83,7 @@ public sealed class ModelConfigTests : IDisposable
 
     [Theory]
     [InlineData("""{"hidden_size": 0}""", "hidden_size is 0")]
-    [InlineData("""{"hidden_size": "many"}""", "hidden_size is many")]
+    [InlineData("""{"hidden_size": "many"}""", "hidden_size is \"many\"")]
     [InlineData("""{"hidden_size": 32.5}""", "hidden_size is 32.5")]
     [InlineData("""{"num_hidden_layers": 99999999}""", "num_hidden_layers is 99999999")]
     [InlineData("""{"num_hidden_layers": null}""", "num_hidden_layers is missing")]
@@ -77,7 +94,7 @@ public sealed class ModelConfigTests : IDisposable
     [InlineData("""{"rms_norm_eps": 1e999}""", "rms_norm_eps")]
     [InlineData("""{"rope_theta": -1}""", "rope_theta is -1")]
     [InlineData("""{"rope_parameters": 3}""", "rope_parameters is 3")]
-    [InlineData("""{"tie_word_embeddings": "yes"}""", "tie_word_embeddings is yes")]
+    [InlineData("""{"tie_word_embeddings": "yes"}""", "tie_word_embeddings is \"yes\"")]
     [InlineData("""{"rope_scaling": {"type": "linear"}}""", "factor is missing")]
     public void Values_out_of_range_are_named(string changes, string named) =>
         Assert.Contains(named, Assert.Throws<InvalidFileException>(() => Read("llama", changes)).Message, StringComparison.Ordinal);
@@ -112,6 +129,6 @@ public sealed class ModelConfigTests : IDisposable
         foreach ((string name, JsonNode? value) in JsonNode.Parse(changes)!.AsObject())
             config[name] = value?.DeepClone();
         File.WriteAllText(_folder.File("config.json"), config.ToJsonString());
-        return HuggingFaceConfig.Read(_folder.File("config.json"));
+        return HuggingFaceConfig.Read(_folder.File("config.json"), []);
     }
 }

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Text.Json;
+using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Models;
@@ -11,18 +12,31 @@ namespace TailorKV.Runtime.Tests.Verification;
 
 public class ReferenceParityTests
 {
+    private static readonly Dictionary<string, string> NotYet = new()
+    {
+        ["gemma2"] = "gemma2",
+        ["gemma3"] = "gemma3_text",
+        ["granite"] = "granite",
+        ["llama-biases"] = "mlp_bias",
+        ["olmo2"] = "olmo2",
+        ["phi3"] = "phi3",
+        ["phi3-longrope"] = "phi3",
+        ["smollm3-nope"] = "smollm3",
+        ["yarn-rope"] = "yarn",
+    };
+
+    public static TheoryData<string> Fixtures { get; } =
+    [
+        "gemma2", "gemma3", "granite", "linear-rope", "llama-biases", "llama-headdim", "llama-tied-bf16", "llama-untied", "llama3-rope", "mistral-no-window", "mistral-sliding", "olmo2", "phi3",
+        "phi3-longrope", "qwen2-bias", "qwen2-some-windows", "qwen3-qknorm", "smollm3-nope", "yarn-rope",
+    ];
+
     [Theory]
-    [InlineData("llama-untied")]
-    [InlineData("llama-tied-bf16")]
-    [InlineData("llama-headdim")]
-    [InlineData("llama3-rope")]
-    [InlineData("mistral-sliding")]
-    [InlineData("qwen2-bias")]
-    [InlineData("qwen3-qknorm")]
+    [MemberData(nameof(Fixtures))]
     public void Architectures_equal_the_reference(string name)
     {
-        string folder = SharedData.Require($"fixtures/architectures/{name}");
-        using var model = CausalLanguageModel.Load(folder, RopePrecision(name));
+        string folder = Supported(name);
+        using var model = CausalLanguageModel.Load(folder);
         IReadOnlyList<TensorDifference> differences = ReferenceComparison.Compare(model, Path.Combine(folder, "reference.safetensors"), 1e-3);
         Assert.Equal(1 + (4 * model.Shape.Layers), differences.Count);
         Assert.All(differences, difference => Assert.True(difference.Passed, difference.ToString()));
@@ -33,22 +47,16 @@ public class ReferenceParityTests
     }
 
     [Theory]
-    [InlineData("llama-untied")]
-    [InlineData("llama-tied-bf16")]
-    [InlineData("llama-headdim")]
-    [InlineData("llama3-rope")]
-    [InlineData("mistral-sliding")]
-    [InlineData("qwen2-bias")]
-    [InlineData("qwen3-qknorm")]
+    [MemberData(nameof(Fixtures))]
     public void Greedy_tokens_equal_the_reference(string name)
     {
-        string folder = SharedData.Require($"fixtures/architectures/{name}");
+        string folder = Supported(name);
         using JsonDocument reference = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "reference.json")));
         int promptTokens = reference.RootElement.GetProperty("prompt_tokens").GetInt32();
         int[] expected = [.. reference.RootElement.GetProperty("greedy_tokens").EnumerateArray().Select(token => token.GetInt32())];
         using var tensors = SafetensorsFile.Open(Path.Combine(folder, "reference.safetensors"));
         int[] prompt = [.. tensors.ReadIntegers("input_ids").Take(promptTokens).Select(token => (int)token)];
-        using var model = CausalLanguageModel.Load(folder, RopePrecision(name));
+        using var model = CausalLanguageModel.Load(folder);
         using Session session = model.CreateFullSession(promptTokens + expected.Length, ExactPrecision.Float32, prefillChunk: 16);
         var written = new List<int> { TensorPrimitives.IndexOfMax(session.Prefill(prompt)) };
         while (written.Count < expected.Length)
@@ -92,11 +100,15 @@ public class ReferenceParityTests
         Assert.True(logits.Passed, logits.ToString());
     }
 
-    // These two references were computed after model.to(dtype), which rounds the rotary frequencies: with unrounded ones keys are off by 1 %.
-    private static RopeFrequencyPrecision RopePrecision(string name) => name switch
+    /// <summary>The folder of a fixture; one of an architecture or rope type that is not supported yet skips the test by name, once it was refused by that name.</summary>
+    private static string Supported(string name)
     {
-        "llama-headdim" => RopeFrequencyPrecision.Float16,
-        "llama-tied-bf16" => RopeFrequencyPrecision.BFloat16,
-        _ => RopeFrequencyPrecision.Float32,
-    };
+        string folder = SharedData.Require($"fixtures/architectures/{name}");
+        if (NotYet.TryGetValue(name, out string? what))
+        {
+            Assert.Contains(what, Assert.Throws<UnsupportedModelException>(() => CausalLanguageModel.Load(folder)).Message, StringComparison.Ordinal);
+            Assert.Skip($"{name}: {what} is not supported yet");
+        }
+        return folder;
+    }
 }
