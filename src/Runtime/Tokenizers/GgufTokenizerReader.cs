@@ -35,7 +35,7 @@ internal sealed class GgufTokenizerReader
         };
     }
 
-    private ByteLevelTokenizer ReadByteLevel()
+    private BytePairTokenizer ReadByteLevel()
     {
         string name = Get<string>("pre") ?? "default";
         string[] merges = Get<string[]>("merges") ?? throw Invalid("merges", "is missing");
@@ -62,13 +62,14 @@ internal sealed class GgufTokenizerReader
         AddedToken[] added = [.. AddedTokens()];
         byte[][] pieces = [.. texts.Select((text, id) => IsAdded(types[id]) ? Encoding.UTF8.GetBytes(text) : ByteLevelAlphabet.Decode(text))];
         PatternSplitter[] splitters = [.. patterns.Select(pattern => new PatternSplitter(pattern, SplitBehavior.Isolated, file))];
-        return new ByteLevelTokenizer(
+        return new BytePairTokenizer(
             new TokenTable(pieces, added),
             ReadSpecial(addsBegin: isLlama3),
             new ByteLevelModel(vocabulary, pairs, ignoresMerges: isLlama3, unknown: null, file),
             added,
             new PreTokenizer(splitters, addsPrefixSpace: false, last: null),
-            composes: name == "qwen2",
+            new TextNormalizer(name == "qwen2" ? [CanonicalComposition.Normalize] : []),
+            TextOpening.AsIs,
             file);
     }
 
@@ -120,7 +121,8 @@ internal sealed class GgufTokenizerReader
     private SpecialTokens ReadSpecial(bool addsBegin)
     {
         int[] end = [.. new[] { TokenId("eos_token_id"), TokenId("eot_token_id"), TokenId("eom_token_id") }.OfType<int>().Distinct()];
-        return new SpecialTokens(TokenId("bos_token_id"), end, Bool("add_bos_token", addsBegin));
+        int? begin = TokenId("bos_token_id");
+        return new SpecialTokens(begin, end, Bool("add_bos_token", addsBegin) && begin is { } first ? [first] : [], []);
     }
 
     private int? TokenId(string key)
