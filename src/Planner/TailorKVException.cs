@@ -6,8 +6,10 @@ namespace TailorKV.Planner;
 /// </summary>
 public class TailorKVException : Exception
 {
+    private const int LongestMessage = 400;
+
     /// <summary>Creates the error.</summary>
-    /// <param name="message">What is wrong, naming the value found.</param>
+    /// <param name="message">What is wrong, naming the value found; cut after 400 characters.</param>
     /// <param name="remedy">What the user can do about it.</param>
     /// <param name="file">The file concerned, where there is one.</param>
     /// <param name="inner">The cause, where there is one.</param>
@@ -25,5 +27,9 @@ public class TailorKVException : Exception
     public string? File { get; }
 
     private static string Compose(string message, string remedy, string? file) =>
-        file is null ? $"{message}. {remedy}." : $"{file}: {message}. {remedy}.";
+        file is null ? $"{Excerpt(message)}. {remedy}." : $"{file}: {Excerpt(message)}. {remedy}.";
+
+    // A message may quote a file, whose names and values have any length.
+    private static string Excerpt(string message) =>
+        message.Length <= LongestMessage ? message : message[..(char.IsHighSurrogate(message[LongestMessage - 1]) ? LongestMessage - 1 : LongestMessage)] + "...";
 }

@@ -24,7 +24,7 @@ internal sealed class RunCommand : ToolCommand
     private readonly Option<string?> _plan = new("--plan") { Description = "The plan to hold to. Default: every layer in full, bf16.", HelpName = "PLAN" };
     private readonly Option<string> _prompt = new("--prompt") { Description = "What to answer or to go on from.", HelpName = "TEXT", Required = true };
     private readonly Option<string?> _system = new("--system") { Description = "A system message before the prompt, for models with a chat template.", HelpName = "TEXT" };
-    private readonly Option<bool> _raw = new("--raw") { Description = "Go on from the prompt as it is, without the model's chat template." };
+    private readonly Option<bool> _raw = new("--raw") { Description = "Go on from the prompt as it is, without the model's chat template, up to an end token that its files name." };
     private readonly CountOption _maxTokens = new("--max-tokens", "Most tokens to generate. Default: 256.");
     private readonly NumberOption _temperature = new("--temperature", "T", "Draw tokens by probability, the logits divided by T. Default: 0, the likeliest.", zeroAllowed: true);
     private readonly CountOption _seed = SharedArguments.Seed("the tokens where the temperature is above 0");
@@ -35,7 +35,7 @@ internal sealed class RunCommand : ToolCommand
             "run",
             """
             Generates text, written to stdout as it comes; tokens, speed and memory follow on stderr. Where the model has a chat template the prompt is the user's
-            message in it. Ends at the model's end token, after --max-tokens, or where the context is full.
+            message in it. Ends at a token that ends a turn, after --max-tokens, or where the context is full.
             """,
             terminal)
     {
@@ -70,7 +70,7 @@ internal sealed class RunCommand : ToolCommand
 
         using Session session = model.CreateSession(plan ?? Plan.Uniform(model.Fingerprint, context, new FullPolicy()));
         var sampler = new TokenSampler(parse.GetValue(_temperature) ?? 0, parse.GetValue(_seed) ?? 1);
-        RunResult result = Generate(model.Tokenizer, session, [.. prompt], maxTokens, sampler, streams: !WantsJson(parse)) with
+        RunResult result = Generate(model, session, [.. prompt], maxTokens, sampler, parse.GetValue(_raw), streams: !WantsJson(parse)) with
         {
             Remarks = [.. model.Remarks, .. model.Tokenizer.Remarks],
         };
@@ -114,21 +114,23 @@ internal sealed class RunCommand : ToolCommand
 
     private static string? TextOf(Tokenizer tokenizer, int? token) => token is { } id ? Encoding.UTF8.GetString(tokenizer.Piece(id)) : null;
 
-    private RunResult Generate(Tokenizer tokenizer, Session session, int[] prompt, int maxTokens, TokenSampler sampler, bool streams)
+    private RunResult Generate(CausalLanguageModel model, Session session, int[] prompt, int maxTokens, TokenSampler sampler, bool raw, bool streams)
     {
+        Tokenizer tokenizer = model.Tokenizer;
+        IReadOnlyList<int> ends = raw ? tokenizer.EndTokens : tokenizer.TurnEndTokens;
         var clock = Stopwatch.StartNew();
         int token = Terminal.WithProgress(
             progress => sampler.Choose(session.Prefill(prompt, null, WorkProgress.Part(progress, "reading the prompt", 0, 1), Terminal.Cancellation)));
         double prefillSeconds = clock.Elapsed.TotalSeconds;
 
         clock.Restart();
-        var stream = new TokenStream(tokenizer, skipSpecial: true);
+        var stream = new TokenStream(tokenizer, skipSpecial: true, startsText: !raw && model.ChatTemplate is not null);
         var text = new StringBuilder();
         int generated = 0;
         string? stop = null;
         while (stop is null)
         {
-            if (tokenizer.EndTokens.Contains(token))
+            if (ends.Contains(token))
             {
                 stop = "endToken";
                 break;

@@ -57,7 +57,7 @@ public sealed record TaskFile(string Path, IReadOnlyList<JudgedTask> Tasks)
 
         if (read is null)
             throw Invalid("it is null, not a task");
-        int[] prompt = [.. tokenizer.EncodePrompt(read.Context)];
+        int[] prompt = [.. tokenizer.EncodePrompt(read.Context, continues: true)];
         if (prompt.Length < 2)
             throw Invalid($"context \"{read.Context}\" is too short, {prompt.Length} tokens", "Give a context of two tokens or more");
         int[] Ending(string member, string? text) => text is { Length: > 0 } ? After(tokenizer, read.Context, prompt, text) : throw Invalid($"{member} is empty");
@@ -88,7 +88,7 @@ public sealed record TaskFile(string Path, IReadOnlyList<JudgedTask> Tasks)
     /// <summary>The tokens of a text after a context: as the tokenizer splits both together where it splits between them, else of the text alone.</summary>
     private static int[] After(Tokenizer tokenizer, string context, int[] prompt, string text)
     {
-        int[] together = [.. tokenizer.EncodePrompt(context + text)];
+        int[] together = [.. tokenizer.EncodePrompt(context + text, continues: true)];
         return together.Length > prompt.Length && together.AsSpan(0, prompt.Length).SequenceEqual(prompt) ? together[prompt.Length..] : [.. tokenizer.Encode(text)];
     }
 }

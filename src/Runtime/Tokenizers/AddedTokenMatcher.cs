@@ -38,8 +38,11 @@ internal sealed class AddedTokenMatcher
         }
     }
 
-    /// <summary>Calls <paramref name="onToken"/> and <paramref name="onText"/> for the tokens and for the text between them, in order.</summary>
-    public void Split(string text, bool parseSpecial, Action<int> onToken, Action<string> onText)
+    /// <summary>
+    /// Calls <paramref name="onToken"/> and <paramref name="onText"/> for the tokens and for the text between them, in order. The second is told whether it is
+    /// the start of the whole.
+    /// </summary>
+    public void Split(string text, bool parseSpecial, Action<int> onToken, Action<string, bool> onText)
     {
         int textStart = 0;
         int position = 0;
@@ -60,12 +63,12 @@ internal sealed class AddedTokenMatcher
             while (token.StripsRight && end < text.Length && char.IsWhiteSpace(text[end]))
                 end++;
             if (start > textStart)
-                onText(text[textStart..start]);
+                onText(text[textStart..start], textStart == 0);
             onToken(token.Id);
             textStart = position = end;
         }
         if (textStart < text.Length)
-            onText(textStart == 0 ? text : text[textStart..]);
+            onText(textStart == 0 ? text : text[textStart..], textStart == 0);
     }
 
     private AddedToken? LongestAt(string text, int position)

@@ -62,15 +62,20 @@ public sealed class ChatTemplate
     /// <param name="addGenerationPrompt">Whether the prompt ends with the opening of the assistant's next turn.</param>
     /// <param name="beginToken">The text of the model's begin token, null where it has none.</param>
     /// <param name="endToken">The text of the model's end token, null where it has none.</param>
+    /// <param name="clock">The time that a template is told when it asks (<c>strftime_now</c>); the system's by default.</param>
     /// <exception cref="TailorKVException">The template refuses the conversation (roles that do not alternate, for instance).</exception>
     /// <exception cref="InvalidFileException">The template fails, or does more work than any real one.</exception>
     /// <exception cref="UnsupportedModelException">It comes to use a filter, test, function or method beyond the supported ones.</exception>
-    public string Render(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt, string? beginToken, string? endToken)
+    public string Render(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt, string? beginToken, string? endToken, TimeProvider? clock = null)
     {
         ArgumentNullException.ThrowIfNull(messages);
         var variables = new Dictionary<string, object?>
         {
-            ["messages"] = messages.Select(object? (message) => new Dictionary<string, object?> { ["role"] = message.Role, ["content"] = message.Content }).ToList(),
+            ["messages"] = messages.Select(object? (message) => new TemplateMapping
+            {
+                ["role"] = CodePointText.WellFormed(message.Role),
+                ["content"] = CodePointText.WellFormed(message.Content),
+            }).ToList(),
             ["add_generation_prompt"] = addGenerationPrompt,
             ["tools"] = null,
             ["documents"] = null,
@@ -79,7 +84,7 @@ public sealed class ChatTemplate
             variables["bos_token"] = beginToken;
         if (endToken is not null)
             variables["eos_token"] = endToken;
-        return new TemplateRenderer(variables, file).Render(statements);
+        return new TemplateRenderer(variables, clock ?? TimeProvider.System, file).Render(statements);
     }
 
     private static string? FindTemplate(JsonElement root)

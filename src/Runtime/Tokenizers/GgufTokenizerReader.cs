@@ -41,7 +41,7 @@ internal sealed class GgufTokenizerReader
         };
     }
 
-    private ByteLevelTokenizer ReadByteLevel()
+    private BytePairTokenizer ReadByteLevel()
     {
         string name = Get<string>("pre") ?? "default";
         string[] merges = Get<string[]>("merges") ?? throw Invalid("merges", "is missing");
@@ -68,13 +68,14 @@ internal sealed class GgufTokenizerReader
         AddedToken[] added = [.. AddedTokens()];
         byte[][] pieces = [.. texts.Select((text, id) => IsAdded(types[id]) ? Encoding.UTF8.GetBytes(text) : ByteLevelAlphabet.Decode(text))];
         PatternSplitter[] splitters = [.. patterns.Select(pattern => new PatternSplitter(pattern, SplitBehavior.Isolated, file))];
-        return new ByteLevelTokenizer(
+        return new BytePairTokenizer(
             new TokenTable(pieces, added),
             ReadSpecial(addsBegin: isLlama3),
             new ByteLevelModel(vocabulary, pairs, ignoresMerges: isLlama3, unknown: null, file),
             added,
             new PreTokenizer(splitters, addsPrefixSpace: false, last: null),
-            composes: name == "qwen2",
+            new TextNormalizer(name == "qwen2" ? [CanonicalComposition.Normalize] : []),
+            TextOpening.AsIs,
             file);
     }
 
@@ -129,7 +130,8 @@ internal sealed class GgufTokenizerReader
     private SpecialTokens ReadSpecial(bool addsBegin, int? begin = null, int? end = null)
     {
         int[] ends = [.. new[] { TokenId("eos_token_id") ?? end, TokenId("eot_token_id"), TokenId("eom_token_id") }.OfType<int>().Distinct()];
-        return new SpecialTokens(TokenId("bos_token_id") ?? begin, ends, Bool("add_bos_token", addsBegin), remarks);
+        int? opening = TokenId("bos_token_id") ?? begin;
+        return new SpecialTokens(opening, ends, Bool("add_bos_token", addsBegin) && opening is { } first ? [first] : [], [], remarks);
     }
 
     private int? TokenId(string key)

@@ -4,7 +4,8 @@ namespace TailorKV.Runtime.Tokenizers;
 /// <param name="splitters">Each splits the pieces of the one before.</param>
 /// <param name="addsPrefixSpace">Whether a space is put before a piece that does not start with one.</param>
 /// <param name="last">Splits after that space is there, or null.</param>
-internal sealed class PreTokenizer(IReadOnlyList<PatternSplitter> splitters, bool addsPrefixSpace, PatternSplitter? last)
+/// <param name="metaspace">Replaces spaces before any splitting, or null.</param>
+internal sealed class PreTokenizer(IReadOnlyList<PatternSplitter> splitters, bool addsPrefixSpace, PatternSplitter? last, Metaspace? metaspace = null)
 {
     /// <summary>GPT-2's words: English contractions, letters, digits or other signs with a space before, white space.</summary>
     public const string Gpt2 = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
@@ -21,9 +22,13 @@ internal sealed class PreTokenizer(IReadOnlyList<PatternSplitter> splitters, boo
     public delegate void WordAction(ReadOnlySpan<char> word);
 
     /// <summary>Calls <paramref name="onWord"/> with each word, in order.</summary>
+    /// <param name="text">What to split, not empty.</param>
+    /// <param name="startsText">Whether it is the start of a text, not what follows an added token.</param>
+    /// <param name="onWord">Called with each word.</param>
     /// <exception cref="Planner.InvalidFileException">Matching a pattern takes too long.</exception>
-    public void Split(string text, WordAction onWord)
+    public void Split(string text, bool startsText, WordAction onWord)
     {
+        text = metaspace?.Apply(text, startsText) ?? text;
         var whole = new CodePointText(text);
         foreach ((int start, int length) in Apply(splitters, whole.Letters))
         {

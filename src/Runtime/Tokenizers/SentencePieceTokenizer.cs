@@ -36,7 +36,7 @@ internal sealed class SentencePieceTokenizer : Tokenizer
         IEnumerable<AddedToken> addedTokens,
         bool addsSpacePrefix,
         string file)
-        : base(tokens, special)
+        : base(tokens, special, addsSpacePrefix ? TextOpening.OneSpaceEach : TextOpening.AsIs)
     {
         this.entries = entries;
         this.byteIds = byteIds;
@@ -46,10 +46,8 @@ internal sealed class SentencePieceTokenizer : Tokenizer
         added = new AddedTokenMatcher(addedTokens, file);
     }
 
-    private protected override bool OpensWithSpace => addsSpacePrefix;
-
     private protected override void Encode(string text, bool parseSpecial, List<int> ids) =>
-        added.Split(text, parseSpecial, ids.Add, part => EncodeText((addsSpacePrefix ? " " + part : part).Replace(' ', Space), ids));
+        added.Split(text, parseSpecial, ids.Add, (part, _) => EncodeText((addsSpacePrefix ? " " + part : part).Replace(' ', Space), ids));
 
     private void EncodeText(string text, List<int> ids)
     {

@@ -9,13 +9,16 @@ namespace TailorKV.Runtime.Tokenizers;
 internal sealed class SpecialTokenFiles(string folder, IReadOnlyDictionary<string, int> ids, int vocabularySize)
 {
     /// <summary>The tokenizer's own configuration decides on the begin token; all files add to the end tokens.</summary>
-    /// <param name="template">The token that the tokenizer's template puts before a text, or null.</param>
+    /// <param name="before">What the tokenizer's post-processor puts before a text.</param>
+    /// <param name="after">What it puts after one.</param>
     /// <param name="remarks">What was ignored in reading the tokenizer so far; what is here joins it.</param>
-    public SpecialTokens Read(int? template, List<string> remarks)
+    public SpecialTokens Read(IReadOnlyList<int> before, IReadOnlyList<int> after, List<string> remarks)
     {
-        int? begin = template;
-        bool addsBegin = template is not null;
+        int? begin = before.Count > 0 ? before[0] : null;
         var end = new List<int>();
+        bool? addsBegin = null;
+        bool? addsEnd = null;
+        int? ownEnd = null;
         foreach (string name in (string[])["tokenizer_config.json", "generation_config.json", "config.json"])
         {
             string path = Path.Combine(folder, name);
@@ -27,14 +30,28 @@ internal sealed class SpecialTokenFiles(string folder, IReadOnlyDictionary<strin
             {
                 bool isText = name == "tokenizer_config.json";
                 begin ??= (isText ? ByText(root, "bos_token") : ById(root, "bos_token_id", path, remarks)).Select(id => (int?)id).FirstOrDefault();
-                if (isText && root.TryGetProperty("add_bos_token", out JsonElement adds) && adds.ValueKind is JsonValueKind.True or JsonValueKind.False)
-                    addsBegin = adds.GetBoolean();
-                end.AddRange(isText ? ByText(root, "eos_token") : ById(root, "eos_token_id", path, remarks));
+                int[] found = isText ? [.. ByText(root, "eos_token")] : ById(root, "eos_token_id", path, remarks);
+                end.AddRange(found);
+                if (isText)
+                {
+                    addsBegin = Flag(root, "add_bos_token");
+                    addsEnd = Flag(root, "add_eos_token");
+                    ownEnd = found.Select(id => (int?)id).FirstOrDefault();
+                }
                 return true;
             });
         }
-        return new SpecialTokens(begin, [.. end.Distinct()], addsBegin, remarks);
+        // The flags, where given, replace what the post-processor says, as in the transformers library.
+        return new SpecialTokens(
+            begin,
+            [.. end.Distinct()],
+            addsBegin is { } opens ? (opens && begin is { } first ? [first] : []) : before,
+            addsEnd is { } ends ? (ends && ownEnd is { } last ? [last] : []) : after,
+            remarks);
     }
+
+    private static bool? Flag(JsonElement root, string name) =>
+        root.TryGetProperty(name, out JsonElement value) && value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : null;
 
     private IEnumerable<int> ByText(JsonElement root, string name)
     {

@@ -1,5 +1,6 @@
-using System.Buffers;
+using System.Runtime.InteropServices;
 using System.Text;
+using System.Text.Unicode;
 
 namespace TailorKV.Runtime.Tokenizers;
 
@@ -7,35 +8,42 @@ namespace TailorKV.Runtime.Tokenizers;
 public abstract class Tokenizer
 {
     private readonly TokenTable tokens;
+    private readonly SpecialTokens special;
+    private readonly TextOpening opening;
 
-    private protected Tokenizer(TokenTable tokens, SpecialTokens special)
+    private protected Tokenizer(TokenTable tokens, SpecialTokens special, TextOpening opening)
     {
         this.tokens = tokens;
-        BeginToken = special.Begin;
-        EndTokens = special.End;
-        AddsBeginToken = special.AddsBegin && special.Begin is not null;
-        Remarks = special.Remarks;
+        this.special = special;
+        this.opening = opening;
+        TurnEndTokens = [.. special.End.Union(TurnEnds.Find(tokens))];
     }
 
     /// <summary>The number of token ids: one more than the greatest.</summary>
     public int VocabularySize => tokens.Count;
 
     /// <summary>The token that opens a text, or null.</summary>
-    public int? BeginToken { get; }
+    public int? BeginToken => special.Begin;
 
     /// <summary>The token that ends a generated text, or null: the first of <see cref="EndTokens"/>.</summary>
     public int? EndToken => EndTokens.Count > 0 ? EndTokens[0] : null;
 
-    /// <summary>Every token that ends a generated text: a chat model often has one for the end of a turn besides the end of the text.</summary>
-    public IReadOnlyList<int> EndTokens { get; }
+    /// <summary>Every token that the model's files say ends a generated text: a chat model often has one for the end of a turn besides the end of the text.</summary>
+    public IReadOnlyList<int> EndTokens => special.End;
+
+    /// <summary>
+    /// The tokens that end a turn of a chat: <see cref="EndTokens"/>, and those special tokens whose text says so (<c>&lt;|im_end|&gt;</c>, <c>&lt;/s&gt;</c>
+    /// and the like), since many files leave them out.
+    /// </summary>
+    public IReadOnlyList<int> TurnEndTokens { get; }
 
     /// <summary>Whether a plain prompt starts with <see cref="BeginToken"/>.</summary>
-    public bool AddsBeginToken { get; }
+    public bool AddsBeginToken => special.Begin is { } begin && special.Before.Contains(begin);
 
     /// <summary>What was ignored in reading the tokenizer, a sentence each: token ids that the model does not have.</summary>
-    public IReadOnlyList<string> Remarks { get; }
+    public IReadOnlyList<string> Remarks => special.Remarks;
 
-    /// <summary>Reads a Hugging Face tokenizer.json (byte-level BPE), and the begin and end tokens from the configuration files beside it.</summary>
+    /// <summary>Reads a Hugging Face tokenizer.json (byte-pair encodings of bytes or characters), and the begin and end tokens from the configuration files beside it.</summary>
     /// <param name="tokenizerJsonPath">The file.</param>
     /// <param name="modelVocabulary">Tokens that the model has embeddings for; added tokens from there on are ignored, with a remark.</param>
     /// <exception cref="Planner.InvalidFileException">The file is truncated, malformed or inconsistent.</exception>
@@ -65,34 +73,45 @@ public abstract class Tokenizer
     }
 
     /// <summary>
-    /// The ids of a whole prompt: <see cref="Encode(string, bool)"/> after the begin token, where the model expects one and the text does not write it out.
+    /// The ids of a whole prompt: <see cref="Encode(string, bool)"/> with the tokens that the model expects before and after (a begin token, rarely an end
+    /// token), where the text does not write them out.
     /// </summary>
     /// <exception cref="Planner.InvalidFileException">As <see cref="Encode(string, bool)"/>.</exception>
-    public IReadOnlyList<int> EncodePrompt(string text, bool parseSpecial = true)
+    /// <param name="text">As in <see cref="Encode(string, bool)"/>.</param>
+    /// <param name="parseSpecial">As in <see cref="Encode(string, bool)"/>.</param>
+    /// <param name="continues">Whether more text follows: then the tokens after it are left out.</param>
+    public IReadOnlyList<int> EncodePrompt(string text, bool parseSpecial = true, bool continues = false)
     {
         IReadOnlyList<int> ids = Encode(text, parseSpecial);
-        return AddsBeginToken && (ids.Count == 0 || ids[0] != BeginToken) ? [BeginToken!.Value, .. ids] : ids;
+        IReadOnlyList<int> before = ids.Take(special.Before.Count).SequenceEqual(special.Before) ? [] : special.Before;
+        IReadOnlyList<int> after = continues || ids.TakeLast(special.After.Count).SequenceEqual(special.After) ? [] : special.After;
+        return before.Count + after.Count == 0 ? ids : [.. before, .. ids, .. after];
     }
 
-    /// <summary>The text of the ids, the inverse of <see cref="Encode(string, bool)"/>. Bytes that are not UTF-8 become U+FFFD.</summary>
+    /// <summary>The text of the ids, the inverse of <see cref="Encode(string, bool)"/> as far as the tokenizer has one. Bytes that are not UTF-8 become U+FFFD.</summary>
     /// <param name="ids">Token ids, each less than <see cref="VocabularySize"/>.</param>
     /// <param name="skipSpecial">Whether to leave special tokens out.</param>
     /// <exception cref="ArgumentOutOfRangeException">An id is not in the vocabulary.</exception>
     public string Decode(ReadOnlySpan<int> ids, bool skipSpecial = false)
     {
-        var bytes = new ArrayBufferWriter<byte>();
-        bool opens = OpensWithSpace;
+        var bytes = new List<byte>();
+        int runStart = 0;
+        bool opens = true;
         foreach (int id in ids)
         {
-            ReadOnlySpan<byte> piece = Piece(id);
-            bool isAdded = tokens.IsAdded(id);
-            if (opens && !isAdded && piece is [(byte)' ', ..])
-                piece = piece[1..];
-            if (!(skipSpecial && IsSpecial(id)))
-                bytes.Write(piece);
-            opens = OpensWithSpace && isAdded;
+            bool isSkipped = skipSpecial && IsSpecial(id);
+            if (!isSkipped)
+            {
+                ReadOnlySpan<byte> piece = opens ? OpeningPiece(id) : Piece(id);
+                if (!tokens.IsByte(id))
+                    EndRun(bytes, runStart);
+                bytes.AddRange(piece);
+                runStart = tokens.IsByte(id) ? runStart : bytes.Count;
+            }
+            opens = Opens(opens && isSkipped, id);
         }
-        return Encoding.UTF8.GetString(bytes.WrittenSpan);
+        EndRun(bytes, runStart);
+        return Encoding.UTF8.GetString(CollectionsMarshal.AsSpan(bytes));
     }
 
     /// <summary>The bytes a token stands for: UTF-8, possibly cut within a character.</summary>
@@ -111,10 +130,36 @@ public abstract class Tokenizer
         return tokens.IsSpecial(id);
     }
 
-    /// <summary>Whether encoding puts a space before a text, and again after an added token.</summary>
-    private protected virtual bool OpensWithSpace => false;
+    /// <summary>The bytes of a token that opens a text, without the space that encoding put there.</summary>
+    internal ReadOnlySpan<byte> OpeningPiece(int id)
+    {
+        ReadOnlySpan<byte> piece = Piece(id);
+        return opening switch
+        {
+            TextOpening.OneSpaceEach when tokens.IsAdded(id) => piece,
+            TextOpening.OneSpace or TextOpening.OneSpaceEach => piece is [(byte)' ', ..] ? piece[1..] : piece,
+            TextOpening.AllSpaces when !tokens.IsAdded(id) => piece.ToArray().Where(value => value != ' ').ToArray(),
+            _ => piece,
+        };
+    }
+
+    /// <summary>Whether the token after this one opens a text.</summary>
+    /// <param name="isStart">Whether nothing of the text has been written yet.</param>
+    /// <param name="id">This one.</param>
+    internal bool Opens(bool isStart, int id) => opening == TextOpening.OneSpaceEach ? tokens.IsAdded(id) : isStart;
 
     private protected abstract void Encode(string text, bool parseSpecial, List<int> ids);
+
+    /// <summary>A run of byte tokens that is not UTF-8 becomes as many U+FFFD as it has bytes, as in the tokenizers library.</summary>
+    private static void EndRun(List<byte> bytes, int start)
+    {
+        int count = bytes.Count - start;
+        if (Utf8.IsValid(CollectionsMarshal.AsSpan(bytes)[start..]))
+            return;
+        bytes.RemoveRange(start, count);
+        for (int i = 0; i < count; i++)
+            bytes.AddRange("\uFFFD"u8);
+    }
 
     private void CheckId(int id)
     {

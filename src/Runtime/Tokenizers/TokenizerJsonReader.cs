@@ -1,17 +1,12 @@
 using System.Text;
 using System.Text.Json;
-using TailorKV.Planner;
 
 namespace TailorKV.Runtime.Tokenizers;
 
 /// <summary>Makes a tokenizer of a tokenizer.json.</summary>
 internal sealed class TokenizerJsonReader(string path, int modelVocabulary)
 {
-    private const string Remedy = "Use the model's original tokenizer file";
-    private const string Supported =
-        "Supported are byte-level BPE; normalizers NFC and Sequence; pre-tokenizers Split, Digits, ByteLevel and Sequence; "
-        + "post-processors ByteLevel, TemplateProcessing and Sequence";
-
+    private readonly TokenizerJson json = new(path);
     private int idLimit;
 
     public Tokenizer Read()
@@ -22,67 +17,95 @@ internal sealed class TokenizerJsonReader(string path, int modelVocabulary)
         return TokenizerFile.Guard(path, () => Read(document.RootElement));
     }
 
-    private ByteLevelTokenizer Read(JsonElement root)
+    private BytePairTokenizer Read(JsonElement root)
     {
-        Require(root, JsonValueKind.Object, "the file");
-        JsonElement model = Member(root, "model", JsonValueKind.Object);
+        json.Require(root, JsonValueKind.Object, "the file");
+        JsonElement model = json.Member(root, "model", JsonValueKind.Object);
         RejectUnsupported(model);
-        Dictionary<string, int> vocabulary = ReadVocabulary(Member(model, "vocab", JsonValueKind.Object));
+        Dictionary<string, int> vocabulary = ReadVocabulary(json.Member(model, "vocab", JsonValueKind.Object));
         List<string> remarks = [];
         TokenIds ofModel = new(path, modelVocabulary, remarks);
-        AddedToken[] all = [.. Items(root, "added_tokens").Select(ReadAddedToken)];
+        AddedToken[] all = [.. json.Items(root, "added_tokens").Select(ReadAddedToken)];
         AddedToken[] added = ofModel.Known(all);
         foreach (AddedToken token in all.Except(added))
             vocabulary.Remove(token.Content);
+        string?[] texts = ReadTexts(vocabulary, added);
+        TextNormalizer normalizer = new NormalizerReader(json).Read(TokenizerJson.Optional(root, "normalizer"));
+        var preTokenizerReader = new PreTokenizerReader(json);
+        PreTokenizer preTokenizer = preTokenizerReader.Read(TokenizerJson.Optional(root, "pre_tokenizer"));
+        (IReadOnlyList<int> before, IReadOnlyList<int> after) = new PostProcessorReader(json, Id).Read(TokenizerJson.Optional(root, "post_processor"));
+        before = ofModel.Known("the post-processor's token", [.. before]);
+        after = ofModel.Known("the post-processor's token", [.. after]);
+        foreach (int id in before.Concat(after))
+        {
+            if (id >= texts.Length)
+                throw json.Invalid($"The post-processor's token {id} is outside the vocabulary of {texts.Length} tokens");
+        }
+
+        string? unknownText = TokenizerJson.Text(model, "unk_token");
+        int? unknown = unknownText is not null && vocabulary.TryGetValue(unknownText, out int unknownId) ? unknownId : null;
+        bool ignoresMerges = TokenizerJson.Flag(model, "ignore_merges");
+        List<(string Left, string Right)> merges = ReadMerges(model);
+        bool isByteLevel = preTokenizerReader.IsByteLevel;
+        BytePairModel words = isByteLevel
+            ? new ByteLevelModel(vocabulary, merges, ignoresMerges, unknown, path)
+            : new CharacterModel(
+                vocabulary, merges, ignoresMerges, TokenizerJson.Flag(model, "byte_fallback"), unknown, TokenizerJson.Flag(model, "fuse_unk"), path);
+        var decoder = new DecoderReader(json);
+        if (!isByteLevel)
+            decoder.Read(TokenizerJson.Optional(root, "decoder"));
+        // The tokenizers library decodes a normalized token to its normalized text.
+        foreach (AddedToken token in isByteLevel ? [] : added.Where(token => token.Normalized))
+            texts[token.Id] = normalizer.Apply(token.Content);
+        byte[][] pieces = [.. texts.Select(text => text is null ? [] : isByteLevel ? ByteLevelAlphabet.Decode(text) : decoder.Piece(text))];
+        Dictionary<string, int> ids = new(vocabulary);
+        foreach (AddedToken token in added)
+        {
+            pieces[token.Id] = isByteLevel ? Encoding.UTF8.GetBytes(token.Content) : pieces[token.Id];
+            ids[token.Content] = token.Id;
+        }
+        return new BytePairTokenizer(
+            new TokenTable(pieces, added, Enumerable.Range(0, texts.Length).Where(id => texts[id] is { } text && decoder.Byte(text) is not null)),
+            new SpecialTokenFiles(Path.GetDirectoryName(Path.GetFullPath(path))!, ids, Math.Min(texts.Length, modelVocabulary)).Read(before, after, remarks),
+            words,
+            added,
+            preTokenizer,
+            normalizer,
+            decoder.Opening,
+            path);
+    }
+
+    /// <summary>The text of each id, null where it has none.</summary>
+    private string?[] ReadTexts(Dictionary<string, int> vocabulary, AddedToken[] added)
+    {
         var texts = new string?[1 + vocabulary.Values.Concat(added.Select(token => token.Id)).DefaultIfEmpty(-1).Max()];
         foreach ((string text, int id) in vocabulary)
         {
             if (texts[id] is { } other)
-                throw Invalid($"The token {id} is both '{other}' and '{text}'");
+                throw json.Invalid($"The token {id} is both '{other}' and '{text}'");
             texts[id] = text;
         }
-        byte[][] pieces = [.. texts.Select(text => text is null ? [] : ByteLevelAlphabet.Decode(text))];
         foreach (AddedToken token in added)
         {
             if ((texts[token.Id] ?? token.Content) != token.Content || vocabulary.GetValueOrDefault(token.Content, token.Id) != token.Id)
-                throw Invalid($"The added token {token.Id}, '{token.Content}', is another one in the vocabulary");
+                throw json.Invalid($"The added token {token.Id}, '{token.Content}', is another one in the vocabulary");
             texts[token.Id] = token.Content;
-            pieces[token.Id] = Encoding.UTF8.GetBytes(token.Content);
         }
-        string? unknownText = Text(model, "unk_token");
-        int? unknown = unknownText is not null && vocabulary.TryGetValue(unknownText, out int unknownId) ? unknownId : null;
-        PreTokenizer preTokenizer = new PreTokenizerReader(path, Supported).Read(Optional(root, "pre_tokenizer"));
-        int? template = ReadTemplate(Optional(root, "post_processor"));
-        if (template is { } first && ofModel.Known("the post-processor's token", first).Length == 0)
-            template = null;
-        if (template >= texts.Length)
-            throw Invalid($"The post-processor's token {template} is outside the vocabulary of {texts.Length} tokens");
-
-        Dictionary<string, int> ids = new(vocabulary);
-        foreach (AddedToken token in added)
-            ids[token.Content] = token.Id;
-        return new ByteLevelTokenizer(
-            new TokenTable(pieces, added),
-            new SpecialTokenFiles(Path.GetDirectoryName(Path.GetFullPath(path))!, ids, Math.Min(texts.Length, modelVocabulary)).Read(template, remarks),
-            new ByteLevelModel(vocabulary, ReadMerges(model), Flag(model, "ignore_merges"), unknown, path),
-            added,
-            preTokenizer,
-            ReadComposes(Optional(root, "normalizer")),
-            path);
+        return texts;
     }
 
     private void RejectUnsupported(JsonElement model)
     {
-        string type = Text(model, "type") ?? "BPE";
+        string type = TokenizerJson.Text(model, "type") ?? "BPE";
         if (type != "BPE")
-            throw Unsupported($"The model type '{type}'");
+            throw json.Unsupported($"The model type '{type}'");
         foreach (string name in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
         {
-            if (!string.IsNullOrEmpty(Text(model, name)))
-                throw Unsupported($"A BPE model with {name}");
+            if (!string.IsNullOrEmpty(TokenizerJson.Text(model, name)))
+                throw json.Unsupported($"A BPE model with {name}");
         }
-        if (Optional(model, "dropout") is { ValueKind: not JsonValueKind.Null } dropout && dropout.GetDouble() != 0)
-            throw Unsupported($"A BPE model with dropout {dropout}");
+        if (TokenizerJson.Optional(model, "dropout") is { } dropout && dropout.GetDouble() != 0)
+            throw json.Unsupported($"A BPE model with dropout {dropout}");
     }
 
     private Dictionary<string, int> ReadVocabulary(JsonElement element)
@@ -91,7 +114,7 @@ internal sealed class TokenizerJsonReader(string path, int modelVocabulary)
         foreach (JsonProperty property in element.EnumerateObject())
         {
             if (!vocabulary.TryAdd(property.Name, Id(property.Value, property.Name)))
-                throw Invalid($"The vocabulary has '{property.Name}' twice");
+                throw json.Invalid($"The vocabulary has '{property.Name}' twice");
         }
         return vocabulary;
     }
@@ -99,7 +122,7 @@ internal sealed class TokenizerJsonReader(string path, int modelVocabulary)
     private List<(string Left, string Right)> ReadMerges(JsonElement model)
     {
         var merges = new List<(string Left, string Right)>();
-        foreach (JsonElement merge in Items(model, "merges"))
+        foreach (JsonElement merge in json.Items(model, "merges"))
         {
             (string, string)? pair = merge.ValueKind switch
             {
@@ -107,93 +130,27 @@ internal sealed class TokenizerJsonReader(string path, int modelVocabulary)
                 JsonValueKind.Array when merge.GetArrayLength() == 2 => (merge[0].GetString() ?? string.Empty, merge[1].GetString() ?? string.Empty),
                 _ => null,
             };
-            merges.Add(pair ?? throw Invalid($"The merge {merges.Count}, {TokenizerFile.Excerpt(merge)}, is not a pair"));
+            merges.Add(pair ?? throw json.Invalid($"The merge {merges.Count}, {TokenizerFile.Excerpt(merge)}, is not a pair"));
         }
         return merges;
     }
 
     private AddedToken ReadAddedToken(JsonElement element)
     {
-        Require(element, JsonValueKind.Object, "an added token");
-        string content = Member(element, "content", JsonValueKind.String).GetString()!;
+        json.Require(element, JsonValueKind.Object, "an added token");
+        string content = json.Member(element, "content", JsonValueKind.String).GetString()!;
         return new AddedToken(
-            Id(Member(element, "id", JsonValueKind.Number), content),
+            Id(json.Member(element, "id", JsonValueKind.Number), content),
             content,
-            Flag(element, "special"),
-            Flag(element, "normalized"),
-            Flag(element, "single_word"),
-            Flag(element, "lstrip"),
-            Flag(element, "rstrip"));
-    }
-
-    private bool ReadComposes(JsonElement? normalizer)
-    {
-        if (normalizer is not { ValueKind: not JsonValueKind.Null } element)
-            return false;
-        string? type = Text(element, "type");
-        return type switch
-        {
-            "NFC" => true,
-            "Sequence" => Items(element, "normalizers").Select(item => ReadComposes(item)).ToArray().Contains(true),
-            _ => throw Unsupported($"The normalizer '{type}'"),
-        };
-    }
-
-    /// <summary>The one token that the post-processor puts before a text, or null.</summary>
-    private int? ReadTemplate(JsonElement? processor)
-    {
-        if (processor is not { ValueKind: not JsonValueKind.Null } element)
-            return null;
-        string? type = Text(element, "type");
-        switch (type)
-        {
-            case "ByteLevel":
-                return null;
-            case "Sequence":
-                return Items(element, "processors").Select(item => ReadTemplate(item)).ToArray().FirstOrDefault(id => id is not null);
-            case "TemplateProcessing":
-                JsonElement[] parts = [.. Items(element, "single")];
-                bool hasSpecial = parts is [{ ValueKind: JsonValueKind.Object } first, _] && first.TryGetProperty("SpecialToken", out _);
-                if (parts.Length - (hasSpecial ? 1 : 0) != 1 || !parts[^1].TryGetProperty("Sequence", out _))
-                    throw Unsupported($"A post-processor with the template {TokenizerFile.Excerpt(Member(element, "single", JsonValueKind.Array))}");
-                if (!hasSpecial)
-                    return null;
-                string name = Member(parts[0].GetProperty("SpecialToken"), "id", JsonValueKind.String).GetString()!;
-                JsonElement[] ids = [.. Items(Member(Member(element, "special_tokens", JsonValueKind.Object), name, JsonValueKind.Object), "ids")];
-                return ids.Length == 1 ? Id(ids[0], name) : throw Unsupported($"A special token of {ids.Length} ids, '{name}',");
-            default:
-                throw Unsupported($"The post-processor '{type}'");
-        }
+            TokenizerJson.Flag(element, "special"),
+            TokenizerJson.Flag(element, "normalized"),
+            TokenizerJson.Flag(element, "single_word"),
+            TokenizerJson.Flag(element, "lstrip"),
+            TokenizerJson.Flag(element, "rstrip"));
     }
 
     private int Id(JsonElement element, string text) =>
         element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out int id) && id >= 0 && id < idLimit
             ? id
-            : throw Invalid($"The token '{text}' has the id {TokenizerFile.Excerpt(element)}, not a whole number below {idLimit}");
-
-    private static JsonElement? Optional(JsonElement element, string name) => element.TryGetProperty(name, out JsonElement value) ? value : null;
-
-    private static string? Text(JsonElement element, string name) => Optional(element, name)?.GetString();
-
-    private static bool Flag(JsonElement element, string name) => Optional(element, name)?.GetBoolean() ?? false;
-
-    private JsonElement.ArrayEnumerator Items(JsonElement element, string name) =>
-        Optional(element, name) is { ValueKind: not JsonValueKind.Null } ? Member(element, name, JsonValueKind.Array).EnumerateArray() : default;
-
-    private JsonElement Member(JsonElement element, string name, JsonValueKind kind)
-    {
-        JsonElement value = Optional(element, name) ?? throw Invalid($"The member '{name}' is missing");
-        Require(value, kind, $"'{name}'");
-        return value;
-    }
-
-    private void Require(JsonElement element, JsonValueKind kind, string what)
-    {
-        if (element.ValueKind != kind)
-            throw Invalid($"Expected {what} to be of kind {kind}, found {TokenizerFile.Excerpt(element)}");
-    }
-
-    private InvalidFileException Invalid(string message) => new(path, message, Remedy);
-
-    private UnsupportedModelException Unsupported(string what) => new(path, $"{what} is not supported", Supported);
+            : throw json.Invalid($"The token '{text}' has the id {TokenizerFile.Excerpt(element)}, not a whole number below {idLimit}");
 }

@@ -106,7 +106,7 @@ public class ChatTemplateTests
 
     [Fact]
     public void Llama_3_style() => Assert.Equal(
-        "<s><|start_header_id|>system<|end_header_id|>\n\nToday: 26 Jul 2024\n\nBe brief.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
+        "<s><|start_header_id|>system<|end_header_id|>\n\nToday: 07 Mar 2026\n\nBe brief.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
         + "<|start_header_id|>assistant<|end_header_id|>\n\n<think>\nhm\n</think>\n\nHello<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nBye<|eot_id|>"
         + "<|start_header_id|>assistant<|end_header_id|>\n\n",
         Render(Llama3, Conversation));
@@ -146,14 +146,15 @@ public class ChatTemplateTests
     public void Follows_Jinja(string template, string expected) => Assert.Equal(expected, Render(template, Conversation));
 
     [Theory]
-    [InlineData("{% macro f() %}{% endmacro %}", "macro")]
-    [InlineData("{{ 2 * 3 }}", "*")]
-    [InlineData("{{ 1.5 }}", "fraction")]
-    [InlineData("{{ {'a': 1} }}", "dictionary")]
-    [InlineData("{{ 'a'|reverse }}", "reverse")]
-    [InlineData("{{ 'a'.title() }}", "title")]
+    [InlineData("{% include 'other' %}", "include")]
+    [InlineData("{% block x %}{% endblock %}", "block")]
+    [InlineData("{{ 'a'|pprint }}", "pprint")]
+    [InlineData("{{ 'a'|upper(1) }}", "upper")]
     [InlineData("{{ cycler('a') }}", "cycler")]
-    [InlineData("{{ 1 is odd }}", "odd")]
+    [InlineData("{{ 1 is unheard }}", "unheard")]
+    [InlineData("{{ [1]|unique(attribute='a', other=1)|list }}", "other")]
+    [InlineData("{{ strftime_now('%Q') }}", "%Q")]
+    [InlineData("{{ '%e' % 1.5 }}", "%e")]
     public void Names_what_it_lacks(string template, string construct) =>
         Assert.Contains(construct, Assert.Throws<UnsupportedModelException>(() => Render(template, Conversation)).Message, StringComparison.Ordinal);
 
@@ -169,6 +170,22 @@ public class ChatTemplateTests
     [InlineData("{{ 'a'.split('') }}")]
     [InlineData("{{ 99999999999999999999 }}")]
     [InlineData("{% set n = namespace(x='aaaaaaaaaaaaaaaa') %}{% for a in 'bbbbbbbbbbbbbbbbbbbbbbbbbbbb' %}{% set n.x = n.x + n.x %}{% endfor %}")]
+    [InlineData("{{ 9223372036854775807 + 1 }}")]
+    [InlineData("{{ 2 ** 64 }}")]
+    [InlineData("{{ 'ab' * 99999999999 }}")]
+    [InlineData("{{ [1, 2] * 999999999 }}")]
+    [InlineData("{{ 'a'|center(2000000000) }}")]
+    [InlineData("{{ '{:>99999999}'.format('a') }}")]
+    [InlineData("{{ 'a'.ljust(99999999999) }}")]
+    [InlineData("{{ range(100001)|list }}")]
+    [InlineData("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}")]
+    [InlineData("{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}")]
+    [InlineData("{% set n = namespace(l=[]) %}{% for i in range(100) %}{% set n.l = [n.l, n.l] %}{% endfor %}{{ n.l }}")]
+    [InlineData("{% set n = namespace(l=[]) %}{% for i in range(100) %}{% set n.l = [n.l, n.l] %}{% endfor %}{{ n.l|tojson }}")]
+    [InlineData("{% set n = namespace(l=[], m=[]) %}{% for i in range(100) %}{% set n.l = [n.l, n.l] %}{% set n.m = [n.m, n.m] %}{% endfor %}{{ n.l == n.m }}")]
+    [InlineData("{% set n = namespace(l=[]) %}{% for i in range(100000) %}{% set n.l = [n.l] %}{% endfor %}{{ n.l }}")]
+    [InlineData("{% break %}")]
+    [InlineData("{% set a = 'x' * 1000000 %}{% set b = 'x' * 999999 ~ 'y' %}{% for i in range(1000) %}{{ b in a ~ a }}{% endfor %}")]
     [InlineData("{% set n = namespace(x='a') %}{% set t = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' %}"
         + "{% for a in t %}{% for b in t %}{% for c in t %}{% for d in t %}{% for e in t %}{% set q = 1 %}{% endfor %}{% endfor %}{% endfor %}{% endfor %}{% endfor %}")]
     public void Rejects_malformed_and_hostile_templates(string template) => Assert.Throws<InvalidFileException>(() => Render(template, Conversation));
@@ -205,6 +222,62 @@ public class ChatTemplateTests
         }
     }
 
+    [Fact]
+    public void What_a_template_makes_is_bounded()
+    {
+        ChatTemplate template = ChatTemplate.Parse(File.ReadAllText(SharedData.Require("cases/21-raw-exceptions/template-3.6GB.jinja")), "template");
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Throws<InvalidFileException>(() => template.Render(Conversation, true, "<s>", "</s>"));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1L << 29);
+    }
+
+    /// <summary>Templates that double a value over and over and pass it through an operation, whose result may be large where its input is not.</summary>
+    [Theory]
+    [InlineData("|list")]
+    [InlineData("|upper")]
+    [InlineData("|title")]
+    [InlineData("|tojson")]
+    [InlineData("|string|escape")]
+    [InlineData("|replace('x', 'xx')")]
+    [InlineData(".split('x')")]
+    [InlineData(".splitlines()")]
+    [InlineData("|batch(1)|list")]
+    [InlineData("|map('upper')|join('xxxx')")]
+    [InlineData("|indent('x' * 1000)")]
+    [InlineData("[::-1]")]
+    [InlineData("|reverse")]
+    [InlineData("|unique|list")]
+    [InlineData("|sort")]
+    [InlineData(" * 100")]
+    [InlineData("|slice(4)|list")]
+    [InlineData(".join(n.s)")]
+    public void What_an_operation_makes_is_bounded(string operation)
+    {
+        ChatTemplate template = ChatTemplate.Parse(
+            "{% set n = namespace(s='<\n', k=[]) %}{% for i in range(22) %}{% set n.s = n.s ~ n.s %}{% endfor %}"
+            + $"{{% for i in range(100) %}}{{% set n.k = n.k + [n.s{operation}] %}}{{% endfor %}}",
+            "template");
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Throws<InvalidFileException>(() => template.Render(Conversation, true, "<s>", "</s>"));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1L << 30);
+    }
+
+    [Theory]
+    [InlineData("{{ 'a'|NAME }}")]
+    [InlineData("{{ 1 is NAME }}")]
+    [InlineData("{% NAME %}")]
+    [InlineData("{{ NAME.a.b }}")]
+    [InlineData("{{ NAME() }}")]
+    [InlineData("{{ 'a' NAME }}")]
+    [InlineData("{{ raise_exception('NAME') }}")]
+    [InlineData("{{ 'a'.upper(NAME=1) }}")]
+    [InlineData("{{ 'NAME' + 1 }}")]
+    [InlineData("{{ 'a'['NAME'].b }}")]
+    public void Messages_are_short(string template) => Assert.InRange(
+        Assert.ThrowsAny<TailorKVException>(() => Render(template.Replace("NAME", new string('n', 500_000), StringComparison.Ordinal), Conversation)).Message.Length,
+        20,
+        1000);
+
     private static string Render(string template, params ChatMessage[] messages) =>
-        ChatTemplate.Parse(template, "template").Render(messages, addGenerationPrompt: true, "<s>", "</s>");
+        ChatTemplate.Parse(template, "template").Render(messages, addGenerationPrompt: true, "<s>", "</s>", new FixedClock(new DateTime(2026, 3, 7)));
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
 using TailorKV.Planner;
@@ -8,10 +9,11 @@ namespace TailorKV.Runtime.Tokenizers.Templates;
 internal sealed class ExpressionParser(TemplateTokens tokens)
 {
     private static readonly string[] Comparisons = ["==", "!=", "<=", ">=", "<", ">"];
+    private static readonly string[] AfterTest = ["else", "or", "and", "if", "in", "not", "is", "recursive"];
+    private static readonly string[] Products = ["*", "/", "//", "%"];
 
     /// <summary>One expression.</summary>
     /// <exception cref="InvalidFileException">It is malformed or nested too deep.</exception>
-    /// <exception cref="UnsupportedModelException">It uses a construct beyond the supported ones.</exception>
     public Expression Parse()
     {
         Expression value = ParseWithoutConditional();
@@ -23,24 +25,22 @@ internal sealed class ExpressionParser(TemplateTokens tokens)
         return value;
     }
 
-    /// <summary>One expression, or several with commas between: a list.</summary>
+    /// <summary>One expression, or several with commas between: a tuple.</summary>
     /// <exception cref="InvalidFileException">As <see cref="Parse"/>.</exception>
-    /// <exception cref="UnsupportedModelException">As <see cref="Parse"/>.</exception>
-    public Expression ParseTuple()
+    public Expression ParseTuple(bool withConditional = true)
     {
-        Expression first = Parse();
+        Expression first = withConditional ? Parse() : ParseWithoutConditional();
         if (!tokens.At(","))
             return first;
         List<Expression> values = [first];
-        while (tokens.TryTake(",") && tokens.Current.Kind != TemplateTokenKind.End && !tokens.At(")"))
-            values.Add(Parse());
-        return new Expression.Items(values);
+        while (tokens.TryTake(",") && tokens.Current.Kind != TemplateTokenKind.End && !tokens.At(")") && !tokens.AtName("if"))
+            values.Add(withConditional ? Parse() : ParseWithoutConditional());
+        return new Expression.Items(values, IsTuple: true);
     }
 
     /// <summary>One expression that an <c>if</c> does not continue.</summary>
     /// <exception cref="InvalidFileException">As <see cref="Parse"/>.</exception>
-    /// <exception cref="UnsupportedModelException">As <see cref="Parse"/>.</exception>
-    public Expression ParseWithoutConditional()
+    private Expression ParseWithoutConditional()
     {
         if (!RuntimeHelpers.TryEnsureSufficientExecutionStack())
             throw tokens.Invalid("expressions nest too deep");
@@ -69,11 +69,11 @@ internal sealed class ExpressionParser(TemplateTokens tokens)
 
     private Expression ParseComparison()
     {
-        Expression value = ParseSum();
-        if (TakeComparison() is not { } name)
-            return value;
-        value = new Expression.Binary(name, value, ParseSum());
-        return TakeComparison() is null ? value : throw tokens.Unsupported("a chain of comparisons");
+        Expression first = ParseSum();
+        var rest = new List<(string Operator, Expression Value)>();
+        while (TakeComparison() is { } name)
+            rest.Add((name, ParseSum()));
+        return rest.Count == 0 ? first : new Expression.Comparison(first, rest);
     }
 
     private string? TakeComparison()
@@ -107,11 +107,17 @@ internal sealed class ExpressionParser(TemplateTokens tokens)
 
     private Expression ParseProduct()
     {
+        Expression value = ParsePower();
+        while (Array.Find(Products, tokens.At) is not null)
+            value = new Expression.Binary(tokens.Take().Text, value, ParsePower());
+        return value;
+    }
+
+    private Expression ParsePower()
+    {
         Expression value = ParseUnary(filters: true);
-        while (tokens.TryTake("%"))
-            value = new Expression.Binary("%", value, ParseUnary(filters: true));
-        if (Array.Find(["*", "/", "//", "**"], tokens.At) is { } symbol)
-            throw tokens.Unsupported($"the operator '{symbol}'");
+        while (tokens.TryTake("**"))
+            value = new Expression.Binary("**", value, ParseUnary(filters: true));
         return value;
     }
 
@@ -136,34 +142,49 @@ internal sealed class ExpressionParser(TemplateTokens tokens)
                     text.Append(tokens.Take().Text);
                 return new Expression.Literal(text.ToString());
             case TemplateTokenKind.Integer:
-                return long.TryParse(token.Text, out long number) ? new Expression.Literal(number) : throw tokens.Invalid($"the number {token.Text} is too large");
+                int numberBase = token.Text.Length < 2 ? 10 : char.ToLowerInvariant(token.Text[1]) switch { 'x' => 16, 'o' => 8, 'b' => 2, _ => 10 };
+                return new Expression.Literal(PythonNumber.ParseInteger(token.Text, numberBase) ?? throw tokens.Invalid($"the number {token.Text} is too large"));
+            case TemplateTokenKind.Fraction:
+                return new Expression.Literal(PythonNumber.ParseFloat(token.Text));
             case TemplateTokenKind.Name:
                 return token.Text switch
                 {
                     "true" or "True" => new Expression.Literal(true),
                     "false" or "False" => new Expression.Literal(false),
                     "none" or "None" => new Expression.Literal(null),
-                    _ when tokens.TryTake("(") => new Expression.Call(token.Text, ParseArguments()),
                     _ => new Expression.Variable(token.Text),
                 };
             case TemplateTokenKind.Operator when token.Text == "(":
-                Expression value = tokens.At(")") ? new Expression.Items([]) : ParseTuple();
+                Expression value = tokens.At(")") ? new Expression.Items([], IsTuple: true) : ParseTuple();
                 tokens.Expect(")");
                 return value;
             case TemplateTokenKind.Operator when token.Text == "[":
-                var values = new List<Expression>();
-                while (!tokens.TryTake("]"))
-                {
-                    values.Add(Parse());
-                    if (!tokens.At("]"))
-                        tokens.Expect(",");
-                }
-                return new Expression.Items(values);
+                return new Expression.Items(ParseList("]", Parse), IsTuple: false);
             case TemplateTokenKind.Operator when token.Text == "{":
-                throw tokens.Unsupported("a dictionary literal");
+                return new Expression.Mapping(ParseList("}", ParsePair));
             default:
                 throw tokens.Invalid($"expected a value, found '{token.Text}'");
         }
+    }
+
+    private (Expression Key, Expression Value) ParsePair()
+    {
+        Expression key = Parse();
+        tokens.Expect(":");
+        return (key, Parse());
+    }
+
+    /// <summary>Items with commas between, up to a bracket, which it consumes.</summary>
+    private List<T> ParseList<T>(string end, Func<T> parse)
+    {
+        var items = new List<T>();
+        while (!tokens.TryTake(end))
+        {
+            items.Add(parse());
+            if (!tokens.At(end))
+                tokens.Expect(",");
+        }
+        return items;
     }
 
     private Expression ParseMembers(Expression value)
@@ -172,16 +193,21 @@ internal sealed class ExpressionParser(TemplateTokens tokens)
         {
             if (tokens.TryTake("."))
             {
-                string name = tokens.Expect(TemplateTokenKind.Name).Text;
-                value = tokens.TryTake("(") ? new Expression.Method(value, name, ParseArguments()) : new Expression.Member(value, new Expression.Literal(name));
+                object index = tokens.Current.Kind == TemplateTokenKind.Integer ? long.Parse(tokens.Take().Text, CultureInfo.InvariantCulture)
+                    : tokens.Expect(TemplateTokenKind.Name).Text;
+                value = new Expression.Member(value, new Expression.Literal(index), IsDotted: true);
             }
             else if (tokens.TryTake("["))
             {
                 value = ParseSubscript(value);
             }
+            else if (tokens.TryTake("("))
+            {
+                value = new Expression.Call(value, ParseList(")", ParseArgument));
+            }
             else
             {
-                return tokens.At("(") ? throw tokens.Unsupported("a call of a computed value") : value;
+                return value;
             }
         }
     }
@@ -190,7 +216,7 @@ internal sealed class ExpressionParser(TemplateTokens tokens)
     {
         Expression? start = tokens.At(":") ? null : Parse();
         if (tokens.TryTake("]"))
-            return new Expression.Member(value, start!);
+            return new Expression.Member(value, start!, IsDotted: false);
         tokens.Expect(":");
         Expression? stop = tokens.At(":") || tokens.At("]") ? null : Parse();
         Expression? step = tokens.TryTake(":") && !tokens.At("]") ? Parse() : null;
@@ -204,17 +230,15 @@ internal sealed class ExpressionParser(TemplateTokens tokens)
         {
             if (tokens.TryTake("|"))
             {
-                string name = tokens.Expect(TemplateTokenKind.Name).Text;
-                value = new Expression.Filter(value, name, tokens.TryTake("(") ? ParseArguments() : Arguments.None);
+                value = ParseFilter(value);
             }
             else if (tokens.TryTakeName("is"))
             {
-                bool negated = tokens.TryTakeName("not");
-                value = new Expression.Test(value, tokens.Expect(TemplateTokenKind.Name).Text);
-                if (tokens.At("(") || tokens.Current.Kind is TemplateTokenKind.String or TemplateTokenKind.Integer)
-                    throw tokens.Unsupported("a test with an argument");
-                if (negated)
-                    value = new Expression.Unary("not", value);
+                value = ParseTest(value);
+            }
+            else if (tokens.TryTake("("))
+            {
+                value = new Expression.Call(value, ParseList(")", ParseArgument));
             }
             else
             {
@@ -223,25 +247,48 @@ internal sealed class ExpressionParser(TemplateTokens tokens)
         }
     }
 
-    private Arguments ParseArguments()
+    /// <summary>A chain of filters without what they are given, from the first one's name on; it is given the text of a block.</summary>
+    /// <exception cref="InvalidFileException">As <see cref="Parse"/>.</exception>
+    public Expression.Filter ParseBlockFilter()
     {
-        var positional = new List<Expression>();
-        var named = new List<(string, Expression)>();
-        while (!tokens.TryTake(")"))
-        {
-            if (tokens.Current.Kind == TemplateTokenKind.Name && tokens.NextIs("="))
-            {
-                string name = tokens.Take().Text;
-                tokens.Take();
-                named.Add((name, Parse()));
-            }
-            else
-            {
-                positional.Add(Parse());
-            }
-            if (!tokens.At(")"))
-                tokens.Expect(",");
-        }
-        return new Arguments(positional, named);
+        Expression.Filter filter = ParseFilter(null);
+        while (tokens.TryTake("|"))
+            filter = ParseFilter(filter);
+        return filter;
+    }
+
+    private Expression.Filter ParseFilter(Expression? value)
+    {
+        string name = tokens.Expect(TemplateTokenKind.Name).Text;
+        return new Expression.Filter(value, name, tokens.TryTake("(") ? ParseList(")", ParseArgument) : []);
+    }
+
+    private Expression ParseTest(Expression value)
+    {
+        bool isNegated = tokens.TryTakeName("not");
+        string name = tokens.Expect(TemplateTokenKind.Name).Text;
+        List<Argument> arguments = tokens.TryTake("(") ? ParseList(")", ParseArgument)
+            : StartsTestArgument() ? [new Argument(null, ParseMembers(ParsePrimary()))]
+            : [];
+        var test = new Expression.Test(value, name, arguments);
+        return isNegated ? new Expression.Unary("not", test) : test;
+    }
+
+    private bool StartsTestArgument() => tokens.Current.Kind switch
+    {
+        TemplateTokenKind.String or TemplateTokenKind.Integer or TemplateTokenKind.Fraction => true,
+        TemplateTokenKind.Name => !Array.Exists(AfterTest, tokens.AtName),
+        _ => tokens.At("[") || tokens.At("{"),
+    };
+
+    private Argument ParseArgument()
+    {
+        if (tokens.At("*") || tokens.At("**"))
+            return new Argument(tokens.Take().Text, Parse());
+        if (tokens.Current.Kind != TemplateTokenKind.Name || !tokens.NextIs("="))
+            return new Argument(null, Parse());
+        string name = tokens.Take().Text;
+        tokens.Take();
+        return new Argument(name, Parse());
     }
 }

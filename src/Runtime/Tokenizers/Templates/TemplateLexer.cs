@@ -1,11 +1,12 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using TailorKV.Planner;
 
 namespace TailorKV.Runtime.Tokenizers.Templates;
 
 /// <summary>Cuts a template into tokens and applies Jinja's white space rules with trim_blocks and lstrip_blocks on, as transformers sets them.</summary>
-internal sealed class TemplateLexer
+internal sealed partial class TemplateLexer
 {
     private static readonly string[] Operators =
         ["==", "!=", "<=", ">=", "**", "//", "(", ")", "[", "]", "{", "}", ",", ".", ":", "|", "+", "-", "*", "/", "%", "~", "=", "<", ">"];
@@ -22,7 +23,7 @@ internal sealed class TemplateLexer
         this.file = file;
         if (template.Length > LongestTemplate)
             throw new InvalidFileException(file, $"The chat template has {template.Length} characters, more than {LongestTemplate}", "Use the model's original template");
-        source = template.Replace("\r\n", "\n", StringComparison.Ordinal).Replace('\r', '\n');
+        source = CodePointText.WellFormed(template).Replace("\r\n", "\n", StringComparison.Ordinal).Replace('\r', '\n');
         if (source.EndsWith('\n'))
             source = source[..^1];
     }
@@ -49,11 +50,30 @@ internal sealed class TemplateLexer
                 TrimAfter(source[end - 1], isPrint: false);
                 continue;
             }
+            if (!isPrint && TryReadRaw())
+                continue;
             Add(isPrint ? TemplateTokenKind.PrintBegin : TemplateTokenKind.BlockBegin, source[tag..position]);
             ReadTag(isPrint);
         }
         Add(TemplateTokenKind.EndOfTemplate, "the end of the template");
         return tokens;
+    }
+
+    /// <summary>Copies what lies between <c>{% raw %}</c>, which the position is within, and <c>{% endraw %}</c>.</summary>
+    private bool TryReadRaw()
+    {
+        Match begin = RawBegin().Match(source, position);
+        if (!begin.Success)
+            return false;
+        position += begin.Length;
+        TrimAfter(begin.Value.EndsWith("-%}", StringComparison.Ordinal) ? '-' : '+', isPrint: false);
+        Match end = RawEnd().Match(source, position);
+        if (!end.Success)
+            throw Invalid("A raw block does not end");
+        ReadText(end.Index);
+        position = end.Index + end.Length;
+        TrimAfter(source[position - 3], isPrint: false);
+        return true;
     }
 
     private int FindTag(int from)
@@ -74,13 +94,13 @@ internal sealed class TemplateLexer
             char sign = tag + 2 < source.Length ? source[tag + 2] : ' ';
             if (sign == '-')
             {
-                text = text.TrimEnd();
+                text = text[..PythonText.Strip(text.ToString(), null, left: false, right: true).Length];
             }
             else if (sign != '+' && source[tag + 1] != '{')
             {
                 int lineStart = text.LastIndexOf('\n') + 1;
                 bool startsLine = lineStart > 0 || position == 0 || source[position - 1] == '\n';
-                if (startsLine && text[lineStart..].IsWhiteSpace())
+                if (startsLine && IsBlank(text[lineStart..]))
                     text = text[..lineStart];
             }
         }
@@ -96,7 +116,7 @@ internal sealed class TemplateLexer
         int braces = 0;
         while (true)
         {
-            while (position < source.Length && char.IsWhiteSpace(source[position]))
+            while (position < source.Length && PythonText.IsSpace(source[position]))
                 line += source[position++] == '\n' ? 1 : 0;
             if (position >= source.Length)
                 throw Invalid($"A tag does not end with {end}");
@@ -115,9 +135,7 @@ internal sealed class TemplateLexer
             }
             else if (char.IsAsciiDigit(first))
             {
-                AddWhile(TemplateTokenKind.Integer, char.IsAsciiDigit);
-                if (position + 1 < source.Length && source[position] == '.' && char.IsAsciiDigit(source[position + 1]))
-                    throw new UnsupportedModelException(file, $"The chat template's fraction on line {line} is not supported", TemplateParser.Supported);
+                ReadNumber();
             }
             else if (char.IsLetter(first) || first == '_')
             {
@@ -146,34 +164,84 @@ internal sealed class TemplateLexer
                 text.Append(letter);
                 continue;
             }
-            char escape = source[++position];
-            int digits = escape switch { 'x' => 2, 'u' => 4, _ => 0 };
-            if (digits > 0)
-            {
-                if (position + digits >= source.Length
-                    || !int.TryParse(source.AsSpan(position + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int code))
-                {
-                    throw Invalid($"The escape \\{escape} lacks its {digits} hexadecimal digits");
-                }
-                text.Append((char)code);
-                position += digits;
-                continue;
-            }
-            text.Append(escape switch
-            {
-                'n' => "\n",
-                't' => "\t",
-                'r' => "\r",
-                '\n' => string.Empty,
-                '\\' or '\'' or '"' => escape.ToString(),
-                _ => "\\" + escape,
-            });
+            position++;
+            ReadEscape(text);
         }
         if (position >= source.Length)
             throw Invalid("A string does not end");
         position++;
-        Add(TemplateTokenKind.String, text.ToString());
+        Add(TemplateTokenKind.String, CodePointText.WellFormed(text.ToString()));
     }
+
+    private void ReadEscape(StringBuilder text)
+    {
+        char escape = source[position];
+        int digits = escape switch { 'x' => 2, 'u' => 4, 'U' => 8, _ => 0 };
+        if (digits > 0)
+        {
+            if (position + digits >= source.Length
+                || !int.TryParse(source.AsSpan(position + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int code)
+                || code is < 0 or > 0x10FFFF)
+            {
+                throw Invalid($"The escape \\{escape} lacks its {digits} hexadecimal digits");
+            }
+            text.Append(code > char.MaxValue ? char.ConvertFromUtf32(code) : ((char)code).ToString());
+            position += digits;
+            return;
+        }
+        if (escape is >= '0' and <= '7')
+        {
+            int code = 0;
+            int end = Math.Min(position + 3, source.Length);
+            for (; position < end && source[position] is >= '0' and <= '7'; position++)
+                code = (code * 8) + source[position] - '0';
+            position--;
+            text.Append((char)code);
+            return;
+        }
+        text.Append(escape switch
+        {
+            'n' => "\n",
+            't' => "\t",
+            'r' => "\r",
+            'a' => "\a",
+            'b' => "\b",
+            'f' => "\f",
+            'v' => "\v",
+            '\n' => string.Empty,
+            '\\' or '\'' or '"' => escape.ToString(),
+            _ => "\\" + escape,
+        });
+    }
+
+    private void ReadNumber()
+    {
+        Match number = Number().Match(source, position);
+        position += number.Length;
+        bool isFraction = number.Groups["fraction"].Length > 0;
+        Add(isFraction ? TemplateTokenKind.Fraction : TemplateTokenKind.Integer, number.Value.Replace("_", "", StringComparison.Ordinal));
+    }
+
+    private static bool IsBlank(ReadOnlySpan<char> text)
+    {
+        foreach (char letter in text)
+        {
+            if (!PythonText.IsSpace(letter))
+                return false;
+        }
+        return true;
+    }
+
+    [GeneratedRegex(@"\G[\s\x1C-\x1F]*raw[\s\x1C-\x1F]*-?%\}", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    private static partial Regex RawBegin();
+
+    [GeneratedRegex(@"\{%[-+]?[\s\x1C-\x1F]*endraw[\s\x1C-\x1F]*[-+]?%\}", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    private static partial Regex RawEnd();
+
+    [GeneratedRegex(
+        @"\G(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[0-9][0-9_]*(?<fraction>(\.[0-9][0-9_]*)?([eE][-+]?[0-9][0-9_]*)?))",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    private static partial Regex Number();
 
     private void AddWhile(TemplateTokenKind kind, Func<char, bool> belongs)
     {
@@ -188,7 +256,7 @@ internal sealed class TemplateLexer
         int start = position;
         if (sign == '-')
         {
-            while (position < source.Length && char.IsWhiteSpace(source[position]))
+            while (position < source.Length && PythonText.IsSpace(source[position]))
                 position++;
         }
         else if (!isPrint && sign != '+' && position < source.Length && source[position] == '\n')

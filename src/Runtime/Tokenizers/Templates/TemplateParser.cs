@@ -6,8 +6,8 @@ namespace TailorKV.Runtime.Tokenizers.Templates;
 internal sealed class TemplateParser
 {
     public const string Supported =
-        "Supported are for, if and set; strings, integers, lists; comparisons, in, and, or, not, + - ~ %, a if b else c, subscripts and slices; "
-        + "namespace and raise_exception; and the usual filters, tests and string methods. Pass the finished prompt instead of a chat";
+        "Supported are Jinja's expressions, for, if, set, macro, call, filter, with, break, continue, generation and raw, and the usual filters, tests, methods and "
+        + "functions. Pass the finished prompt instead of a chat";
 
     private const int DeepestNesting = 100;
     private readonly TemplateTokens tokens;
@@ -22,7 +22,7 @@ internal sealed class TemplateParser
 
     /// <summary>The whole template.</summary>
     /// <exception cref="InvalidFileException">The template is malformed or nested too deep.</exception>
-    /// <exception cref="UnsupportedModelException">It uses a construct beyond the supported ones.</exception>
+    /// <exception cref="UnsupportedModelException">It uses a statement beyond the supported ones.</exception>
     public IReadOnlyList<Statement> Parse()
     {
         List<Statement> statements = ParseUntil();
@@ -65,76 +65,157 @@ internal sealed class TemplateParser
         return statements;
     }
 
+    /// <summary>Parses the rest of a block: the end of its tag, the body, and the closing tag.</summary>
+    private List<Statement> ParseBody(string ending)
+    {
+        tokens.Expect(TemplateTokenKind.End);
+        List<Statement> body = ParseUntil(ending);
+        tokens.Take();
+        tokens.Expect(TemplateTokenKind.End);
+        return body;
+    }
+
     private Statement ParseBlock()
     {
         TemplateToken name = tokens.Expect(TemplateTokenKind.Name);
-        return name.Text switch
+        switch (name.Text)
         {
-            "if" => ParseIf(),
-            "for" => ParseFor(),
-            "set" => ParseSet(),
-            "else" or "elif" or "endif" or "endfor" => throw tokens.Invalid($"'{name.Text}' without its beginning"),
-            _ => throw tokens.Unsupported($"the statement '{name.Text}'"),
-        };
+            case "if":
+                return ParseIf();
+            case "for":
+                return ParseFor();
+            case "set":
+                return ParseSet();
+            case "macro":
+                string macro = tokens.Expect(TemplateTokenKind.Name).Text;
+                tokens.Expect("(");
+                return new Statement.DefineMacro(macro, new Macro(macro, ParseParameters(), ParseBody("endmacro")));
+            case "call":
+                return ParseCall();
+            case "filter":
+                return new Statement.FilterBlock(expressions.ParseBlockFilter(), ParseBody("endfilter"));
+            case "with":
+                return ParseWith();
+            case "generation":
+                return new Statement.With([], ParseBody("endgeneration"));
+            case "break" or "continue":
+                tokens.Expect(TemplateTokenKind.End);
+                return new Statement.Leave(Continues: name.Text == "continue");
+            case "else" or "elif" or ['e', 'n', 'd', ..]:
+                throw tokens.Invalid($"'{name.Text}' without its beginning");
+            default:
+                throw tokens.Unsupported($"the statement '{name.Text}'");
+        }
     }
 
     private Statement.If ParseIf()
     {
-        var branches = new List<(Expression Condition, List<Statement> Then)>();
+        var branches = new List<(Expression Condition, IReadOnlyList<Statement> Then)>();
         List<Statement> otherwise = [];
         while (true)
         {
-            Expression condition = expressions.Parse();
+            Expression condition = expressions.ParseTuple();
             tokens.Expect(TemplateTokenKind.End);
             branches.Add((condition, ParseUntil("elif", "else", "endif")));
             string ending = tokens.Take().Text;
             if (ending == "elif")
                 continue;
-            tokens.Expect(TemplateTokenKind.End);
             if (ending == "else")
-            {
-                otherwise = ParseUntil("endif");
-                tokens.Take();
+                otherwise = ParseBody("endif");
+            else
                 tokens.Expect(TemplateTokenKind.End);
-            }
-            break;
+            return new Statement.If(branches, otherwise);
         }
-        return new Statement.If(branches.ConvertAll(branch => (branch.Condition, (IReadOnlyList<Statement>)branch.Then)), otherwise);
     }
 
     private Statement.For ParseFor()
     {
-        var names = new List<string>();
-        do
-            names.Add(tokens.Expect(TemplateTokenKind.Name).Text);
-        while (tokens.TryTake(","));
+        Target target = ParseTarget();
         if (!tokens.TryTakeName("in"))
             throw tokens.Unexpected("in");
-        Expression items = expressions.ParseWithoutConditional();
+        Expression items = expressions.ParseTuple(withConditional: false);
         Expression? filter = tokens.TryTakeName("if") ? expressions.Parse() : null;
-        if (tokens.TryTakeName("recursive"))
-            throw tokens.Unsupported("a recursive loop");
+        bool isRecursive = tokens.TryTakeName("recursive");
         tokens.Expect(TemplateTokenKind.End);
         List<Statement> body = ParseUntil("else", "endfor");
         List<Statement> otherwise = [];
         if (tokens.Take().Text == "else")
-        {
+            otherwise = ParseBody("endfor");
+        else
             tokens.Expect(TemplateTokenKind.End);
-            otherwise = ParseUntil("endfor");
-            tokens.Take();
-        }
-        tokens.Expect(TemplateTokenKind.End);
-        return new Statement.For(names, items, filter, body, otherwise);
+        return new Statement.For(target, items, filter, isRecursive, body, otherwise);
     }
 
-    private Statement.Set ParseSet()
+    private Statement ParseSet()
     {
+        Target target = ParseTarget();
+        if (tokens.TryTake("="))
+        {
+            Expression value = expressions.ParseTuple();
+            tokens.Expect(TemplateTokenKind.End);
+            return new Statement.Set(target, value);
+        }
+        Expression.Filter? filter = tokens.TryTake("|") ? expressions.ParseBlockFilter() : null;
+        return new Statement.SetBlock(target, filter, ParseBody("endset"));
+    }
+
+    private Statement.CallBlock ParseCall()
+    {
+        List<(string Name, Expression? Default)> parameters = tokens.TryTake("(") ? ParseParameters() : [];
+        Expression.Call call = expressions.Parse() as Expression.Call ?? throw tokens.Unexpected("a call");
+        return new Statement.CallBlock(call, new Macro("caller", parameters, ParseBody("endcall")));
+    }
+
+    private Statement.With ParseWith()
+    {
+        var values = new List<(Target Target, Expression Value)>();
+        while (tokens.Current.Kind != TemplateTokenKind.End)
+        {
+            if (values.Count > 0)
+                tokens.Expect(",");
+            Target target = ParseSingleTarget();
+            tokens.Expect("=");
+            values.Add((target, expressions.Parse()));
+        }
+        return new Statement.With(values, ParseBody("endwith"));
+    }
+
+    private List<(string Name, Expression? Default)> ParseParameters()
+    {
+        var parameters = new List<(string Name, Expression? Default)>();
+        while (!tokens.TryTake(")"))
+        {
+            if (parameters.Count > 0)
+                tokens.Expect(",");
+            string name = tokens.Expect(TemplateTokenKind.Name).Text;
+            parameters.Add((name, tokens.TryTake("=") ? expressions.Parse() : null));
+        }
+        return parameters;
+    }
+
+    private Target ParseTarget()
+    {
+        Target first = ParseSingleTarget();
+        if (!tokens.At(","))
+            return first;
+        List<Target> parts = [first];
+        while (tokens.TryTake(",") && (tokens.Current.Kind == TemplateTokenKind.Name || tokens.At("(")) && !tokens.AtName("in"))
+            parts.Add(ParseSingleTarget());
+        return new Target.Several(parts);
+    }
+
+    private Target ParseSingleTarget()
+    {
+        if (tokens.TryTake("("))
+        {
+            if (++depth > DeepestNesting)
+                throw tokens.Invalid($"names nest deeper than {DeepestNesting}");
+            Target parts = ParseTarget();
+            depth--;
+            tokens.Expect(")");
+            return parts;
+        }
         string name = tokens.Expect(TemplateTokenKind.Name).Text;
-        string? member = tokens.TryTake(".") ? tokens.Expect(TemplateTokenKind.Name).Text : null;
-        if (!tokens.TryTake("="))
-            throw tokens.Unsupported("set other than name = value");
-        Expression value = expressions.ParseTuple();
-        tokens.Expect(TemplateTokenKind.End);
-        return new Statement.Set(name, member, value);
+        return tokens.TryTake(".") ? new Target.Member(name, tokens.Expect(TemplateTokenKind.Name).Text) : new Target.Variable(name);
     }
 }

@@ -5,275 +5,193 @@ namespace TailorKV.Runtime.Tokenizers.Templates;
 /// <summary>Renders a parsed template once.</summary>
 internal sealed class TemplateRenderer
 {
-    private const int WorkOfStep = 32;
-    private readonly List<Dictionary<string, object?>> scopes;
-    private readonly StringBuilder output = new();
+    private readonly TemplateScope variables;
     private readonly TemplateErrors errors;
-    private readonly TemplateLibrary library;
+    private readonly ExpressionEvaluator evaluator;
+    private StringBuilder output = new();
 
-    public TemplateRenderer(Dictionary<string, object?> variables, string file)
+    public TemplateRenderer(IReadOnlyDictionary<string, object?> given, TimeProvider clock, string file)
     {
-        scopes = [variables];
         errors = new TemplateErrors(file);
-        library = new TemplateLibrary(errors);
+        evaluator = new ExpressionEvaluator(errors);
+        variables = new TemplateScope(TemplateFunctions.CreateScope(errors, clock));
+        foreach ((string name, object? value) in given)
+            variables[name] = value;
     }
 
-    public string Render(IReadOnlyList<Statement> statements)
+    /// <summary>How a block was left.</summary>
+    private enum Flow
     {
-        Run(statements);
-        return output.ToString();
+        End,
+        Break,
+        Continue,
     }
 
-    private void Run(IReadOnlyList<Statement> statements)
+    public string Render(IReadOnlyList<Statement> statements) =>
+        Run(statements, variables) == Flow.End ? output.ToString() : throw errors.Failed("leaves a loop where there is none");
+
+    private Flow Run(IReadOnlyList<Statement> statements, TemplateScope scope)
     {
         errors.CheckStack();
         foreach (Statement statement in statements)
         {
-            errors.Charge(WorkOfStep);
-            switch (statement)
-            {
-                case Statement.Text text:
-                    Write(text.Value);
-                    break;
-                case Statement.Print print:
-                    Write(TemplateValue.Text(Evaluate(print.Value), errors));
-                    break;
-                case Statement.Set set:
-                    Assign(set);
-                    break;
-                case Statement.If choice:
-                    Run(choice.Branches.FirstOrDefault(branch => IsTrue(branch.Condition)).Then ?? choice.Else);
-                    break;
-                case Statement.For loop:
-                    Loop(loop);
-                    break;
-            }
+            errors.ChargeItems(1);
+            Flow flow = Run(statement, scope);
+            if (flow != Flow.End)
+                return flow;
         }
+        return Flow.End;
+    }
+
+    private Flow Run(Statement statement, TemplateScope scope)
+    {
+        switch (statement)
+        {
+            case Statement.Text text:
+                Write(text.Value);
+                break;
+            case Statement.Print print:
+                Write(TemplateText.Of(evaluator.Evaluate(print.Value, scope), errors));
+                break;
+            case Statement.Set set:
+                Assign(set.Target, evaluator.Evaluate(set.Value, scope), scope);
+                break;
+            case Statement.SetBlock block:
+                string captured = Capture(block.Body, new TemplateScope(scope));
+                Assign(block.Target, block.Filter is null ? captured : evaluator.Filter(block.Filter, captured, scope), scope);
+                break;
+            case Statement.FilterBlock block:
+                Write(TemplateText.Of(evaluator.Filter(block.Filter, Capture(block.Body, new TemplateScope(scope)), scope), errors));
+                break;
+            case Statement.If choice:
+                return Run(choice.Branches.FirstOrDefault(branch => evaluator.IsTrue(branch.Condition, scope)).Then ?? choice.Else, scope);
+            case Statement.For loop:
+                Loop(loop, evaluator.Evaluate(loop.Items, scope), scope, 0);
+                break;
+            case Statement.Leave leave:
+                return leave.Continues ? Flow.Continue : Flow.Break;
+            case Statement.With with:
+                var inner = new TemplateScope(scope);
+                foreach ((Target target, Expression value) in with.Values)
+                    Assign(target, evaluator.Evaluate(value, scope), inner);
+                return Run(with.Body, inner);
+            case Statement.DefineMacro definition:
+                scope[definition.Name] = Function(definition.Macro, scope);
+                break;
+            case Statement.CallBlock block:
+                Arguments arguments = evaluator.Evaluate(block.Call.Arguments, scope);
+                arguments = arguments with { Named = [.. arguments.Named, ("caller", Function(block.Caller, scope))] };
+                Write(TemplateText.Of(evaluator.Call(block.Call, arguments, scope), errors));
+                break;
+        }
+        return Flow.End;
     }
 
     private void Write(string text)
     {
-        errors.ChargeText(output.Length + (long)text.Length);
+        errors.ChargeAppend(output, text.Length);
         output.Append(text);
     }
 
-    private void Assign(Statement.Set set)
+    private string Capture(IReadOnlyList<Statement> body, TemplateScope scope)
     {
-        object? value = Evaluate(set.Value);
-        if (set.Member is null)
-            scopes[^1][set.Name] = value;
-        else if (Find(set.Name) is TemplateNamespace target)
-            target.Members[set.Member] = value;
-        else
-            throw errors.Failed($"sets a member of '{set.Name}', which is not a namespace");
+        StringBuilder around = output;
+        output = new StringBuilder();
+        if (Run(body, scope) != Flow.End)
+            throw errors.Failed("leaves a loop from within a block that makes a text");
+        string text = output.ToString();
+        errors.Charge(text.Length);
+        output = around;
+        return text;
     }
 
-    private void Loop(Statement.For loop)
+    private void Assign(Target target, object? value, TemplateScope scope)
     {
-        var items = new List<object?>();
-        foreach (object? item in TemplateValue.Items(Evaluate(loop.Items), errors))
+        errors.ChargeItems(1);
+        switch (target)
         {
-            scopes.Add([]);
-            Bind(loop.Names, item);
-            if (loop.Filter is null || IsTrue(loop.Filter))
-                items.Add(item);
-            scopes.RemoveAt(scopes.Count - 1);
+            case Target.Variable variable:
+                scope[variable.Name] = value;
+                break;
+            case Target.Member member:
+                TemplateNamespace space = scope.Find(member.Space) as TemplateNamespace ?? throw errors.Failed($"sets a member of '{member.Space}', which is not a namespace");
+                space.Members[member.Name] = value;
+                break;
+            case Target.Several several:
+                List<object?> parts = TemplateValue.Items(value, errors);
+                if (parts.Count != several.Parts.Count)
+                    throw errors.Failed($"unpacks {parts.Count} items into {several.Parts.Count} names");
+                for (int i = 0; i < parts.Count; i++)
+                    Assign(several.Parts[i], parts[i], scope);
+                break;
         }
-        if (items.Count == 0)
-            Run(loop.Else);
-        for (int i = 0; i < items.Count; i++)
+    }
+
+    private void Loop(Statement.For loop, object? over, TemplateScope scope, int depth)
+    {
+        List<object?> items = TemplateValue.Items(over, errors);
+        if (loop.Filter is not null)
         {
-            scopes.Add(new Dictionary<string, object?>
+            items = items.FindAll(item =>
             {
-                ["loop"] = new Dictionary<string, object?>
-                {
-                    ["index0"] = (long)i,
-                    ["index"] = (long)i + 1,
-                    ["revindex0"] = (long)items.Count - i - 1,
-                    ["revindex"] = (long)items.Count - i,
-                    ["first"] = i == 0,
-                    ["last"] = i == items.Count - 1,
-                    ["length"] = (long)items.Count,
-                    ["previtem"] = i > 0 ? items[i - 1] : Undefined.Value,
-                    ["nextitem"] = i + 1 < items.Count ? items[i + 1] : Undefined.Value,
-                },
+                var tried = new TemplateScope(scope);
+                Assign(loop.Target, item, tried);
+                return evaluator.IsTrue(loop.Filter, tried);
             });
-            Bind(loop.Names, items[i]);
-            Run(loop.Body);
-            scopes.RemoveAt(scopes.Count - 1);
         }
-    }
-
-    private void Bind(IReadOnlyList<string> names, object? item)
-    {
-        errors.Charge(WorkOfStep);
-        if (names.Count == 1)
+        bool anyEnded = false;
+        var state = new TemplateLoop(items, depth, loop.IsRecursive ? Recurse : null);
+        for (; state.Index < items.Count; state.Index++)
         {
-            scopes[^1][names[0]] = item;
-            return;
+            var inner = new TemplateScope(scope) { ["loop"] = state };
+            Assign(loop.Target, items[state.Index], inner);
+            Flow flow = Run(loop.Body, inner);
+            if (flow == Flow.Break)
+                break;
+            anyEnded |= flow == Flow.End;
         }
-        if (item is not List<object?> parts || parts.Count != names.Count)
-            throw errors.Failed($"unpacks {TemplateValue.Kind(item)} into {names.Count} names");
-        for (int i = 0; i < names.Count; i++)
-            scopes[^1][names[i]] = parts[i];
+        // As in Jinja, where every round was left by a break or continue too.
+        if (!anyEnded)
+            Run(loop.Else, new TemplateScope(scope));
+
+        object Recurse(Arguments arguments)
+        {
+            if (arguments.Positional is not [var given])
+                throw errors.Failed("calls a loop with other than one list");
+            StringBuilder around = output;
+            output = new StringBuilder();
+            Loop(loop, given, scope, depth + 1);
+            string text = output.ToString();
+            errors.Charge(text.Length);
+            output = around;
+            return text;
+        }
     }
 
-    private bool IsTrue(Expression expression) => TemplateValue.IsTrue(Evaluate(expression));
-
-    private object? Evaluate(Expression expression)
+    private TemplateFunction Function(Macro macro, TemplateScope scope) => arguments =>
     {
-        errors.Charge(WorkOfStep);
         errors.CheckStack();
-        switch (expression)
+        var inner = new TemplateScope(scope);
+        int taken = Math.Min(arguments.Positional.Count, macro.Parameters.Count);
+        var rest = new TemplateMapping();
+        foreach ((string name, object? value) in arguments.Named)
+            rest.Set(name, value);
+        for (int i = 0; i < macro.Parameters.Count; i++)
         {
-            case Expression.Literal literal:
-                return literal.Value;
-            case Expression.Items items:
-                return items.Values.Select(Evaluate).ToList();
-            case Expression.Variable variable:
-                return Find(variable.Name);
-            case Expression.Member member:
-                return Member(Evaluate(member.Value), Evaluate(member.Index));
-            case Expression.Slice slice:
-                return Slice(slice);
-            case Expression.Unary { Operator: "not" } not:
-                return !IsTrue(not.Value);
-            case Expression.Unary unary:
-                long number = library.Number(Evaluate(unary.Value), unary.Operator);
-                return unary.Operator == "-" ? unchecked(-number) : number;
-            case Expression.Binary binary:
-                return Binary(binary);
-            case Expression.Conditional choice:
-                return IsTrue(choice.Condition) ? Evaluate(choice.Then) : choice.Else is null ? Undefined.Value : Evaluate(choice.Else);
-            case Expression.Filter filter:
-                return library.Filter(filter.Name, Evaluate(filter.Value), Positional(filter.Name, filter.Arguments));
-            case Expression.Test test:
-                return library.Test(test.Name, Evaluate(test.Value));
-            case Expression.Method method:
-                return library.Method(method.Name, Evaluate(method.Value), Positional(method.Name, method.Arguments));
-            case Expression.Call call:
-                return Call(call);
-            default:
-                throw new InvalidOperationException($"No rule for {expression.GetType().Name}.");
+            (string name, Expression? standard) = macro.Parameters[i];
+            bool isNamed = rest.TryFind(name, out object? named);
+            if (isNamed && i < taken)
+                throw errors.Failed($"gives the macro '{macro.Name}' two values for '{name}'");
+            inner[name] = i < taken ? arguments.Positional[i]
+                : isNamed ? named
+                : standard is not null ? evaluator.Evaluate(standard, inner)
+                : new Undefined($"the parameter '{name}'");
+            rest.Remove(name);
         }
-    }
-
-    private TemplateNamespace Call(Expression.Call call)
-    {
-        switch (call.Name)
-        {
-            case "raise_exception":
-                throw errors.Refused(TemplateValue.Text(Positional(call.Name, call.Arguments) is [var reason] ? reason : "no reason given", errors));
-            case "namespace" when call.Arguments.Positional.Count == 0:
-                var created = new TemplateNamespace();
-                foreach ((string name, Expression value) in call.Arguments.Named)
-                    created.Members[name] = Evaluate(value);
-                return created;
-            default:
-                throw errors.Unsupported($"the function '{call.Name}'");
-        }
-    }
-
-    private List<object?> Positional(string name, Arguments arguments) => arguments.Named.Count == 0
-        ? arguments.Positional.Select(Evaluate).ToList()
-        : throw errors.Unsupported($"'{name}' with the argument '{arguments.Named[0].Name}'");
-
-    private object? Find(string name)
-    {
-        for (int i = scopes.Count - 1; i >= 0; i--)
-        {
-            if (scopes[i].TryGetValue(name, out object? value))
-                return value;
-        }
-        return Undefined.Value;
-    }
-
-    private object? Member(object? value, object? index)
-    {
-        switch (value, index)
-        {
-            case (Dictionary<string, object?> mapping, string name):
-                return mapping.GetValueOrDefault(name, Undefined.Value);
-            case (TemplateNamespace space, string name):
-                return space.Members.GetValueOrDefault(name, Undefined.Value);
-            case (List<object?> or string, long position):
-                List<object?> items = TemplateValue.Items(value, errors);
-                long from = position < 0 ? position + items.Count : position;
-                return from >= 0 && from < items.Count ? items[(int)from] : Undefined.Value;
-            case (Undefined, _):
-                throw errors.Failed($"takes '{(index is Undefined ? "?" : TemplateValue.Text(index, errors))}' of an undefined value");
-            default:
-                return Undefined.Value;
-        }
-    }
-
-    private object Slice(Expression.Slice slice)
-    {
-        object? value = Evaluate(slice.Value);
-        List<object?> items = value is List<object?> or string ? TemplateValue.Items(value, errors) : throw errors.Failed($"slices {TemplateValue.Kind(value)}");
-        long step = Bound(slice.Step) ?? 1;
-        if (step == 0)
-            throw errors.Failed("slices with a step of 0");
-        long lowest = step > 0 ? 0 : -1;
-        long highest = step > 0 ? items.Count : items.Count - 1;
-        long start = Clamp(Bound(slice.Start) ?? (step > 0 ? long.MinValue : long.MaxValue));
-        long stop = Bound(slice.Stop) is { } given ? Clamp(given) : step > 0 ? highest : lowest;
-        var taken = new List<object?>();
-        for (long i = start; step > 0 ? i < stop : i > stop; i += Math.Clamp(step, -items.Count - 1, items.Count + 1))
-            taken.Add(items[(int)i]);
-        return value is string ? string.Concat(taken) : taken;
-
-        long Clamp(long index) => Math.Clamp(index < 0 && index > long.MinValue ? index + items.Count : index, lowest, highest);
-
-        long? Bound(Expression? bound) => bound is null ? null : Evaluate(bound) is { } found ? library.Number(found, "a slice") : null;
-    }
-
-    private object? Binary(Expression.Binary binary)
-    {
-        object? left = Evaluate(binary.Left);
-        switch (binary.Operator)
-        {
-            case "or":
-                return TemplateValue.IsTrue(left) ? left : Evaluate(binary.Right);
-            case "and":
-                return TemplateValue.IsTrue(left) ? Evaluate(binary.Right) : left;
-        }
-        object? right = Evaluate(binary.Right);
-        switch (binary.Operator)
-        {
-            case "==":
-                return TemplateValue.AreEqual(left, right);
-            case "!=":
-                return !TemplateValue.AreEqual(left, right);
-            case "in":
-                return library.Contains(right, left);
-            case "not in":
-                return !library.Contains(right, left);
-            case "~":
-                return Concatenate(TemplateValue.Text(left, errors), TemplateValue.Text(right, errors));
-            case "+" when left is string text && right is string other:
-                return Concatenate(text, other);
-            case "+" when left is List<object?> items && right is List<object?> more:
-                errors.ChargeText((long)items.Count + more.Count);
-                return new List<object?>([.. items, .. more]);
-            case "<" or ">" or "<=" or ">=":
-                return library.Compare(binary.Operator, left, right);
-        }
-        long a = library.Number(left, binary.Operator);
-        long b = library.Number(right, binary.Operator);
-        return binary.Operator switch
-        {
-            "+" => unchecked(a + b),
-            "-" => unchecked(a - b),
-            _ when b == 0 => throw errors.Failed("divides by 0"),
-            _ when b == -1 => 0L,
-            _ => ((a % b) + b) % b,
-        };
-    }
-
-    private string Concatenate(string left, string right)
-    {
-        errors.ChargeText((long)left.Length + right.Length);
-        return left + right;
-    }
+        inner["caller"] = rest.TryFind("caller", out object? caller) ? caller : new Undefined("'caller'");
+        rest.Remove("caller");
+        inner["varargs"] = new TemplateTuple(arguments.Positional.Skip(taken));
+        inner["kwargs"] = rest;
+        return Capture(macro.Body, inner);
+    };
 }

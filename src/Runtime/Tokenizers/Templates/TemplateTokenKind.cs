@@ -24,6 +24,9 @@ internal enum TemplateTokenKind
     /// <summary>An integer literal.</summary>
     Integer,
 
+    /// <summary>A literal with a decimal point or exponent.</summary>
+    Fraction,
+
     /// <summary>An operator or bracket.</summary>
     Operator,
 

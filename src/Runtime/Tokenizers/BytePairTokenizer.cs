@@ -1,17 +1,15 @@
-using System.Text;
-
 namespace TailorKV.Runtime.Tokenizers;
 
-/// <summary>Byte-level byte-pair encoding: words are UTF-8 bytes, merged by the ranks of learned pairs.</summary>
-internal sealed class ByteLevelTokenizer : Tokenizer
+/// <summary>Byte-pair encoding as tokenizer.json describes it: text is normalized, split into words, and these are merged by the ranks of learned pairs.</summary>
+internal sealed class BytePairTokenizer : Tokenizer
 {
     private const int CachedWords = 1 << 14;
     private const int LongestCachedWord = 64;
-    private readonly ByteLevelModel model;
+    private readonly BytePairModel model;
     private readonly AddedTokenMatcher added;
     private readonly AddedTokenMatcher addedNormalized;
     private readonly PreTokenizer preTokenizer;
-    private readonly bool composes;
+    private readonly TextNormalizer normalizer;
     private readonly Dictionary<string, int[]> cache = [];
     private readonly Lock cacheLock = new();
 
@@ -21,33 +19,36 @@ internal sealed class ByteLevelTokenizer : Tokenizer
     /// <param name="model">Vocabulary and merges.</param>
     /// <param name="addedTokens">Tokens found before splitting.</param>
     /// <param name="preTokenizer">Splits into words.</param>
-    /// <param name="composes">Whether text is normalized to NFC first.</param>
+    /// <param name="normalizer">What becomes of text before that.</param>
+    /// <param name="opening">What decoding leaves out at the start.</param>
     /// <param name="file">For error messages.</param>
-    public ByteLevelTokenizer(
-        TokenTable tokens, SpecialTokens special, ByteLevelModel model, IReadOnlyList<AddedToken> addedTokens, PreTokenizer preTokenizer, bool composes, string file)
-        : base(tokens, special)
+    public BytePairTokenizer(
+        TokenTable tokens,
+        SpecialTokens special,
+        BytePairModel model,
+        IReadOnlyList<AddedToken> addedTokens,
+        PreTokenizer preTokenizer,
+        TextNormalizer normalizer,
+        TextOpening opening,
+        string file)
+        : base(tokens, special, opening)
     {
         this.model = model;
         this.preTokenizer = preTokenizer;
-        this.composes = composes;
+        this.normalizer = normalizer;
         added = new AddedTokenMatcher(addedTokens.Where(token => !token.Normalized), file);
         addedNormalized = new AddedTokenMatcher(
-            addedTokens.Where(token => token.Normalized).Select(token => token with { Content = Normalize(token.Content) }), file);
+            addedTokens.Where(token => token.Normalized).Select(token => token with { Content = normalizer.Apply(token.Content) }), file);
     }
 
-    private protected override void Encode(string text, bool parseSpecial, List<int> ids)
-    {
-        void EncodeText(string part) => preTokenizer.Split(part, word => EncodeWord(word, ids));
-        added.Split(text, parseSpecial, ids.Add, part => addedNormalized.Split(Normalize(part), parseSpecial, ids.Add, EncodeText));
-    }
-
-    private string Normalize(string text) => composes ? CanonicalComposition.Normalize(text) : text;
+    private protected override void Encode(string text, bool parseSpecial, List<int> ids) => added.Split(text, parseSpecial, ids.Add, (part, startsText) =>
+        addedNormalized.Split(normalizer.Apply(part), parseSpecial, ids.Add, (word, startsPart) => preTokenizer.Split(word, startsText && startsPart, piece => EncodeWord(piece, ids))));
 
     private void EncodeWord(ReadOnlySpan<char> word, List<int> ids)
     {
         if (word.Length > LongestCachedWord)
         {
-            ids.AddRange(model.EncodeWord(ToBytes(word)));
+            ids.AddRange(model.EncodeWord(word));
             return;
         }
         int[]? encoded;
@@ -57,7 +58,7 @@ internal sealed class ByteLevelTokenizer : Tokenizer
         }
         if (encoded is null)
         {
-            encoded = model.EncodeWord(ToBytes(word));
+            encoded = model.EncodeWord(word);
             lock (cacheLock)
             {
                 if (cache.Count == CachedWords)
@@ -66,12 +67,5 @@ internal sealed class ByteLevelTokenizer : Tokenizer
             }
         }
         ids.AddRange(encoded);
-    }
-
-    private static byte[] ToBytes(ReadOnlySpan<char> word)
-    {
-        var bytes = new byte[Encoding.UTF8.GetByteCount(word)];
-        Encoding.UTF8.GetBytes(word, bytes);
-        return bytes;
     }
 }
