@@ -1,6 +1,7 @@
 using System.CommandLine;
 using TailorKV.Cli.Options;
 using TailorKV.Cli.Results;
+using TailorKV.Planner;
 using TailorKV.Profiler;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Verification;
@@ -11,6 +12,7 @@ namespace TailorKV.Cli.Commands;
 internal sealed class DoctorCommand : ToolCommand
 {
     private const double DefaultTolerance = 1e-3;
+    private const int LongestName = 80;
 
     private static readonly Dictionary<string, RopeFrequencyPrecision> Precisions = new(StringComparer.Ordinal)
     {
@@ -39,7 +41,7 @@ internal sealed class DoctorCommand : ToolCommand
             "doctor",
             """
             Alone: checks this machine (processor, memory, the CBC solver, CUDA). With MODEL and --reference: runs the model on the reference's tokens and compares
-            everything the reference holds. Exits with 1 when a check fails.
+            what the reference holds; what it cannot compare it names. Exits with 1 when a check fails or nothing can be compared.
             """,
             terminal)
     {
@@ -72,12 +74,12 @@ internal sealed class DoctorCommand : ToolCommand
     {
         double tolerance = parse.GetValue(_tolerance) ?? DefaultTolerance;
         string rope = parse.GetValue(_ropeFrequencies) ?? "f32";
-        IReadOnlyList<TensorDifference> tensors = Compare(modelPath, reference, tolerance, rope);
+        (IReadOnlyList<TensorDifference> tensors, IReadOnlyList<SkippedTensor> skipped) = Compare(modelPath, reference, tolerance, rope);
         bool keysFail = tensors.Any(tensor => !tensor.Passed && tensor.Name.EndsWith(".key", StringComparison.Ordinal));
         string? passesWith = keysFail && rope == "f32"
-            ? Precisions.Keys.Skip(1).FirstOrDefault(other => Compare(modelPath, reference, tolerance, other).All(tensor => tensor.Passed))
+            ? Precisions.Keys.Skip(1).FirstOrDefault(other => Compare(modelPath, reference, tolerance, other).Tensors.All(tensor => tensor.Passed))
             : null;
-        var result = new ReferenceResult(modelPath, reference, tolerance, rope, tensors, tensors.All(tensor => tensor.Passed), passesWith);
+        var result = new ReferenceResult(modelPath, reference, tolerance, rope, tensors, skipped, tensors.All(tensor => tensor.Passed), passesWith);
         if (WantsJson(parse))
             Terminal.Json(result, ResultJsonContext.Default.ReferenceResult);
         else
@@ -85,11 +87,12 @@ internal sealed class DoctorCommand : ToolCommand
         return result.Passed ? ExitCode.Success : ExitCode.Failure;
     }
 
-    private IReadOnlyList<TensorDifference> Compare(string modelPath, string reference, double tolerance, string rope)
+    private (IReadOnlyList<TensorDifference> Tensors, IReadOnlyList<SkippedTensor> Skipped) Compare(string modelPath, string reference, double tolerance, string rope)
     {
         using CausalLanguageModel model = CausalLanguageModel.Load(modelPath, Precisions[rope]);
-        return Terminal.WithProgress(
+        IReadOnlyList<TensorDifference> tensors = Terminal.WithProgress(
             progress => ReferenceComparison.Compare(model, reference, tolerance, WorkProgress.Part(progress, $"comparing, {rope}", 0, 1), Terminal.Cancellation));
+        return (tensors, ReferenceComparison.Skipped(model, reference));
     }
 
     private void Print(ReferenceResult result)
@@ -100,6 +103,8 @@ internal sealed class DoctorCommand : ToolCommand
             [
                 tensor.Name, $"{tensor.Elements}", $"{tensor.Absolute:0.00e+0}", $"{tensor.Relative:0.00e+0}", tensor.Passed ? "passed" : "failed",
             ]));
+        foreach (SkippedTensor skipped in result.Skipped)
+            Terminal.Line($"Not compared: {PrintableText.Line(skipped.Name, LongestName)}: {skipped.Reason}");
         int failed = result.Tensors.Count(tensor => !tensor.Passed);
         Terminal.Line(failed == 0
             ? $"Passed: {result.Tensors.Count} tensors within {result.Tolerance} of {result.Reference}"

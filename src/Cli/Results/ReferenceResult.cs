@@ -4,4 +4,5 @@ namespace TailorKV.Cli.Results;
 
 /// <summary>What 'doctor MODEL --reference FILE --json' writes.</summary>
 internal sealed record ReferenceResult(
-    string Model, string Reference, double Tolerance, string RopeFrequencies, IReadOnlyList<TensorDifference> Tensors, bool Passed, string? PassesWithRopeFrequencies);
+    string Model, string Reference, double Tolerance, string RopeFrequencies, IReadOnlyList<TensorDifference> Tensors, IReadOnlyList<SkippedTensor> Skipped,
+    bool Passed, string? PassesWithRopeFrequencies);
