@@ -58,19 +58,32 @@ public sealed class ReferenceTests : IDisposable
         Assert.Contains("Not compared: next_logprob: it is empty", ToolFixture.Run(doctor).Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void More_elements_than_can_be_held_at_once_are_named()
+    {
+        const int Tokens = 30_000;
+        string path = Write(new() { ["input_ids"] = Integers(new long[Tokens]) }, ($"\"layer0.attention\":{{\"dtype\":\"BF16\",\"shape\":[4,{Tokens},{Tokens}]", 8L * Tokens * Tokens));
+        Assert.Contains("comparing layer0.attention takes 3600000000 elements", ToolFixture.Run("doctor", ToolFixture.Model, "--reference", path).Failure(1), StringComparison.Ordinal);
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static (string Type, long[] Shape, byte[] Data) Integers(long[] numbers) => ("I64", [numbers.Length], MemoryMarshal.AsBytes<long>(numbers).ToArray());
 
-    private string Write(Dictionary<string, (string Type, long[] Shape, byte[] Data)> tensors)
+    /// <summary>Writes a reference; the last tensor may be a hole in the file.</summary>
+    private string Write(Dictionary<string, (string Type, long[] Shape, byte[] Data)> tensors, (string Entry, long Bytes)? hole = null)
     {
         long end = 0;
-        var entries = tensors.Select(tensor =>
-            $"\"{tensor.Key}\":{{\"dtype\":\"{tensor.Value.Type}\",\"shape\":[{string.Join(',', tensor.Value.Shape)}],\"data_offsets\":[{end},{end += tensor.Value.Data.Length}]}}");
+        List<string> entries = [.. tensors.Select(tensor =>
+            $"\"{tensor.Key}\":{{\"dtype\":\"{tensor.Value.Type}\",\"shape\":[{string.Join(',', tensor.Value.Shape)}],\"data_offsets\":[{end},{end += tensor.Value.Data.Length}]}}")];
+        if (hole is { } given)
+            entries.Add($"{given.Entry},\"data_offsets\":[{end},{end + given.Bytes}]}}");
         byte[] header = Encoding.ASCII.GetBytes($"{{{string.Join(',', entries)}}}"), length = new byte[sizeof(long)];
         BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
         string path = Path.Combine(_folder, "reference.safetensors");
-        File.WriteAllBytes(path, [.. length, .. header, .. tensors.Values.SelectMany(tensor => tensor.Data)]);
+        using FileStream file = File.Create(path);
+        file.Write([.. length, .. header, .. tensors.Values.SelectMany(tensor => tensor.Data)]);
+        file.SetLength(file.Length + (hole?.Bytes ?? 0));
         return path;
     }
 }

@@ -89,12 +89,7 @@ internal sealed class RunCommand : ToolCommand
         List<ChatMessage> messages = system is null ? [] : [new ChatMessage("system", system)];
         int maxTokens = parse.GetValue(_maxTokens) ?? DefaultMaxTokens;
         int context = plan?.Target.Context ?? parse.GetValue(_context) ?? Context();
-        string[] remarks = context > model.Shape.ContextLength
-            ? [$"Note: the model was made for {model.Shape.ContextLength} tokens, and the session can hold {context}: what it writes beyond the former may make no sense."]
-            : [];
-        foreach (string remark in remarks)
-            Terminal.Remark(remark);
-
+        IReadOnlyList<string> remarks = RemarkOnContext(context, model.Shape.ContextLength);
         int[] next = Next(prompts[0]);
         using Session session = model.CreateSession(plan ?? Plan.Uniform(model.Fingerprint, context, new FullPolicy()));
         var sampler = new TokenSampler(parse.GetValue(_temperature) ?? 0, parse.GetValue(_seed) ?? 1);

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -104,22 +105,24 @@ public sealed class MeasurementJournal : IDisposable
     internal T Remember<T>(string step, JsonTypeInfo<T> type, Predicate<T> fits, Func<T> measure)
     {
         if (_found.TryGetValue(step, out JsonElement found))
-            return Read(found, type) is { } earlier && fits(earlier) ? earlier : throw new InvalidFileException(_path, $"what it holds of \"{step}\" is no such measurement", Remedy);
+            return TryRead(found, type, out T? earlier) && fits(earlier) ? earlier : throw new InvalidFileException(_path, $"what it holds of \"{step}\" is no such measurement", Remedy);
         T result = measure();
         Append(new JournalLine(step, JsonSerializer.SerializeToElement(result, type)));
         _holdsMeasurements = true;
         return result;
     }
 
-    private static T? Read<T>(JsonElement found, JsonTypeInfo<T> type)
+    private static bool TryRead<T>(JsonElement found, JsonTypeInfo<T> type, [NotNullWhen(true)] out T? result)
     {
         try
         {
-            return found.Deserialize(type);
+            result = found.Deserialize(type);
+            return result is not null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
         {
-            return default;
+            result = default;
+            return false;
         }
     }
 
