@@ -48,7 +48,11 @@ public sealed class ReferenceTests : IDisposable
     {
         string reference = Write(new()
         {
-            ["input_ids"] = Integers([1, 2, 3]), ["top1"] = Integers([0, 0, 0]), ["logits_positions"] = Integers([1]), ["attention_mask"] = Integers([1, 1, 1]), ["next_logprob"] = Integers([]),
+            ["input_ids"] = Integers([1, 2, 3]),
+            ["top1"] = Integers([0, 0, 0]),
+            ["logits_positions"] = Integers([1]),
+            ["attention_mask"] = Integers([1, 1, 1]),
+            ["next_logprob"] = Integers([]),
         });
         string[] doctor = ["doctor", ToolFixture.Model, "--reference", reference, "--tolerance", "3"];
         JsonElement result = ToolFixture.Run([.. doctor, "--json"]).Json();
