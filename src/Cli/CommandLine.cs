@@ -9,6 +9,8 @@ namespace TailorKV.Cli;
 /// <summary>The tool: parses arguments, runs a command, and turns errors into a line on stderr and an exit code.</summary>
 internal static class CommandLine
 {
+    private const int LongestUsageError = 400;
+
     /// <summary>Runs a command.</summary>
     /// <param name="args">The arguments after the tool's name.</param>
     /// <param name="terminal">Where it writes.</param>
@@ -19,7 +21,7 @@ internal static class CommandLine
         ParseResult parse = Tool(terminal).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
         if (parse.Errors.Count > 0)
         {
-            terminal.Error($"{string.Join(" ", parse.Errors.Select(error => error.Message))} See '{FullName(parse.CommandResult)} --help'.");
+            terminal.Error($"{string.Join(" ", parse.Errors.Select(error => PrintableText.Line(error.Message, LongestUsageError)))} See '{FullName(parse.CommandResult)} --help'.");
             return ExitCode.Usage;
         }
 
@@ -43,6 +45,11 @@ internal static class CommandLine
             case OperationCanceledException when terminal.Cancellation.IsCancellationRequested:
                 terminal.Error("stopped.");
                 return ExitCode.Cancelled;
+            case OutputException { ReaderIsGone: true }:
+                return ExitCode.ReaderIsGone;
+            case OutputException:
+                terminal.Error($"the result cannot be written to stdout: {exception.Message}. Make room, or send it elsewhere.");
+                return ExitCode.Failure;
             case TailorKVException:
                 terminal.Error(exception.Message);
                 return ExitCode.Failure;
@@ -69,7 +76,7 @@ internal static class CommandLine
           tailorkv verify ./my-model my-model.plan.json                        runs the plan; measured beside predicted
           tailorkv run ./my-model --plan my-model.plan.json --prompt "Hello"   generates text under the plan
 
-        Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C. Errors are one line on stderr.
+        Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C, 141 the reader of stdout has ended. Errors are one line on stderr.
         """)
     {
         new HelpOption(),

@@ -1,5 +1,6 @@
 using System.Globalization;
 using TailorKV.Planner;
+using TailorKV.Runtime.Formats;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -8,7 +9,7 @@ namespace TailorKV.Cli;
 /// <summary>Reads KVTuner's presets: a YAML mapping from each layer's index to its nbits_key and nbits_value.</summary>
 internal static class KVTunerFile
 {
-    private const long LargestFile = 1 << 20;
+    private const int LargestFile = 1 << 20;
     private const string Remedy = "Give a preset of KVTuner: for each layer its index and bits, such as '0: {nbits_key: 4, nbits_value: 8}'";
 
     /// <summary>Reads a preset.</summary>
@@ -17,23 +18,19 @@ internal static class KVTunerFile
     /// <exception cref="InvalidFileException">It is missing, no YAML, or something else than such a mapping.</exception>
     public static IReadOnlyDictionary<int, (int Keys, int Values)> Read(string path)
     {
+        string text = TextFile.Read(path, LargestFile);
         try
         {
-            var file = new FileInfo(path);
-            if (!file.Exists)
-                throw new InvalidFileException(path, "there is no such file", Remedy);
-            if (file.Length > LargestFile)
-                throw new InvalidFileException(path, $"{file.Length} bytes are too many for a preset", Remedy);
-            using StreamReader reader = file.OpenText();
-            return Read(new Parser(reader));
+            return Read(new Parser(new StringReader(text)));
         }
         catch (YamlException e)
         {
             throw new InvalidFileException(path, $"it is no preset, line {e.Start.Line}: {e.Message.TrimEnd('.')}", Remedy, e);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        // The parser throws errors of its own parts too, at a character that does not exist for one.
+        catch (Exception e) when (e is not (TailorKVException or OutOfMemoryException))
         {
-            throw new InvalidFileException(path, e.Message.TrimEnd('.'), "Check that the file can be read", e);
+            throw new InvalidFileException(path, $"it is no preset: {e.Message.TrimEnd('.')}", Remedy, e);
         }
     }
 

@@ -55,5 +55,5 @@ public static class AtomicFile
     private static bool IsDevice(string path) => !OperatingSystem.IsWindows() && path.StartsWith("/dev/", StringComparison.Ordinal);
 
     private static InvalidFileException Unwritable(string path, string reason, Exception? inner = null) =>
-        new(path, $"it cannot be written: {reason}", "Give the path of a file in a folder that exists and can be written to", inner);
+        new(path, $"it cannot be written: {reason}", "Give the path of a file in a folder that exists, can be written to and has room", inner);
 }

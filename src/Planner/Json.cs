@@ -75,7 +75,7 @@ public static class Json
         {
             var file = new FileInfo(path);
             if (!file.Exists)
-                throw new InvalidFileException(path, "there is no such file", $"Give the path of a {what}");
+                throw new InvalidFileException(path, Directory.Exists(path) ? "it is a folder" : "there is no such file", $"Give the path of a {what}");
             if (file.Length > LargestFile)
                 throw new InvalidFileException(path, $"{file.Length} bytes are too many for a {what}", $"Give the path of a {what}");
             bytes = File.ReadAllBytes(path);
@@ -86,7 +86,7 @@ public static class Json
         {
             throw new InvalidFileException(path, $"it is no valid {what}: {Describe(e, bytes)}", $"Give a {what} that this version of the tool wrote", e);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new InvalidFileException(path, e.Message.TrimEnd('.'), "Check that the file can be read", e);
         }

@@ -2,11 +2,13 @@ namespace TailorKV.Planner;
 
 /// <summary>
 /// The base of every error this library raises for a cause outside its code: a bad file, an impossible budget, a missing solver.
-/// The message names what is wrong and where, and ends with the remedy.
+/// The message names what is wrong and where, and ends with the remedy. It is one line of at most 1,000 characters, whatever it quotes.
 /// </summary>
 public class TailorKVException : Exception
 {
-    private const int LongestMessage = 400;
+    private const int LongestMessage = 480;
+    private const int LongestRemedy = 280;
+    private const int LongestFile = 220;
 
     /// <summary>Creates the error.</summary>
     /// <param name="message">What is wrong, naming the value found; cut after 400 characters.</param>
@@ -26,10 +28,9 @@ public class TailorKVException : Exception
     /// <summary>The file concerned, or null.</summary>
     public string? File { get; }
 
-    private static string Compose(string message, string remedy, string? file) =>
-        file is null ? $"{Excerpt(message)}. {remedy}." : $"{file}: {Excerpt(message)}. {remedy}.";
-
-    // A message may quote a file, whose names and values have any length.
-    private static string Excerpt(string message) =>
-        message.Length <= LongestMessage ? message : message[..(char.IsHighSurrogate(message[LongestMessage - 1]) ? LongestMessage - 1 : LongestMessage)] + "...";
+    private static string Compose(string message, string remedy, string? file)
+    {
+        string what = $"{PrintableText.Line(message, LongestMessage)}. {PrintableText.Line(remedy, LongestRemedy)}.";
+        return file is null ? what : $"{PrintableText.Line(file, LongestFile)}: {what}";
+    }
 }

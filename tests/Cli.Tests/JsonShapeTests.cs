@@ -128,7 +128,8 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
     public void Run()
     {
         JsonElement result = ToolFixture.Run("run", ToolFixture.Model, "--plan", tool.Plan, "--prompt", "In the beginning", "--max-tokens", "5", "--json").Json();
-        Assert.Equal("text stop context promptTokens generatedTokens prefillTokensPerSecond decodeTokensPerSecond deviceBytes hostBytes remarks", Names(result));
+        Assert.Equal("text stop context promptTokens generatedTokens prefillTokensPerSecond decodeTokensPerSecond deviceBytes hostBytes turns remarks", Names(result));
+        Assert.Equal("text stop promptTokens keptTokens generatedTokens prefillTokensPerSecond decodeTokensPerSecond", Names(result.GetProperty("turns")[0]));
         Assert.Equal(ToolFixture.Context, result.GetProperty("context").GetInt32());
         Assert.Equal(5, result.GetProperty("generatedTokens").GetInt32());
         Assert.NotEqual("", result.GetProperty("text").GetString());
@@ -197,7 +198,7 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
     {
         string reference = Path.Combine(ToolFixture.Model, "reference.safetensors");
         JsonElement result = ToolFixture.Run("doctor", ToolFixture.Model, "--reference", reference, "--json").Json();
-        Assert.Equal("model reference tolerance tensors passed remarks", Names(result));
+        Assert.Equal("model reference tolerance tensors skipped passed remarks", Names(result));
         Assert.Equal("name elements absolute relative passed", Names(result.GetProperty("tensors")[0]));
         Assert.Equal(1, ToolFixture.Run("doctor", ToolFixture.Model, "--reference", reference, "--tolerance", "0").ExitCode);
     }

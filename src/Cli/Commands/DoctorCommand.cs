@@ -1,6 +1,7 @@
 using System.CommandLine;
 using TailorKV.Cli.Options;
 using TailorKV.Cli.Results;
+using TailorKV.Planner;
 using TailorKV.Profiler;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Verification;
@@ -11,6 +12,7 @@ namespace TailorKV.Cli.Commands;
 internal sealed class DoctorCommand : ToolCommand
 {
     private const double DefaultTolerance = 1e-3;
+    private const int LongestName = 80;
 
     private readonly Argument<string?> _model = new("MODEL") { Description = "A model to compare with a reference; without one the machine is checked.", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string?> _reference = new("--reference")
@@ -27,7 +29,7 @@ internal sealed class DoctorCommand : ToolCommand
             "doctor",
             """
             Alone: checks this machine (processor, memory, the CBC solver, CUDA). With MODEL and --reference: runs the model on the reference's tokens and compares
-            everything the reference holds. Exits with 1 when a check fails.
+            what the reference holds; what it cannot compare it names. Exits with 1 when a check fails or nothing can be compared.
             """,
             terminal)
     {
@@ -61,7 +63,7 @@ internal sealed class DoctorCommand : ToolCommand
         using CausalLanguageModel model = LoadModel(modelPath);
         IReadOnlyList<TensorDifference> tensors = Terminal.WithProgress(
             progress => ReferenceComparison.Compare(model, reference, tolerance, WorkProgress.Part(progress, "comparing", 0, 1), Terminal.Cancellation));
-        var result = new ReferenceResult(modelPath, reference, tolerance, tensors, tensors.All(tensor => tensor.Passed), model.Remarks);
+        var result = new ReferenceResult(modelPath, reference, tolerance, tensors, ReferenceComparison.Skipped(model, reference), tensors.All(tensor => tensor.Passed), model.Remarks);
         if (WantsJson(parse))
             Terminal.Json(result, ResultJsonContext.Default.ReferenceResult);
         else
@@ -77,6 +79,8 @@ internal sealed class DoctorCommand : ToolCommand
             [
                 tensor.Name, $"{tensor.Elements}", $"{tensor.Absolute:0.00e+0}", $"{tensor.Relative:0.00e+0}", tensor.Passed ? "passed" : "failed",
             ]));
+        foreach (SkippedTensor skipped in result.Skipped)
+            Terminal.Line($"Not compared: {PrintableText.Line(skipped.Name, LongestName)}: {skipped.Reason}");
         int failed = result.Tensors.Count(tensor => !tensor.Passed);
         Terminal.Line(failed == 0
             ? $"Passed: {result.Tensors.Count} tensors within {result.Tolerance} of {result.Reference}"

@@ -39,6 +39,17 @@ internal abstract class ToolCommand : Command
         return named ?? (name is "" or "." or ".." ? "model" : name) + ending;
     }
 
+    /// <summary>Says so on stderr where sessions can hold more tokens than the model was made for.</summary>
+    /// <returns>What it said, for the result as JSON.</returns>
+    protected IReadOnlyList<string> RemarkOnContext(int context, int modelContext)
+    {
+        if (context <= modelContext)
+            return [];
+        string remark = $"the model was made for {modelContext} tokens and the session can hold {context}: what it writes beyond the former may make no sense";
+        Terminal.Remarks([remark]);
+        return [remark];
+    }
+
     /// <summary>Says so where losses were measured at a shorter context than the one planned for.</summary>
     protected void NoteContext(int measured, int tail, int planned)
     {

@@ -58,6 +58,7 @@ internal sealed class VerifyCommand : ToolCommand
         Plan plan = Json.ReadPlan(path);
         using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!);
         model.RequirePlan(plan);
+        RemarkOnContext(plan.Target.Context, model.Shape.ContextLength);
         MeasuringText text = MeasuringText.Open(model, parse.GetValue(_text));
         var defaults = new VerificationRequest();
         VerificationRequest request = defaults with

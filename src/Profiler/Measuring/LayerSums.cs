@@ -69,6 +69,10 @@ internal sealed class LayerSums
         Measured = [.. Measured.Where((option, i) => option < Kept || !pointless[i])];
     }
 
+    /// <summary>Whether a measurement that was found written down has the numbers this layer's would have.</summary>
+    public bool Fits(LayerAttention attention) =>
+        Holds(attention.Densities, WindowRecord.Scored(_tokens).Count, _shape.Heads) && Holds(attention.Recalls, Indexes.Count, Counts.Count);
+
     public void Add(LayerAttention attention)
     {
         _densities.Add(attention.Densities);
@@ -121,6 +125,9 @@ internal sealed class LayerSums
     private RecallCurve? Curve(KeyIndex? index, double[] masses, int windows) => masses.All(double.IsFinite)
         ? new RecallCurve { Index = index, Points = [.. Counts.Select((count, i) => new RecallPoint(count, Round(masses[i] / windows)))] }
         : null;
+
+    private static bool Holds(double[][] numbers, int rows, int columns) =>
+        numbers.Length == rows && numbers.All(row => row?.Length == columns);
 
     private static KeyIndex? IndexOf(LayerPolicy option) => option switch
     {

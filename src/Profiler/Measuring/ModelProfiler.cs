@@ -13,6 +13,8 @@ namespace TailorKV.Profiler.Measuring;
 /// <summary>Measures every layer of a model: its dense-preference score, and what each option costs it.</summary>
 public static class ModelProfiler
 {
+    private const int MostJudged = 1 << 16;
+
     /// <summary>Measures. The same request gives the same profile, and so does one that was ended at any moment and goes on with its journal.</summary>
     /// <param name="model">The model.</param>
     /// <param name="text">The text to measure it on.</param>
@@ -60,8 +62,11 @@ public static class ModelProfiler
     /// <exception cref="TailorKVException">It is out of range for the model.</exception>
     public static void Check(CausalLanguageModel model, ProfileRequest request)
     {
-        if (request.Context < 1 || request.Tail < 1 || request.WindowCount < 1 || request.Tail > 1 << 16)
-            throw new TailorKVException($"context {request.Context}, tail {request.Tail} and windows {request.WindowCount} must be positive", "Give positive numbers");
+        if (request.Context < 1 || request.Tail < 1 || request.WindowCount < 1)
+            throw new TailorKVException($"context {request.Context}, tail {request.Tail} and windows {request.Windows ?? 1} must be positive", "Give positive numbers");
+        int most = Math.Min(MostJudged, Array.MaxLength / model.Shape.VocabularySize);
+        if (request.Tail > most)
+            throw new TailorKVException($"{request.Tail} tokens judged are more than the {most} that a window can have", $"Give --tail {Math.Min(most, Math.Max(1, model.Shape.ContextLength - 1))} or less");
         for (int layer = 0; layer < model.Shape.Layers; layer++)
         {
             if (Catalogue.Allowed([.. request.Options, .. request.Candidates], model.Shape.Layer(layer), layer).Count == 0)
@@ -72,7 +77,7 @@ public static class ModelProfiler
         {
             throw new TailorKVException(
                 $"context {request.Context} and {request.Tail} tokens judged are more than the {model.Shape.ContextLength} the model was made for",
-                $"Give --context {Math.Max(1, model.Shape.ContextLength - request.Tail)} or less");
+                model.Shape.ContextLength > request.Tail ? $"Give --context {model.Shape.ContextLength - request.Tail} or less" : $"Give fewer tokens to judge with --tail, fewer than {model.Shape.ContextLength}");
         }
     }
 }

@@ -82,13 +82,13 @@ internal sealed class ProfileRun : IDisposable
         int length = _request.Context + _request.Tail;
         IProgress<double>? sampling = WorkProgress.Part(_progress, "sampling text", 0, 1);
         int[] tokens = Remember(
-            ProfilePhase.Text, $"text {window}", JournalJsonContext.Default.Int32Array,
+            ProfilePhase.Text, $"text {window}", JournalJsonContext.Default.Int32Array, found => found.Length == length && found.All(token => token >= 0 && token < _shape.VocabularySize),
             () => _text.Window(TextPurpose.Calibration, window, _request.WindowCount, length, _request.Seed, sampling, _cancellation));
         _windows.Add(tokens);
         for (int i = 0; i < _weights.Length; i++)
         {
             int other = i;
-            double loss = Remember(ProfilePhase.Losses, $"text {window}, weights {i}", JournalJsonContext.Default.Double, () => MeasureWeights(other, tokens));
+            double loss = Remember(ProfilePhase.Losses, $"text {window}, weights {i}", JournalJsonContext.Default.Double, _ => true, () => MeasureWeights(other, tokens));
             _weights[i] = _weights[i] with { Loss = _weights[i].Loss + loss };
         }
 
@@ -104,7 +104,7 @@ internal sealed class ProfileRun : IDisposable
     {
         LayerSums sums = _layers[layer];
         string place = string.Create(CultureInfo.InvariantCulture, $"text {window}, layer {layer}");
-        sums.Add(Remember(ProfilePhase.Attention, $"{place}, attention", JournalJsonContext.Default.LayerAttention, () =>
+        sums.Add(Remember(ProfilePhase.Attention, $"{place}, attention", JournalJsonContext.Default.LayerAttention, sums.Fits, () =>
         {
             WindowMeasurement measurement = Exact(tokens);
             return new LayerAttention(
@@ -116,7 +116,8 @@ internal sealed class ProfileRun : IDisposable
         if (window == 0 && sums.Options.Count > sums.Kept)
         {
             double[] errors = Remember(
-                ProfilePhase.Screening, $"{place}, errors", JournalJsonContext.Default.DoubleArray, () => [.. sums.Options.Select(option => OutputError(tokens, layer, option))]);
+                ProfilePhase.Screening, $"{place}, errors", JournalJsonContext.Default.DoubleArray, found => found.Length == sums.Options.Count,
+                () => [.. sums.Options.Select(option => OutputError(tokens, layer, option))]);
             Finish(sums.Options.Count * _work.OutputError);
             double expected = WindowWork(sums);
             sums.ScreenByErrors(errors);
@@ -127,7 +128,8 @@ internal sealed class ProfileRun : IDisposable
         {
             _cancellation.ThrowIfCancellationRequested();
             sums.Add(option, Remember(
-                ProfilePhase.Losses, string.Create(CultureInfo.InvariantCulture, $"{place}, option {option}"), JournalJsonContext.Default.LayerEffect, () => Exact(tokens).Measure(layer, sums.Options[option])));
+                ProfilePhase.Losses, string.Create(CultureInfo.InvariantCulture, $"{place}, option {option}"), JournalJsonContext.Default.LayerEffect,
+                _ => true, () => Exact(tokens).Measure(layer, sums.Options[option])));
             Finish(_work.Measure(layer));
         }
 
@@ -182,10 +184,10 @@ internal sealed class ProfileRun : IDisposable
     private void Report(double exactPass) =>
         _progress?.Report(new WorkProgress($"measuring {_shape.Layers} layers", _work.ShareWith(exactPass * _work.ExactPass)));
 
-    private T Remember<T>(ProfilePhase phase, string step, JsonTypeInfo<T> type, Func<T> measure)
+    private T Remember<T>(ProfilePhase phase, string step, JsonTypeInfo<T> type, Predicate<T> fits, Func<T> measure)
     {
         ProfilePhase before = _times.Enter(phase);
-        T result = _journal is null ? measure() : _journal.Remember(step, type, measure);
+        T result = _journal is null ? measure() : _journal.Remember(step, type, fits, measure);
         _times.Enter(before);
         return result;
     }

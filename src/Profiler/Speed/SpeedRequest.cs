@@ -34,6 +34,7 @@ public sealed record SpeedRequest
     public long Context => Math.Max(Math.Max(1, Prompt), Generated == 0 ? 0 : Math.Max(1, Depth) + ((long)Generated * (Repetitions + 1)));
 
     /// <summary>Checks that a plan's sessions can hold what is to be timed.</summary>
+    /// <param name="plan">The plan.</param>
     /// <exception cref="TailorKVException">They cannot.</exception>
     public void RequireContext(Plan plan)
     {
@@ -41,6 +42,6 @@ public sealed record SpeedRequest
             return;
         throw new TailorKVException(
             $"a prompt of {Prompt} tokens, and a depth of {Math.Max(1, Depth)} with {Repetitions + 1} runs of {Generated} decoded tokens, need a context of {Context}; the plan's is {plan.Target.Context}",
-            $"Give fewer tokens, or make a plan with 'tailorkv plan --context {Context}'");
+            LongerContext.Remedy("Give fewer tokens", Context, plan.Model.Shape.ContextLength));
     }
 }

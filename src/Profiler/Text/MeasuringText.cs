@@ -7,6 +7,7 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Tasks;
 using TailorKV.Runtime.Cache;
+using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Tokenizers;
@@ -19,8 +20,6 @@ namespace TailorKV.Profiler.Text;
 /// </summary>
 public sealed class MeasuringText
 {
-    private const long LargestFile = 256L << 20;
-
     private readonly CausalLanguageModel _model;
     private readonly NeedleTask? _needles;
     private readonly int[]? _tokens;
@@ -42,18 +41,7 @@ public sealed class MeasuringText
         path ??= File.Exists(beside) ? beside : null;
         if (path is null)
             return new MeasuringText(model, "sampled from the model", null, null);
-        try
-        {
-            var file = new FileInfo(path);
-            if (!file.Exists || file.Length > LargestFile)
-                throw new InvalidFileException(path, file.Exists ? $"{file.Length} bytes are more than {LargestFile}" : "there is no such file", "Give a text file in UTF-8");
-            string text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path));
-            return new MeasuringText(model, Path.GetFileName(path), needles, [.. model.Tokenizer.Encode(text, parseSpecial: false)]);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or DecoderFallbackException)
-        {
-            throw new InvalidFileException(path, e.Message.TrimEnd('.'), "Give a text file in UTF-8 that can be read", e);
-        }
+        return new MeasuringText(model, Path.GetFileName(path), needles, [.. model.Tokenizer.Encode(TextFile.Read(path), parseSpecial: false)]);
     }
 
     /// <summary>

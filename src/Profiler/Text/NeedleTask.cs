@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using TailorKV.Planner;
 using TailorKV.Profiler.Tasks;
+using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Tokenizers;
 
 namespace TailorKV.Profiler.Text;
@@ -12,6 +13,9 @@ namespace TailorKV.Profiler.Text;
 /// </summary>
 public sealed record NeedleTask
 {
+    private const int LargestFile = 1 << 20;
+    private const string Remedy = "See docs/measuring.md for its format";
+
     /// <summary>The task for models that have none of their own.</summary>
     public static NeedleTask Plain { get; } = new()
     {
@@ -59,14 +63,14 @@ public sealed record NeedleTask
             return null;
         try
         {
-            NeedleTask? task = JsonSerializer.Deserialize(File.ReadAllBytes(path), NeedleJsonContext.Default.NeedleTask);
-            return task is { Notes: >= 1 and <= 1000, Syllables: >= 1 and <= 20, Digits: >= 1 and <= 18, Consonants.Length: > 0, Vowels.Length: > 0 }
-                ? task
-                : throw new InvalidFileException(path, "a count or a list of letters is out of range", "See docs/measuring.md for its format");
+            NeedleTask? task = JsonSerializer.Deserialize(TextFile.Read(path, LargestFile), NeedleJsonContext.Default.NeedleTask);
+            string? problem = task is null ? "it holds null" : task.Problem();
+            return problem is null ? task : throw new InvalidFileException(path, problem, Remedy);
         }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+        // Texts that are no valid UTF-16 surface as InvalidOperationException.
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new InvalidFileException(path, e.Message.TrimEnd('.'), "See docs/measuring.md for its format", e);
+            throw new InvalidFileException(path, e.Message.TrimEnd('.'), Remedy, e);
         }
     }
 
@@ -98,6 +102,16 @@ public sealed record NeedleTask
             tokenizer, text, length, facts, facts[Array.IndexOf(depths, depth)], random, filler => [.. depths.Select(share => (int)Math.Round(share * filler))]);
     }
 
+    private string? Problem()
+    {
+        (string Name, int Number, int Most)[] counts = [("notes", Notes, 1000), ("syllables", Syllables, 20), ("digits", Digits, 18)];
+        (string Name, string Text)[] texts = [("note", Note), ("question", Question), ("answer", Answer), ("consonants", Consonants), ("vowels", Vowels)];
+        return counts.Where(count => count.Number < 1 || count.Number > count.Most).Select(count => $"{count.Name} is {count.Number}, not 1 to {count.Most}").FirstOrDefault()
+            ?? texts.Where(text => text.Text.Length == 0).Select(text => $"{text.Name} is empty").FirstOrDefault()
+            // A letter is drawn by its place, which must not halve a character.
+            ?? texts[3..].Where(text => text.Text.Any(char.IsSurrogate)).Select(text => $"{text.Name} holds a character above U+FFFF").FirstOrDefault();
+    }
+
     private (string Name, string Code)[] Facts(Random random)
     {
         var facts = new (string Name, string Code)[Notes];
@@ -113,6 +127,8 @@ public sealed record NeedleTask
         List<IReadOnlyList<int>> notes = [.. facts.Select(fact => tokenizer.Encode(Fill(Note, fact.Name, fact.Code)))];
         IReadOnlyList<int> question = tokenizer.Encode(Fill(Question, name, code));
         IReadOnlyList<int> answer = tokenizer.Encode(Fill(Answer, name, code));
+        if (question.Count == 0 || answer.Count == 0)
+            throw new TailorKVException($"the question \"{Question}\" or the answer \"{Answer}\" has no tokens", "Give both some text");
         int[] begin = tokenizer is { AddsBeginToken: true, BeginToken: { } token } ? [token] : [];
         int filler = length - begin.Length - notes.Sum(note => note.Count) - question.Count - answer.Count;
         if (filler < 1 || text.Length < filler)

@@ -6,6 +6,7 @@ using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Profiler.Tasks;
 using TailorKV.Profiler.Text;
+using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Verification;
@@ -44,13 +45,8 @@ public sealed class PlanVerifier
     {
         (_model, _request, _source) = (model, request, text.Source);
         _context = request.Context ?? (planContext - request.Tail);
-        if (_context < 1 || request.Tail < 1 || (long)_context + request.Tail > planContext)
-        {
-            throw new TailorKVException(
-                $"a context of {_context} tokens and {request.Tail} judged do not fit into the plan's {planContext}", "Judge fewer tokens, or plan a longer context");
-        }
-
-        _taskFiles = [.. request.TaskFiles.Select(file => TaskFile.Read(file, model.Tokenizer, planContext))];
+        Check(planContext);
+        _taskFiles = [.. request.TaskFiles.Select(file => TaskFile.Read(file, model.Tokenizer, planContext, model.Shape.ContextLength))];
         _cells = [.. Cells(text, planContext)];
         int windows = request.Windows ?? Math.Clamp(8192 / planContext, 1, 4);
         _windows = text.Windows(
@@ -126,6 +122,30 @@ public sealed class PlanVerifier
         };
     }
 
+    private void Check(int planContext)
+    {
+        int modelContext = _model.Shape.ContextLength, tail = _request.Tail;
+        if (tail < 1 || _request.Context < 1 || _request.Windows < 1)
+            throw new TailorKVException($"context {_request.Context ?? 1}, tail {tail} and windows {_request.Windows ?? 1} must be positive", "Give positive numbers");
+        long needed = (long)(_request.Context ?? 1) + tail;
+        if (needed > planContext)
+        {
+            throw new TailorKVException(
+                _request.Context is { } context ? $"a context of {context} tokens and {tail} judged do not fit into the plan's {planContext}"
+                    : $"{tail} tokens judged leave no room for a context before them in the plan's {planContext}",
+                LongerContext.Remedy("Judge fewer tokens with --tail", needed, modelContext));
+        }
+
+        int vocabulary = _model.Shape.VocabularySize;
+        if ((long)tail * vocabulary > Array.MaxLength || (long)(_request.Windows ?? 1) * tail > int.MaxValue)
+        {
+            throw new TailorKVException(
+                $"{tail} tokens judged in each window, in a vocabulary of {vocabulary}, are too many", $"Give --tail {Array.MaxLength / vocabulary} or less, and fewer --windows");
+        }
+
+        FreeMemory.Require((long)(_request.Windows ?? 1) * tail * vocabulary * sizeof(float), $"judging {tail} tokens in each window");
+    }
+
     private ExactWindow RunExact(int[] window, IProgress<double>? progress, CancellationToken cancellation)
     {
         using Session session = _model.CreateFullSession(window.Length, ExactPrecision.Float32);
@@ -161,7 +181,7 @@ public sealed class PlanVerifier
         if (lengths.Any(length => length > planContext))
         {
             throw new TailorKVException(
-                $"passages of {lengths.Max()} tokens do not fit into the plan's {planContext}", "Ask for shorter passages, or make the plan for a longer context with 'tailorkv plan --context'");
+                $"passages of {lengths.Max()} tokens do not fit into the plan's {planContext}", LongerContext.Remedy("Ask for shorter passages", lengths.Max(), _model.Shape.ContextLength));
         }
 
         return from length in lengths

@@ -292,7 +292,7 @@ public sealed class Session : IDisposable
         {
             throw new CapacityExceededException(
                 $"{tokens} tokens do not fit into a context of {Plan.Target.Context} that holds {held}",
-                "Shorten the text, or make the plan for a longer context with 'tailorkv plan --context'");
+                LongerContext.Remedy("Shorten the text", (long)held + tokens, _shape.ContextLength));
         }
     }
 

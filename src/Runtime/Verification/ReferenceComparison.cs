@@ -8,7 +8,7 @@ using TailorKV.Runtime.Sessions;
 namespace TailorKV.Runtime.Verification;
 
 /// <summary>
-/// Runs a model, exactly and in f32, on a reference's input_ids and compares everything the reference holds: <c>logits</c> (at all positions or at
+/// Runs a model, exactly and in f32, on a reference's input_ids and compares what the reference holds of it: <c>logits</c> (at all positions or at
 /// <c>logits_positions</c>), <c>next_logprob</c>, <c>top1</c>, and of each layer L <c>layerL.attention</c>, <c>.key</c>, <c>.value</c>, <c>.hidden_out</c>.
 /// Keys and values may be those of the last tokens only, as a cache with a sliding window holds them; the last layer's hidden_out comes after the
 /// final norm, as transformers gives it.
@@ -16,6 +16,7 @@ namespace TailorKV.Runtime.Verification;
 public sealed class ReferenceComparison : PromptObserver
 {
     private const double ClearMargin = 0.01;
+    private const string Remedy = "Give a reference of this model";
 
     private readonly CausalLanguageModel _model;
     private readonly SafetensorsFile _reference;
@@ -41,7 +42,7 @@ public sealed class ReferenceComparison : PromptObserver
     /// <param name="progress">Told the share done, 0 to 1.</param>
     /// <param name="cancellation">Ends the work.</param>
     /// <returns>One entry for each tensor compared.</returns>
-    /// <exception cref="InvalidFileException">The reference is malformed, or for a model of another shape.</exception>
+    /// <exception cref="InvalidFileException">The reference is malformed, for a model of another shape, or holds nothing that can be compared.</exception>
     /// <exception cref="CapacityExceededException">The machine has not enough memory free.</exception>
     public static IReadOnlyList<TensorDifference> Compare(
         CausalLanguageModel model, string path, double tolerance, IProgress<double>? progress = null, CancellationToken cancellation = default)
@@ -50,10 +51,27 @@ public sealed class ReferenceComparison : PromptObserver
         int[] tokens = ReadTokens(reference, path, model.Shape.VocabularySize);
         var comparison = new ReferenceComparison(model, reference, path, tolerance, tokens.Length);
         comparison.CheckShapes();
+        if (comparison.Compared().Count == 0)
+        {
+            throw new InvalidFileException(
+                path, $"nothing in it can be compared: {string.Join(", ", comparison.Skipped().Select(skipped => $"{skipped.Name} ({skipped.Reason})").DefaultIfEmpty("it holds only input_ids"))}",
+                "Give a reference with logits, next_logprob, top1, or of a layer L layerL.attention, layerL.key, layerL.value or layerL.hidden_out");
+        }
+
         using Session session = model.CreateFullSession(tokens.Length, ExactPrecision.Float32);
         session.Prefill(tokens, comparison, progress, cancellation);
         comparison.CompareLogits(session, tokens, cancellation);
         return comparison._differences;
+    }
+
+    /// <summary>What <see cref="Compare(CausalLanguageModel, string, double, IProgress{double}?, CancellationToken)"/> passes over in a reference: names it does not know, layers the model does not have, tensors without elements.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="path">The reference.</param>
+    /// <exception cref="InvalidFileException">The reference is malformed.</exception>
+    public static IReadOnlyList<SkippedTensor> Skipped(CausalLanguageModel model, string path)
+    {
+        using SafetensorsFile reference = SafetensorsFile.Open(path);
+        return new ReferenceComparison(model, reference, path, tolerance: 0, tokens: 0).Skipped();
     }
 
     /// <inheritdoc/>
@@ -62,7 +80,7 @@ public sealed class ReferenceComparison : PromptObserver
         if (!Has($"layer{layer}.attention"))
             return;
         if (!_queries.TryGetValue(layer, out float[]? all))
-            _queries[layer] = all = new float[_tokens * _model.Shape.Heads * _model.Shape.HeadDim];
+            _queries[layer] = all = new float[Elements($"layer{layer}.attention", _tokens, _model.Shape.Heads, _model.Shape.HeadDim)];
         queries.CopyTo(all.AsSpan(first * _model.Shape.Heads * _model.Shape.HeadDim));
     }
 
@@ -93,7 +111,7 @@ public sealed class ReferenceComparison : PromptObserver
         foreach (long token in tokens)
         {
             if (token < 0 || token >= vocabulary)
-                throw new InvalidFileException(path, $"input_ids holds {token}, and the model's vocabulary has {vocabulary} entries", "Give a reference of this model");
+                throw new InvalidFileException(path, $"input_ids holds {token}, and the model's vocabulary has {vocabulary} entries", Remedy);
         }
 
         return [.. tokens.Select(token => (int)token)];
@@ -115,14 +133,33 @@ public sealed class ReferenceComparison : PromptObserver
         return probabilities;
     }
 
-    private bool Has(string name) => _reference.Names.Contains(name);
+    private static IEnumerable<string> OfLayer(int layer) =>
+        new[] { "attention", "key", "value", "hidden_out" }.Select(part => $"layer{layer}.{part}");
+
+    /// <summary>Whether the reference holds numbers by a name.</summary>
+    private bool Has(string name) => _reference.Names.Contains(name) && !_reference.Shape(name).Contains(0);
+
+    private List<string> Compared() =>
+        [.. new[] { "logits", "next_logprob", "top1" }.Concat(Enumerable.Range(0, _model.Shape.Layers).SelectMany(OfLayer)).Where(Has)];
+
+    private List<SkippedTensor> Skipped()
+    {
+        HashSet<string> compared = [.. Compared(), "input_ids"];
+        if (Has("logits"))
+            compared.Add("logits_positions");
+        HashSet<string> known = ["logits", "logits_positions", "next_logprob", "top1", .. Enumerable.Range(0, _model.Shape.Layers).SelectMany(OfLayer)];
+        return [.. _reference.Names.Where(name => !compared.Contains(name)).Order(StringComparer.Ordinal).Select(name => new SkippedTensor(
+            name,
+            !known.Contains(name) ? $"not known of a model of {_model.Shape.Layers} layers"
+                : _reference.Shape(name).Contains(0) ? "it is empty"
+                : "there are no logits at these positions"))];
+    }
 
     private void CheckShapes()
     {
         ModelShape shape = _model.Shape;
         long n = _tokens;
-        long rows = Has("logits_positions") ? _reference.Shape("logits_positions")[0] : n;
-        Expect("logits", rows, shape.VocabularySize);
+        Expect("logits", Positions().Length, shape.VocabularySize);
         Expect("next_logprob", n - 1);
         Expect("top1", n);
         for (int layer = 0; layer < shape.Layers; layer++)
@@ -134,16 +171,47 @@ public sealed class ReferenceComparison : PromptObserver
         }
     }
 
+    /// <summary>The positions that the rows of logits are of.</summary>
+    private long[] Positions()
+    {
+        const string Name = "logits_positions";
+        if (!Has("logits") || !_reference.Names.Contains(Name))
+            return [.. Enumerable.Range(0, _tokens).Select(position => (long)position)];
+        if (_reference.Shape(Name).Count != 1)
+            throw new InvalidFileException(_path, $"{Name} has the shape [{string.Join(", ", _reference.Shape(Name))}]", $"Give {Name} as [m]");
+        long[] positions = _reference.ReadIntegers(Name);
+        foreach (long position in positions)
+        {
+            if (position < 0 || position >= _tokens)
+                throw new InvalidFileException(_path, $"{Name} holds {position}, and input_ids has the positions 0 to {_tokens - 1}", "Give positions of input_ids");
+        }
+
+        return positions;
+    }
+
+    /// <summary>The product of dimensions, where so many elements can be compared.</summary>
+    private int Elements(string name, params long[] shape)
+    {
+        Int128 elements = 1;
+        foreach (long dimension in shape)
+            elements *= dimension;
+        return elements <= Array.MaxLength ? (int)elements
+            : throw new InvalidFileException(_path, $"comparing {name} takes {elements} elements at once, and {Array.MaxLength} can be held", "Give a reference of fewer tokens");
+    }
+
     private long Kept(string name) => Has(name) && _reference.Shape(name) is [_, var kept, _] && kept < _tokens ? kept : _tokens;
 
     private void Expect(string name, params long[] shape)
     {
-        if (Has(name) && !_reference.Shape(name).SequenceEqual(shape))
+        if (!Has(name))
+            return;
+        if (!_reference.Shape(name).SequenceEqual(shape))
         {
             throw new InvalidFileException(
-                _path, $"{name} has the shape [{string.Join(", ", _reference.Shape(name))}], and for this model it would be [{string.Join(", ", shape)}]",
-                "Give a reference of this model");
+                _path, $"{name} has the shape [{string.Join(", ", _reference.Shape(name))}], and for this model it would be [{string.Join(", ", shape)}]", Remedy);
         }
+
+        Elements(name, shape);
     }
 
     private void Compare(string name, ReadOnlySpan<float> computed)
@@ -171,11 +239,14 @@ public sealed class ReferenceComparison : PromptObserver
 
     private void CompareLogits(Session session, int[] tokens, CancellationToken cancellation)
     {
+        if (!Has("logits") && !Has("next_logprob") && !Has("top1"))
+            return;
         float[]? logits = Has("logits") ? _reference.ReadFloats("logits") : null;
-        long[] positions = Has("logits_positions") ? _reference.ReadIntegers("logits_positions") : [.. Enumerable.Range(0, tokens.Length).Select(i => (long)i)];
         float[]? next = Has("next_logprob") ? _reference.ReadFloats("next_logprob") : null;
         long[]? top = Has("top1") ? _reference.ReadIntegers("top1") : null;
-        var rows = positions.Select((position, row) => (position, row)).ToLookup(pair => pair.position, pair => pair.row);
+        if (top?.FirstOrDefault(token => token < 0 || token >= _model.Shape.VocabularySize) is { } wrong && wrong != 0)
+            throw new InvalidFileException(_path, $"top1 holds {wrong}, and the model's vocabulary has {_model.Shape.VocabularySize} entries", Remedy);
+        var rows = Positions().Select((position, row) => (position, row)).ToLookup(pair => pair.position, pair => pair.row);
         double logitsDifference = 0;
         double nextDifference = 0;
         int topDifferences = 0;

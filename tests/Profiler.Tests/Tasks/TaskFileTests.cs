@@ -58,7 +58,7 @@ public sealed class TaskFileTests : IDisposable
     {
         Assert.Contains("no task", Assert.Throws<InvalidFileException>(() => Read("", " ")).Message, StringComparison.Ordinal);
         File.WriteAllBytes(_file, [0xFF, 0xFE, 0x80]);
-        Assert.StartsWith(_file, Assert.Throws<InvalidFileException>(() => TaskFile.Read(_file, _model.Tokenizer, Context)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(_file, Assert.Throws<InvalidFileException>(() => TaskFile.Read(_file, _model.Tokenizer, Context, _model.Shape.ContextLength)).Message, StringComparison.Ordinal);
     }
 
     /// <summary>A task is read exactly where its context and longest ending fit.</summary>
@@ -91,7 +91,7 @@ public sealed class TaskFileTests : IDisposable
     private IReadOnlyList<JudgedTask> Read(params string[] lines)
     {
         File.WriteAllLines(_file, lines);
-        return TaskFile.Read(_file, _model.Tokenizer, Context).Tasks;
+        return TaskFile.Read(_file, _model.Tokenizer, Context, _model.Shape.ContextLength).Tasks;
     }
 
     private string Text(int[] tokens) => _model.Tokenizer.Decode(tokens, skipSpecial: true);
