@@ -20,8 +20,10 @@ public static class Cases
     public static Arbitrary<Many> Many() => Arb.From(
         Gen.Choose(1, Tests.Many.Most).Select(count => new Many(count)), many => Shrinking.Smaller(many, 1).Select(count => new Many(count)));
 
+    /// <summary>Small numbers first, so that the one shown is the one picked where there are not many to pick from.</summary>
     public static Arbitrary<Pick> Pick() => Arb.From(
-        Gen.Choose(0, int.MaxValue - 1).Select(value => new Pick(value)), pick => Shrinking.Smaller(pick.Value, 0).Select(value => new Pick(value)));
+        Gen.Choose(0, Tests.Pick.Most).Select(value => new Pick(value)),
+        pick => Enumerable.Range(0, Math.Min(pick.Value, Tests.Many.Most)).Concat(Shrinking.Smaller(pick.Value, 0)).Select(value => new Pick(value)));
 
     /// <summary>Of any plane, and often plain or one that tokenizers treat in a way of its own.</summary>
     public static Arbitrary<Rune> Rune() => Arb.From(
