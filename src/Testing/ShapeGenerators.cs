@@ -15,6 +15,20 @@ public static class ShapeGenerators
         from window in SlidingWindow
         select new LayerShape(kvHeads * queries, kvHeads, headDim, window);
 
+    /// <summary>Simpler shapes: fewer KV heads, fewer query heads on each, shorter heads, no window or a shorter one.</summary>
+    /// <param name="layer">The shape to make simpler.</param>
+    public static IEnumerable<LayerShape> Shrink(LayerShape layer)
+    {
+        (int kvHeads, int queries) = (layer.KvHeads, layer.Heads / layer.KvHeads);
+        return
+        [
+            .. Shrinking.Smaller(kvHeads, 1).Select(fewer => layer with { Heads = fewer * queries, KvHeads = fewer }),
+            .. Shrinking.Smaller(queries, 1).Select(fewer => layer with { Heads = kvHeads * fewer }),
+            .. Shrinking.Smaller(layer.HeadDim / 2, 1).Select(half => layer with { HeadDim = 2 * half }),
+            .. layer.SlidingWindow is { } window ? Shrinking.Smaller(window, 1).Select(shorter => layer with { SlidingWindow = shorter }).Prepend(layer with { SlidingWindow = null }) : [],
+        ];
+    }
+
     private static Gen<int> HeadDim => Gen.Elements(6, 16, 64);
 
     private static Gen<int?> SlidingWindow => Gen.Frequency((5, Gen.Constant((int?)null)), (1, Gen.Choose(1, 2000).Select(window => (int?)window)));

@@ -1,6 +1,6 @@
 using System.Text;
 using FsCheck;
-using FsCheck.Fluent;
+using FsCheck.Xunit;
 using TailorKV.Planner.Machines;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
@@ -24,20 +24,16 @@ public sealed class JsonTests : IDisposable
 
     public void Dispose() => File.Delete(_path);
 
-    [Fact]
-    public void What_is_written_is_read_and_written_again_to_the_byte() =>
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(300), Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ToArbitrary(), seed =>
-        {
-            foreach (string text in Texts(new Random(seed)))
-                Assert.Equal(text, Rewrite(text));
-        }));
+    [Property(MaxTest = 300)]
+    public void What_is_written_is_read_and_written_again_to_the_byte(ModelProfile profile, Plan plan, Machine machine) =>
+        Assert.All(Texts(profile, plan, machine), text => Assert.Equal(text, Rewrite(text)));
 
     /// <summary>Every value replaced by hostile ones in turn, and the end cut off.</summary>
     [Fact]
     public void Hostile_values_are_named_errors_or_harmless()
     {
         int turn = 0;
-        foreach (string text in Texts(new Random(3)))
+        foreach (string text in SomeTexts)
         {
             foreach (int from in Enumerable.Range(1, text.Length - 1).Where(i => text[i - 1] is ':' or '[' or ','))
             {
@@ -52,18 +48,13 @@ public sealed class JsonTests : IDisposable
         }
     }
 
-    [Fact]
-    public void Damaged_bytes_are_named_errors_or_harmless()
+    [Property(MaxTest = 1000)]
+    public void Damaged_bytes_are_named_errors_or_harmless(byte text, (DoNotSize<uint> Place, byte Value)[] damages)
     {
-        string[] texts = Texts(new Random(3));
-        Property.Holds(Gen.Choose(0, int.MaxValue - 1), 1000, seed =>
-        {
-            Random random = new(seed);
-            byte[] bytes = Encoding.UTF8.GetBytes(texts[random.Next(texts.Length)]);
-            for (int i = random.Next(1, 4); i > 0; i--)
-                bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
-            AssertHarmless(Encoding.Latin1.GetString(bytes));
-        });
+        byte[] bytes = Encoding.UTF8.GetBytes(SomeTexts[text % SomeTexts.Length]);
+        foreach ((DoNotSize<uint> place, byte value) in damages.Take(3))
+            bytes[place.Item % bytes.Length] = value;
+        AssertHarmless(Encoding.Latin1.GetString(bytes));
     }
 
     [Theory]
@@ -143,11 +134,10 @@ public sealed class JsonTests : IDisposable
         }
     }
 
-    private static string[] Texts(Random random)
-    {
-        Plan plan = PlanGenerators.Any.Draw(random) with { Solver = new("optimal", 0.1, 0) };
-        return [Json.Write(ProfileGenerators.Small().Draw(random)), Json.Write(plan), Json.Write(MachineGenerators.Any.Draw(random))];
-    }
+    private static string[] SomeTexts { get; } = Texts(ProfileGenerators.Small().Draw(new(3)), PlanGenerators.Any.Draw(new(3)), MachineGenerators.Any.Draw(new(3)));
+
+    private static string[] Texts(ModelProfile profile, Plan plan, Machine machine) =>
+        [Json.Write(profile), Json.Write(plan with { Solver = new("optimal", 0.1, 0) }), Json.Write(machine)];
 
     private static Plan HandMade()
     {

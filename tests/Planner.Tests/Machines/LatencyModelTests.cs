@@ -1,11 +1,10 @@
 using FsCheck;
-using FsCheck.Fluent;
+using FsCheck.Xunit;
 using TailorKV.Planner.Machines;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Planner.Profiles;
-using TailorKV.Testing;
 
 namespace TailorKV.Planner.Tests.Machines;
 
@@ -91,12 +90,12 @@ public sealed class LatencyModelTests
         Assert.Equal(weights + first + weights + second + fetch + prefetch, serial.TotalNanoseconds);
     }
 
-    [Fact]
-    public void Parts_add_up_to_the_longer_of_each_layer_and_the_prefetch_of_the_next() => ForAll((random, profile, policies) =>
+    [Property(MaxTest = 500)]
+    public void Parts_add_up_to_the_longer_of_each_layer_and_the_prefetch_of_the_next(Machine machine, ModelProfile profile, DoNotSize<uint> tokens, byte texts)
     {
-        Machine machine = RandomMachine(random);
+        LayerPolicy[] policies = Policies(profile);
         ModelShape shape = profile.Model.Shape;
-        int context = random.Next(1, 5000), batch = random.Next(1, 9);
+        int context = 1 + (int)(tokens.Item % 5000), batch = 1 + (texts % 8);
         LayerTime[] layers = [.. policies.Select((policy, layer) => LatencyModel.Layer(machine, shape, profile.Model.WeightBytes, layer, policy, context, batch))];
         long total = 0;
         for (int layer = 0; layer < layers.Length; layer++)
@@ -110,13 +109,13 @@ public sealed class LatencyModelTests
         Assert.Equal(layers.Sum(layer => layer.Work), time.TotalNanoseconds - time.WaitingNanoseconds);
         Assert.All(
             new[] { time.WeightsNanoseconds, time.AttentionNanoseconds, time.FetchesNanoseconds, time.WaitingNanoseconds }, part => Assert.True(part >= 0));
-    });
+    }
 
-    [Fact]
-    public void No_step_takes_less_time_when_something_grows_or_slows_down() => ForAll((random, profile, policies) =>
+    [Property(MaxTest = 500)]
+    public void No_step_takes_less_time_when_something_grows_or_slows_down(Machine machine, ModelProfile profile, DoNotSize<uint> tokens, byte texts, byte growth)
     {
-        Machine machine = RandomMachine(random);
-        int context = random.Next(1, 5000), batch = random.Next(1, 9), more = random.Next(1, 200);
+        LayerPolicy[] policies = Policies(profile);
+        int context = 1 + (int)(tokens.Item % 5000), batch = 1 + (texts % 8), more = 1 + growth;
         long weightBytes = profile.Model.WeightBytes;
         long time = Time(machine, weightBytes, context, batch);
         Assert.All(
@@ -131,16 +130,17 @@ public sealed class LatencyModelTests
             },
             slower => Assert.True(slower >= time));
 
-        long Time(Machine on, long weights, int tokens, int texts) => LatencyModel.Predict(on, profile.Model.Shape, weights, policies, tokens, texts).TotalNanoseconds;
+        long Time(Machine on, long weights, int length, int count) => LatencyModel.Predict(on, profile.Model.Shape, weights, policies, length, count).TotalNanoseconds;
 
         static KernelRate Slower(KernelRate rate) => new(rate.Seconds * 2, rate.MultiplyAddsPerSecond / 2);
-    });
+    }
 
     /// <summary>A step reads no byte of the cache twice but what it has fetched, and little is allocated that it does not read.</summary>
-    [Fact]
-    public void A_step_reads_what_the_cache_takes() => ForAll((random, profile, policies) =>
+    [Property(MaxTest = 500)]
+    public void A_step_reads_what_the_cache_takes(ModelProfile profile, DoNotSize<uint> more)
     {
-        int context = random.Next(500, 5000);
+        LayerPolicy[] policies = Policies(profile);
+        int context = 500 + (int)(more.Item % 4500);
         for (int layer = 0; layer < policies.Length; layer++)
         {
             LayerShape shape = profile.Model.Shape.Layer(layer);
@@ -152,7 +152,7 @@ public sealed class LatencyModelTests
             Assert.Equal(work.PrefetchedBytes + work.FetchedBytes, policies[layer].HostBytesPerStep(shape, context));
             Assert.Equal(policies[layer].Bytes(shape, context).Host > 0, work.FetchedBytes > 0);
         }
-    });
+    }
 
     [Fact]
     public void The_largest_numbers_do_not_overflow()
@@ -167,29 +167,5 @@ public sealed class LatencyModelTests
         Assert.InRange(time.TotalNanoseconds, time.WeightsNanoseconds, long.MaxValue);
     }
 
-    private static void ForAll(Action<Random, ModelProfile, LayerPolicy[]> property) =>
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(500), Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ToArbitrary(), seed =>
-        {
-            Random random = new(seed);
-            ModelProfile profile = ProfileGenerators.Small(mostLayers: 6).Draw(random);
-            property(random, profile, [.. profile.Layers.Select(layer => layer.Options[random.Next(layer.Options.Count)].Policy)]);
-        }));
-
-    private static Machine RandomMachine(Random random)
-    {
-        Machine machine = Counting with
-        {
-            DeviceBytesPerSecond = Rate(9, 12),
-            LinkBytesPerSecond = Rate(8, 11),
-            LinkSeconds = Rate(-7, -4),
-            OverlapsTransfers = random.Next(4) > 0,
-            Kernels = new KernelRates(Kernel(), Kernel(), Kernel(), Kernel(), Kernel()),
-        };
-        Assert.Null(machine.Problem());
-        return machine;
-
-        double Rate(double least, double most) => Math.Pow(10, least + (random.NextDouble() * (most - least)));
-
-        KernelRate Kernel() => new(Rate(-7, -4), Rate(9, 14));
-    }
+    private static LayerPolicy[] Policies(ModelProfile profile) => [.. profile.Layers.Select(layer => layer.Options[0].Policy)];
 }

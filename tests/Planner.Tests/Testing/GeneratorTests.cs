@@ -1,9 +1,11 @@
 using FsCheck;
 using FsCheck.Fluent;
+using FsCheck.Xunit;
 using TailorKV.Planner.Machines;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Planner.Profiles;
 using TailorKV.Planner.Solver;
 using TailorKV.Testing;
@@ -12,31 +14,51 @@ namespace TailorKV.Planner.Tests.Testing;
 
 public sealed class GeneratorTests
 {
-    public static TheoryData<string> Kinds => [.. PolicyGenerators.Kinds];
-
-    [Fact]
-    public void Everything_generated_is_valid()
+    [Property(MaxTest = 200)]
+    public void Everything_generated_is_valid(ModelShape model, LayerShape layer, CodeFormat format, Machine machine, ModelProfile profile, Plan plan, PlanningProblem problem)
     {
-        IArbMap map = ArbMap.Default.Merge(typeof(Arbitraries));
-        Property.Holds(map.ArbFor<ModelShape>(), 200, shape => Assert.Null(shape.Problem()));
-        Property.Holds(map.ArbFor<LayerShape>(), 200, layer => Assert.Equal(0, layer.Heads % layer.KvHeads));
-        Property.Holds(map.ArbFor<Machine>(), 200, machine => Assert.Null(machine.Problem()));
-        Property.Holds(map.ArbFor<ModelProfile>(), 200, profile => Assert.Null(profile.Problem()));
-        Property.Holds(map.ArbFor<Plan>(), 200, plan => Assert.Null(plan.Problem()));
-        Property.Holds(map.ArbFor<PlanningProblem>(), 200, AssertValid);
+        Assert.Null(model.Problem());
+        Assert.Equal(0, layer.Heads % layer.KvHeads);
+        Assert.Null(format.Problem());
+        Assert.Null(machine.Problem());
+        Assert.Null(profile.Problem());
+        Assert.Null(plan.Problem());
+        AssertValid(problem);
     }
 
-    [Theory]
-    [MemberData(nameof(Kinds))]
-    public void Every_kind_of_policy_is_one_that_its_layer_allows(string kind) => Property.Holds(
-        from layer in ShapeGenerators.Layer
-        let open = layer with { SlidingWindow = null }
-        from policy in PolicyGenerators.OfKind(kind, open, 1)
-        select (Layer: open, Policy: policy), 200, one =>
+    [Property(MaxTest = 2400)]
+    public FsCheck.Property Every_kind_of_policy_is_one_that_its_layer_allows_and_shrinks_to_a_simplest_of_its_kind(LayerShape layer)
+    {
+        LayerShape open = layer with { SlidingWindow = null };
+        Gen<(string Kind, LayerPolicy Policy)> policies = Gen.Elements(PolicyGenerators.Kinds.ToArray()).SelectMany(kind => PolicyGenerators.OfKind(kind, open, 1), (kind, policy) => (kind, policy));
+        return Prop.ForAll(policies.ToArbitrary(), one =>
         {
-            Assert.Null(one.Policy.Problem(one.Layer, 1));
-            Assert.StartsWith(one.Policy.Kind, kind, StringComparison.Ordinal);
+            LayerPolicy simplest = one.Policy;
+            Assert.Null(simplest.Problem(open, 1));
+            Assert.StartsWith(simplest.Kind, one.Kind, StringComparison.Ordinal);
+            while (PolicyGenerators.Shrink(simplest, open, 1).ToList() is { Count: > 0 } simpler)
+            {
+                Assert.All(simpler, policy => Assert.Null(policy.Problem(open, 1)));
+                simplest = simpler[^1];
+                Assert.StartsWith(simplest.Kind, one.Kind, StringComparison.Ordinal);
+            }
+
+            Assert.True(simplest is FullPolicy { Precision: ExactPrecision.Float32 } or WindowedPolicy { Sinks: 0, Recent: 0, Generated: 0, Precision: ExactPrecision.Float32 });
         });
+    }
+
+    [Property(MaxTest = 200)]
+    public void Shapes_shrink_to_one_head_of_two_elements(LayerShape layer)
+    {
+        LayerShape simplest = layer;
+        while (ShapeGenerators.Shrink(simplest).ToList() is { Count: > 0 } simpler)
+        {
+            Assert.All(simpler, shape => Assert.Equal((0, 0), (shape.Heads % shape.KvHeads, shape.HeadDim % 2)));
+            simplest = simpler[^1];
+        }
+
+        Assert.Equal(new LayerShape(1, 1, 2, null), simplest with { SlidingWindow = null });
+    }
 
     [Fact]
     public void The_same_seed_gives_the_same_values()
@@ -53,8 +75,8 @@ public sealed class GeneratorTests
     }
 
     /// <summary>To the simplest of all, where every simpler one will do: one layer in one way, without limits.</summary>
-    [Fact]
-    public void Problems_shrink_to_valid_ones_and_come_to_an_end() => Property.Holds(ProblemGenerators.Small(), 50, problem =>
+    [Property(MaxTest = 50)]
+    public void Problems_shrink_to_valid_ones_and_come_to_an_end(PlanningProblem problem)
     {
         PlanningProblem simplest = problem;
         while (ProblemGenerators.Shrink(simplest).ToList() is { Count: > 0 } simpler)
@@ -66,15 +88,14 @@ public sealed class GeneratorTests
         Assert.Single(Assert.Single(simplest.Profile.Layers).Options);
         Assert.Equal(new PlanTarget { Context = 1, Goal = problem.Target.Goal }, simplest.Target);
         Assert.Empty(simplest.Options.Constraints);
-    });
+    }
 
     [Fact]
     public void Some_problems_have_a_plan_and_some_have_none()
     {
         Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
-        int feasible = 0, cases = 0;
-        Property.Holds(Arbitraries.PlanningProblem(), 200, problem => (feasible, cases) = (feasible + (problem.Build() is null ? 0 : 1), cases + 1));
-        Assert.InRange(feasible, cases / 10, cases * 9 / 10);
+        const int Cases = 200;
+        Assert.InRange(Enumerable.Range(0, Cases).Count(seed => ProblemGenerators.Small().Draw(new(seed)).Build() is not null), Cases / 10, Cases * 9 / 10);
     }
 
     private static void AssertValid(PlanningProblem problem)

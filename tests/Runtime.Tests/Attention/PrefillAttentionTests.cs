@@ -1,26 +1,26 @@
 using FsCheck;
-using FsCheck.Fluent;
+using FsCheck.Xunit;
 using TailorKV.Planner.Models;
 using TailorKV.Runtime.Attention;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Tests.Cache;
 using TailorKV.Runtime.Weights.Panels;
-using TailorKV.Testing;
-using static TailorKV.Runtime.Tests.Property;
 
 namespace TailorKV.Runtime.Tests.Attention;
 
 public sealed class PrefillAttentionTests
 {
-    [Fact]
-    public void Chunks_attend_as_a_plain_loop_does() => ForAll(60, random =>
+    [Property(MaxTest = 60)]
+    public void Chunks_attend_as_a_plain_loop_does(
+        Pick heads, Pick query, Pick length, Pick before, Pick most, Many rows, Pick around32, bool windowed, Pick window, Pick padding, RandomData data)
     {
-        int kvHeads = random.Next(1, 4), headDim = Gen.Elements(2, 6, 16, 24, 32, 40, 80).Draw(random);
-        int first = Gen.Elements(0, 1, random.Next(300)).Draw(random), count = Gen.Elements(1, 31, 32, 33, random.Next(1, 150)).Draw(random);
-        int tokens = first + count, stride = tokens + random.Next(3);
-        LayerShape layer = new(kvHeads * random.Next(1, 4), kvHeads, headDim, random.Next(2) == 0 ? null : random.Next(1, tokens + 10));
+        Random random = data.Random(3);
+        int kvHeads = 1 + heads.Of(3), headDim = length.Of(2, 6, 16, 24, 32, 40, 80);
+        int first = before.Of(most.Of(1, 2, 300)), count = around32.Of(rows.Value, 1, 31, 32, 33);
+        int tokens = first + count, stride = tokens + padding.Of(3);
+        LayerShape layer = new(kvHeads * (1 + query.Of(3)), kvHeads, headDim, windowed ? 1 + window.Of(tokens + 9) : null);
         using Arena arena = new("buffers", 1L << 24);
-        NativeBuffer<float> queries = Fill(arena, random, count * layer.Heads * headDim), keys = Fill(arena, random, kvHeads * stride * headDim), values = Fill(arena, random, kvHeads * stride * headDim);
+        NativeBuffer<float> queries = Fill(arena, data, 0, count * layer.Heads * headDim), keys = Fill(arena, data, 1, kvHeads * stride * headDim), values = Fill(arena, data, 2, kvHeads * stride * headDim);
         NativeBuffer<float> outputs = arena.Take<float>(queries.Length);
         outputs.Span.Fill(float.NaN);
         PrefillAttention.Run(layer, first, count, queries, keys, values, stride, outputs);
@@ -32,12 +32,12 @@ public sealed class PrefillAttentionTests
             {
                 int last = first + row, start = Math.Max(0, last + 1 - (layer.SlidingWindow ?? int.MaxValue));
                 int kvRow = head / (layer.Heads / kvHeads) * stride, queryStart = ((row * layer.Heads) + head) * headDim;
-                float[] query = queries.Slice(queryStart, headDim).ToArray();
+                float[] numbers = queries.Slice(queryStart, headDim).ToArray();
                 double[] weights = PlainHead.Softmax([.. Enumerable.Range(start, last + 1 - start)
-                    .Select(key => PlainHead.Dot(query, keys.Slice((kvRow + key) * headDim, headDim).ToArray()))]);
+                    .Select(key => PlainHead.Dot(numbers, keys.Slice((kvRow + key) * headDim, headDim).ToArray()))]);
                 // A score rounds by a few units of what its products come to without their signs, which is as much of its weight.
                 double products = Enumerable.Range(start, last + 1 - start)
-                    .Max(key => query.Select((x, d) => Math.Abs((double)x * keys.Span[((kvRow + key) * headDim) + d])).Sum());
+                    .Max(key => numbers.Select((x, d) => Math.Abs((double)x * keys.Span[((kvRow + key) * headDim) + d])).Sum());
                 double tolerance = 1e-6 + (8 * Math.Pow(2, -24) * products);
                 for (int d = 0; d < headDim; d++)
                 {
@@ -46,16 +46,17 @@ public sealed class PrefillAttentionTests
                 }
             }
         }
-    });
+    }
 
-    [Fact]
-    public void A_row_does_not_depend_on_its_chunk_nor_on_the_width_of_vectors() => ForAll(30, random =>
+    [Property(MaxTest = 30)]
+    public void A_row_does_not_depend_on_its_chunk_nor_on_the_width_of_vectors(
+        bool two, Pick query, Pick length, Many rows, Pick before, bool windowed, Pick window, RandomData data)
     {
-        int kvHeads = random.Next(1, 3), headDim = Gen.Elements(6, 16, 64).Draw(random), count = random.Next(2, 200), cut = random.Next(1, count);
-        LayerShape layer = new(kvHeads * random.Next(1, 5), kvHeads, headDim, random.Next(2) == 0 ? null : random.Next(1, count));
+        int kvHeads = two ? 2 : 1, headDim = length.Of(6, 16, 64), count = 1 + rows, cut = 1 + before.Of(rows);
+        LayerShape layer = new(kvHeads * (1 + query.Of(4)), kvHeads, headDim, windowed ? 1 + window.Of(rows) : null);
         using Arena arena = new("buffers", 1L << 24);
-        NativeBuffer<float> queries = Fill(arena, random, count * layer.Heads * headDim), outputs = arena.Take<float>(queries.Length);
-        NativeBuffer<float> keys = Fill(arena, random, kvHeads * count * headDim), values = Fill(arena, random, kvHeads * count * headDim);
+        NativeBuffer<float> queries = Fill(arena, data, 0, count * layer.Heads * headDim), outputs = arena.Take<float>(queries.Length);
+        NativeBuffer<float> keys = Fill(arena, data, 1, kvHeads * count * headDim), values = Fill(arena, data, 2, kvHeads * count * headDim);
         PrefillAttention.Run(layer, 0, count, queries, keys, values, count, outputs);
         float[] whole = outputs.Span.ToArray();
         foreach (int lanes in new[] { 1, 8 }.Where(lanes => lanes <= PanelKernel.Widest))
@@ -70,13 +71,12 @@ public sealed class PrefillAttentionTests
         queries.Span[start..].CopyTo(later.Span);
         PrefillAttention.Run(layer, cut, count - cut, later, keys, values, count, outputs);
         Assert.Equal(whole[start..], outputs.Slice(0, later.Length).ToArray());
-    });
+    }
 
-    private static NativeBuffer<float> Fill(Arena arena, Random random, int length)
+    private static NativeBuffer<float> Fill(Arena arena, RandomData data, int stream, int length)
     {
         NativeBuffer<float> buffer = arena.Take<float>(length);
-        for (int i = 0; i < length; i++)
-            buffer.Span[i] = (float)((4 * random.NextDouble()) - 2);
+        data.Row(length, stream).Select(number => 2 * number).ToArray().CopyTo(buffer.Span);
         return buffer;
     }
 }

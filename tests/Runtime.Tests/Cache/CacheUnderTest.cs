@@ -6,15 +6,6 @@ using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Tests.Cache;
 
-/// <param name="Policy">How the layer is kept.</param>
-/// <param name="Layer">Its shape.</param>
-/// <param name="Context">The most tokens.</param>
-/// <param name="Prompt">Tokens that come as a prompt.</param>
-/// <param name="Seed">Draws the tokens.</param>
-/// <param name="QuerySize">What queries are multiplied by: scores are about so far apart.</param>
-/// <param name="KeyBias">About what is added to each element of every key, up or down by its channel.</param>
-internal sealed record CacheCase(LayerPolicy Policy, LayerShape Layer, int Context, int Prompt, int Seed, float QuerySize = 1, float KeyBias = 0);
-
 /// <summary>A layer cache fed with random tokens, and plain heads fed with the same. Tokens depend on the seed and their position only.</summary>
 internal sealed class CacheUnderTest : IDisposable
 {

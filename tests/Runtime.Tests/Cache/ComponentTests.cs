@@ -1,5 +1,5 @@
 using FsCheck;
-using FsCheck.Fluent;
+using FsCheck.Xunit;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
@@ -8,8 +8,6 @@ using TailorKV.Runtime.Cache.Codes;
 using TailorKV.Runtime.Cache.Indexes;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Memory;
-using TailorKV.Testing;
-using static TailorKV.Runtime.Tests.Property;
 
 namespace TailorKV.Runtime.Tests.Cache;
 
@@ -51,11 +49,10 @@ public sealed class ComponentTests
         }
     }
 
-    [Fact]
-    public void Singles_narrow_to_the_nearest_bfloat16() => ForAll(300, random =>
+    [Property(MaxTest = 300)]
+    public void Singles_narrow_to_the_nearest_bfloat16(DoNotSize<int>[] bits)
     {
-        float[] numbers = [.. Enumerable.Range(0, random.Next(70)).Select(_ => BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue)))];
-        numbers = [.. numbers, float.NaN, float.PositiveInfinity, float.NegativeInfinity, float.MaxValue, float.Epsilon, BitConverter.UInt32BitsToSingle(0x7F800001)];
+        float[] numbers = [.. bits.Select(one => BitConverter.Int32BitsToSingle(one.Item)), float.NaN, float.PositiveInfinity, float.NegativeInfinity, float.MaxValue, float.Epsilon, BitConverter.UInt32BitsToSingle(0x7F800001)];
         ushort[] narrow = new ushort[numbers.Length];
         BrainFloat.Narrow(numbers, narrow);
         for (int i = 0; i < numbers.Length; i++)
@@ -63,14 +60,14 @@ public sealed class ComponentTests
             float back = BrainFloat.ToSingle(narrow[i]);
             Assert.Equal(float.IsNaN(numbers[i]) ? float.NaN : PlainHead.BrainFloat(numbers[i]), back);
         }
-    });
+    }
 
-    [Fact]
-    public void Codes_are_half_a_step_from_what_they_stand_for() => ForAll(500, random =>
+    [Property(MaxTest = 500)]
+    public void Codes_are_half_a_step_from_what_they_stand_for(Pick width, Pick exponent, Pick sign, Many length, RandomData data)
     {
-        int bits = Gen.Elements(1, 2, 4, 8).Draw(random);
-        double size = Math.Pow(10, random.Next(-3, 5)), offset = random.Next(-1, 2) * size;
-        float[] values = [.. Enumerable.Range(0, random.Next(1, 130)).Select(_ => (float)(offset + (size * random.NextDouble())))];
+        int bits = width.Of(1, 2, 4, 8);
+        double size = Math.Pow(10, exponent.Of(8) - 3), offset = sign.Of(0, 1, -1) * size;
+        float[] values = [.. data.Row(length).Select(number => (float)(offset + (size * (number + 1) / 2)))];
         var codes = new byte[values.Length];
         (Half scale, Half zero) = AffineQuantizer.Encode(values, bits, codes);
         // Where fp16 rounds the zero above all values, the scale is negative and every code 0.
@@ -85,7 +82,7 @@ public sealed class ComponentTests
             if (bits == 1)
                 Assert.InRange(decoded.Min(), values.Min() - slack, values.Min() + slack);
         }
-    });
+    }
 
     [Theory]
     [InlineData(8, 3.25f, 3.25f, 3.25f, 3.25f)]
@@ -102,12 +99,12 @@ public sealed class ComponentTests
     }
 
     /// <summary>The largest magnitude is a code of its own, and every other element half a step from its code or, at 4 bits beyond the eighth step, less than one.</summary>
-    [Fact]
-    public void Codes_of_a_block_are_near_what_they_stand_for() => ForAll(500, random =>
+    [Property(MaxTest = 500)]
+    public void Codes_of_a_block_are_near_what_they_stand_for(bool wide, Pick exponent, Pick more, RandomData data)
     {
-        int bits = Gen.Elements(4, 8).Draw(random), steps = bits == 8 ? 127 : 8;
-        double size = Math.Pow(10, random.Next(-3, 5));
-        float[] values = [.. Enumerable.Range(0, random.Next(1, 33)).Select(_ => (float)(size * ((2 * random.NextDouble()) - 1)))];
+        int bits = wide ? 8 : 4, steps = wide ? 127 : 8;
+        double size = Math.Pow(10, exponent.Of(8) - 3);
+        float[] values = [.. data.Row(1 + more.Of(32)).Select(number => (float)(size * number))];
         var codes = new byte[values.Length];
         double scale = (double)BlockQuantizer.Encode(values, bits, codes), step = Math.Abs(scale), slack = steps * ((step / 2048) + Math.ScaleB(1, -25));
         double[] decoded = [.. codes.Select(code => scale * (code - (1 << (bits - 1))))];
@@ -119,7 +116,7 @@ public sealed class ComponentTests
             double reach = bits == 4 && values[i] * scale > 7 * scale * scale ? step : step / 2;
             Assert.InRange(decoded[i], values[i] - reach - slack, values[i] + reach + slack);
         }
-    });
+    }
 
     [Theory]
     [InlineData(8, -127f, 63.5f, -127f, 64f)]
@@ -140,24 +137,24 @@ public sealed class ComponentTests
     public void Blocks_take_the_bytes_of_llama_cpp() => Assert.Equal(
         (1024L * 4 * 34, 1024L * 4 * 18), (new PerBlockFormat { Bits = 8 }.Bytes(1024, 128), new PerBlockFormat { Bits = 4 }.Bytes(1024, 128)));
 
-    [Fact]
-    public void The_largest_are_chosen_and_the_earlier_of_equal_ones() => ForAll(1000, random =>
+    [Property(MaxTest = 1000)]
+    public void The_largest_are_chosen_and_the_earlier_of_equal_ones(Many some, bool more, Pick part, Pick most, Pick differences, RandomData data)
     {
-        int count = Gen.Elements(random.Next(1, 200), random.Next(1, 5000)).Draw(random), chosen = Gen.Elements(0, 1, count, random.Next(count + 1), random.Next(Math.Min(count, 300))).Draw(random);
+        int count = more ? 25 * some : some, chosen = most.Of(part.Of(Math.Min(count, 2)), part.Of(Math.Min(count, 300)), part.Of(count + 1), count);
         // Few different values make many ties.
-        int different = Gen.Elements(1, 3, 1000, 1_000_000).Draw(random);
-        float[] values = [.. Enumerable.Range(0, count).Select(_ => (float)random.Next(-different, different))];
+        double different = Math.Pow(10, differences.Of(0, 1, 3, 6));
+        float[] values = [.. data.Row(count).Select(number => (float)Math.Floor(different * number))];
         var indices = new int[chosen];
         TopK.Select(values, indices);
         Assert.Equal(Enumerable.Range(0, count).OrderByDescending(i => values[i]).ThenBy(i => i).Take(chosen).Order(), indices);
-    });
+    }
 
-    [Fact]
-    public void Softmax_of_numbers_of_any_size() => ForAll(300, random =>
+    [Property(MaxTest = 300)]
+    public void Softmax_of_numbers_of_any_size(Few some, Many length, Pick exponent, Pick sign, RandomData data)
     {
-        int rows = random.Next(1, 5), stride = random.Next(1, 70);
-        double size = Math.Pow(10, random.Next(-3, 38)), offset = random.Next(-1, 2) * size;
-        float[] scores = [.. Enumerable.Range(0, rows * stride).Select(_ => (float)(offset + (size * (random.NextDouble() - 0.5))))];
+        int rows = some, stride = length;
+        double size = Math.Pow(10, exponent.Of(41) - 3), offset = sign.Of(0, 1, -1) * size;
+        float[] scores = [.. data.Row(rows * stride).Select(number => (float)(offset + (size * number / 2)))];
         double[] expected = [.. scores.Chunk(stride).SelectMany(row => PlainHead.Softmax([.. row.Select(x => (double)x)]))];
         float[] weights = [.. scores], quotients = Enumerable.Repeat(1f, rows).ToArray(), sums = new float[rows];
         for (int row = 0; row < rows; row++)
@@ -169,41 +166,41 @@ public sealed class ComponentTests
             Assert.InRange(scores[i], expected[i] - 1e-6, expected[i] + 1e-6);
             Assert.InRange(weights[i] * quotients[i / stride], expected[i] - 1e-6, expected[i] + 1e-6);
         }
-    });
+    }
 
-    [Theory]
-    [MemberData(nameof(KernelTests.Widths), MemberType = typeof(KernelTests))]
-    public void Weights_and_their_sum_at_every_width(int lanes) => ForAll(300, random =>
+    [Property(MaxTest = 300)]
+    public void Weights_and_their_sum_at_every_width(Pick most, Many count, RandomData data)
     {
-        float largest = random.Next(-100, 100);
-        float[] scores = [.. Enumerable.Range(0, random.Next(100)).Select(_ => largest - (float)(random.NextDouble() * Math.Pow(10, random.Next(-3, 4))))];
-        float[] weights = [.. scores];
-        float sum = Softmax.Weigh(weights, largest, lanes);
+        int largest = most.Of(200) - 100, length = count - 1;
+        float[] scores = [.. data.Row(length).Zip(data.Row(length, 1), (number, power) => largest - (float)(Math.Abs(number) * Math.Pow(10, Math.Round(3 * power))))];
         double[] expected = [.. scores.Select(score => Math.Exp(score - (double)largest))];
-        Assert.All(weights.Zip(expected), pair => Assert.Equal(pair.Second, pair.First, 3e-7));
-        Assert.Equal(expected.Sum(), sum, 1e-6 * (1 + expected.Sum()));
-    });
+        foreach (int lanes in KernelTests.Widths)
+        {
+            float[] weights = [.. scores];
+            float sum = Softmax.Weigh(weights, largest, lanes);
+            Assert.All(weights.Zip(expected), pair => Assert.Equal(pair.Second, pair.First, 3e-7));
+            Assert.Equal(expected.Sum(), sum, 1e-6 * (1 + expected.Sum()));
+        }
+    }
 
-    [Fact]
-    public void Rows_are_mixed_by_their_shares() => ForAll(300, random =>
+    [Property(MaxTest = 300)]
+    public void Rows_are_mixed_by_their_shares(Few rows, Many columns, Pick padding, RandomData data)
     {
-        int rows = random.Next(1, 9), length = random.Next(0, 100), stride = length + random.Next(3);
-        float[] all = [.. Enumerable.Range(0, rows * stride).Select(_ => random.NextSingle())], shares = [.. Enumerable.Range(0, rows).Select(_ => random.NextSingle())];
+        int length = columns - 1, stride = length + padding.Of(3);
+        float[] all = data.Row(rows * stride), shares = data.Row(rows, 1);
         float[] mix = new float[length];
         Softmax.Mix(all, stride, shares, mix);
         for (int i = 0; i < length; i++)
             Assert.Equal(Enumerable.Range(0, rows).Sum(row => (double)shares[row] * all[(row * stride) + i]), mix[i], 1e-5);
-    });
+    }
 
-    [Fact]
-    public void A_ring_of_rows_forgets_the_oldest() => ForAll(200, random =>
+    [Property(MaxTest = 200)]
+    public void A_ring_of_rows_forgets_the_oldest(Many capacity, Many headDim, Many count, Pick atFirst, ExactPrecision precision, RandomData data)
     {
-        int capacity = random.Next(1, 20), headDim = random.Next(1, 40), tokens = random.Next(60);
-        ExactPrecision precision = Gen.Elements(ExactPrecision.BFloat16, ExactPrecision.Float32).Draw(random);
-        float[][] rows = Rows(random, tokens, headDim);
+        int tokens = count - 1, half = atFirst.Of(tokens + 1);
+        float[][] rows = data.Rows(tokens, headDim);
         using Arena arena = new("rows", CacheBytes.Align(capacity * headDim * precision.Bytes()));
         ExactRows ring = new(arena, capacity, headDim, precision);
-        int half = random.Next(tokens + 1);
         for (int i = 0; i < half; i++)
             ring.Write(i, rows[i]);
         ring.WriteRange(half, [.. rows[half..].SelectMany(row => row)]);
@@ -213,24 +210,23 @@ public sealed class ComponentTests
             ring.Read(i, row);
             Assert.Equal(precision == ExactPrecision.Float32 ? rows[i] : rows[i].Select(PlainHead.BrainFloat), row);
         }
-    });
+    }
 
-    [Fact]
-    public void Values_in_panels_are_summed_by_weights() => ForAll(200, random =>
+    [Property(MaxTest = 200)]
+    public void Values_in_panels_are_summed_by_weights(
+        Many room, Many headDim, Many tokens, Few n, Pick atFirst, Pick skipped, Pick asked, Pick padding, ExactPrecision precision, RandomData data)
     {
-        int capacity = random.Next(1, 100), headDim = random.Next(1, 200), tokens = random.Next(1, 200), n = random.Next(1, 10);
-        ExactPrecision precision = Gen.Elements(ExactPrecision.BFloat16, ExactPrecision.Float32).Draw(random);
-        float[][] values = Rows(random, tokens, headDim);
+        int capacity = (room + 1) / 2, half = atFirst.Of(tokens + 1);
+        float[][] values = data.Rows(tokens, headDim);
         using Arena arena = new("values", CacheBytes.Align(capacity * headDim * precision.Bytes()));
         ValuePanels panels = new(arena, capacity, headDim, precision);
         Assert.Equal(arena.Capacity, arena.Used);
-        int half = random.Next(tokens + 1);
         panels.WriteRange(0, [.. values[..half].SelectMany(value => value)]);
         for (int i = half; i < tokens; i++)
             panels.Write(i, values[i]);
 
-        int from = random.Next(Math.Max(0, tokens - capacity), tokens), to = random.Next(from, tokens + 1), stride = to - from + random.Next(4);
-        float[] weights = Rows(random, 1, n * stride)[0], outputs = Rows(random, 1, n * headDim)[0], sums = [.. outputs];
+        int oldest = Math.Max(0, tokens - capacity), from = oldest + skipped.Of(tokens - oldest), to = from + asked.Of(tokens - from + 1), stride = to - from + padding.Of(4);
+        float[] weights = data.Row(n * stride, 1), outputs = data.Row(n * headDim, 2), sums = [.. outputs];
         panels.AddWeighted(weights, stride, from, to, sums);
         for (int i = 0; i < sums.Length; i++)
         {
@@ -240,7 +236,7 @@ public sealed class ComponentTests
         }
 
         double Stored(float element) => precision == ExactPrecision.Float32 ? element : PlainHead.BrainFloat(element);
-    });
+    }
 
     [Fact]
     public void An_arena_gives_out_aligned_zeros_and_no_more_than_it_has()
@@ -255,7 +251,4 @@ public sealed class ComponentTests
         using Arena nothing = new("host", 0);
         Assert.Throws<InvalidOperationException>(() => nothing.Take<byte>(1));
     }
-
-    private static float[][] Rows(Random random, int count, int length) =>
-        [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, length).Select(_ => (float)((2 * random.NextDouble()) - 1)).ToArray())];
 }

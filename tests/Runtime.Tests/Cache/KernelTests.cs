@@ -1,5 +1,5 @@
 using FsCheck;
-using FsCheck.Fluent;
+using FsCheck.Xunit;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Cache;
@@ -7,49 +7,27 @@ using TailorKV.Runtime.Cache.Codes;
 using TailorKV.Runtime.Cache.Kernels;
 using TailorKV.Runtime.Cache.Packs;
 using TailorKV.Runtime.Memory;
-using TailorKV.Testing;
-using static TailorKV.Runtime.Tests.Property;
 
 namespace TailorKV.Runtime.Tests.Cache;
 
 /// <summary>Kernels of every width the machine has, against sums said plainly in double precision.</summary>
 public sealed class KernelTests
 {
-    public static TheoryData<int> Widths => [.. new[] { 1, 8, 16 }.Where(lanes => lanes <= RowKernel.Widest)];
-
-    public static TheoryData<string, int> FormatsAndWidths
-    {
-        get
-        {
-            TheoryData<string, int> all = [];
-            foreach (string format in Formats.Keys)
-            {
-                foreach (int lanes in Widths)
-                    all.Add(format, lanes);
-            }
-
-            return all;
-        }
-    }
-
-    private static Dictionary<string, Func<Random, CodeFormat>> Formats { get; } = new(StringComparer.Ordinal)
-    {
-        ["per channel"] = random => new PerChannelFormat { Bits = Bits(random), Group = Group(random) },
-        ["per token"] = random => new PerTokenFormat { Bits = Bits(random), Group = Group(random) },
-        ["per block"] = random => new PerBlockFormat { Bits = Gen.Elements(4, 8).Draw(random) },
-        ["rotated affine"] = random => new RotatedAffineFormat { Bits = Bits(random), Group = Group(random) },
-        ["rotated block"] = random => new RotatedBlockFormat { Bits = Gen.Elements(4, 8).Draw(random) },
-        ["rotated normal"] = random => new RotatedNormalFormat { Bits = random.Next(1, 5) },
-    };
+    public static IReadOnlyList<int> Widths { get; } = [.. new[] { 1, 8, 16 }.Where(lanes => lanes <= RowKernel.Widest)];
 
     /// <summary>Codes of keys and of values come back from where they were put, whatever lay there, and their levels meet factors as whole numbers do.</summary>
-    [Theory]
-    [MemberData(nameof(Widths))]
-    public void Packed_codes_come_back_and_multiply(int lanes) => ForAll(300, random =>
+    [Property(MaxTest = 180)]
+    public void Packed_codes_come_back_and_multiply_at_every_width(
+        Pick bits, Many headDim, Many tokens, Few queries, bool normal, bool small, Pick groups, RandomData data)
     {
-        int bits = Bits(random), headDim = random.Next(1, 150), tokens = random.Next(1, 150), n = random.Next(1, 10);
-        CodeLevels levels = bits < 8 && random.Next(2) == 0 ? CodeLevels.Normal(Math.Min(bits, 4)) : CodeLevels.Steps(bits);
-        int numberBytes = bits < 8 && levels.Largest <= 26 ? random.Next(1, 3) : 2, group = random.Next(1, 4) * 32;
+        foreach (int lanes in Widths)
+            PackedCodesComeBackAndMultiply(lanes, bits.Of(1, 2, 3, 4, 8), headDim, tokens, queries, normal, small, groups.Of(32, 64, 96), data.Random());
+    }
+
+    private static void PackedCodesComeBackAndMultiply(int lanes, int bits, int headDim, int tokens, int n, bool normal, bool small, int group, Random random)
+    {
+        CodeLevels levels = bits < 8 && normal ? CodeLevels.Normal(Math.Min(bits, 4)) : CodeLevels.Steps(bits);
+        int numberBytes = bits < 8 && levels.Largest <= 26 && small ? 1 : 2;
         var kernel = PackKernel.Create(levels, numberBytes, lanes);
         byte[][] codes = [.. Enumerable.Range(0, tokens).Select(_ => Enumerable.Range(0, headDim).Select(_ => (byte)random.Next(1 << bits)).ToArray())];
         using Arena arena = new("codes", 2 * CacheBytes.Align(CodeFormat.PackedBytes(tokens, headDim, bits)));
@@ -81,7 +59,7 @@ public sealed class KernelTests
         {
             int all = range.Lanes * range.Repeats, depths = range.Depth * range.Sums, factorStride = depths + random.Next(3), stride = all + random.Next(3);
             int most = numberBytes == 2 ? short.MaxValue : Math.Min(sbyte.MaxValue, short.MaxValue / levels.Largest / matrix[0].Length);
-            int[] factors = [.. Enumerable.Range(0, n * factorStride).Select(i => i % factorStride < matrix[0].Length ? Gen.Elements(-most, most, random.Next(-most, most)).Draw(random) : 0)];
+            int[] factors = [.. Enumerable.Range(0, n * factorStride).Select(i => i % factorStride < matrix[0].Length ? FactorOf(most) : 0)];
             float[] steps = Row(random, n), scales = Row(random, range.Groups * all), before = Row(random, n * stride);
             float[] sums = [.. before];
             byte[] packed = numberBytes == 1 ? [.. factors.Select(factor => (byte)factor)] : [.. factors.SelectMany(factor => BitConverter.GetBytes((short)factor))];
@@ -102,49 +80,62 @@ public sealed class KernelTests
                 Assert.Equal(before[i] + added.Sum(), sums[i], 1e-6 * (1 + added.Sum(Math.Abs)));
             }
         }
-    });
 
-    [Theory]
-    [MemberData(nameof(Widths))]
-    public void Uncoded_rows_multiply(int lanes) => ForAll(200, random =>
+        int FactorOf(int most) => random.Next(3) switch
+        {
+            0 => -most,
+            1 => most,
+            _ => random.Next(-most, most),
+        };
+    }
+
+    [Property(MaxTest = 200)]
+    public void Uncoded_rows_multiply_at_every_width(Many length, Pick rows, Few queries, Pick padding, RandomData data)
     {
-        int length = random.Next(1, 150), count = random.Next(0, 20);
-        float[][] singles = Rows(random, count, length), brains = [.. singles.Select(row => row.Select(PlainHead.BrainFloat).ToArray())];
+        foreach (int lanes in Widths)
+            UncodedRowsMultiply(lanes, length, rows.Of(20), queries, padding.Of(3), data);
+    }
+
+    private static void UncodedRowsMultiply(int lanes, int length, int count, int n, int padding, RandomData data)
+    {
+        float[][] singles = data.Rows(count, length), brains = [.. singles.Select(row => row.Select(PlainHead.BrainFloat).ToArray())];
         Multiply(
-            RowKernel.OfSingles(length, lanes), [.. singles.SelectMany(row => row).SelectMany(BitConverter.GetBytes)], singles, 0, length, random.Next(1, 10), random);
+            RowKernel.OfSingles(length, lanes), [.. singles.SelectMany(row => row).SelectMany(BitConverter.GetBytes)], singles, n, padding, data);
         Multiply(
-            RowKernel.OfBrainFloats(length, lanes), [.. brains.SelectMany(row => row).SelectMany(x => BitConverter.GetBytes(BrainFloat.FromSingle(x)))], brains, 0, length,
-            random.Next(1, 10), random);
+            RowKernel.OfBrainFloats(length, lanes), [.. brains.SelectMany(row => row).SelectMany(x => BitConverter.GetBytes(BrainFloat.FromSingle(x)))], brains, n, padding, data);
         float[][] halves = [.. singles.Select(row => row.Select(x => (float)(Half)x).ToArray())];
         Multiply(
-            RowKernel.OfHalfFloats(length, lanes), [.. halves.SelectMany(row => row).SelectMany(x => BitConverter.GetBytes((Half)x))], halves, 0, length,
-            random.Next(1, 10), random);
-    });
+            RowKernel.OfHalfFloats(length, lanes), [.. halves.SelectMany(row => row).SelectMany(x => BitConverter.GetBytes((Half)x))], halves, n, padding, data);
+    }
 
-    [Theory]
-    [MemberData(nameof(FormatsAndWidths))]
-    public void Coded_rows_score_and_sum_as_they_decode(string kind, int lanes) => ForAll(25, random =>
+    /// <summary>Of tokens there are more than one tile, and less.</summary>
+    [Property(MaxTest = 150)]
+    public void Coded_rows_score_and_sum_as_they_decode_at_every_width(
+        CodeFormat format, Many length, Pick whole, Many count, bool more, Few queries, Pick skipped, Pick asked, Pick padding, RandomData data)
     {
-        CodeFormat format = Formats[kind](random);
-        int headDim = Gen.Elements(random.Next(1, 150), 64, 128).Draw(random), block = format.BlockTokens, n = random.Next(1, 9);
-        // More than one tile of tokens, and less.
-        int tokens = block * random.Next(1, (Gen.Elements(40, 600).Draw(random) / block) + 2), stride = tokens + random.Next(3);
-        float[][] rows = Rows(random, tokens, headDim);
+        int blocks = 1 + (count * (more ? 3 : 1) / format.BlockTokens), first = skipped.Of(blocks + 1), last = first + asked.Of(blocks - first + 1);
+        foreach (int lanes in Widths)
+            CodedRowsScoreAndSum(lanes, format, whole.Of(length.Value, 64, 128), blocks, first..last, queries, padding.Of(3), data);
+    }
+
+    private static void CodedRowsScoreAndSum(int lanes, CodeFormat format, int headDim, int blocks, Range asked, int n, int padding, RandomData data)
+    {
+        int block = format.BlockTokens, tokens = block * blocks, stride = tokens + padding, from = block * asked.Start.Value, to = block * asked.End.Value;
+        float[][] rows = data.Rows(tokens, headDim, 1);
         using Arena arena = new("codes", 2 * format.Bytes(tokens, headDim));
         IKeyCodes codes = CodeFactory.Keys(format, tokens, headDim, arena, lanes);
         Assert.Equal(format.Bytes(tokens, headDim), arena.Used);
         for (int token = 0; token < tokens; token += block)
             codes.Encode(token, [.. rows[token..(token + block)].SelectMany(row => row)]);
         float[][] decoded = Decoded(codes.Decode, tokens, headDim);
-        if (!kind.StartsWith("rotated", StringComparison.Ordinal))
+        if (format is PerChannelFormat or PerTokenFormat or PerBlockFormat)
             Assert.Equal(rows.Chunk(block).SelectMany(part => PlainHead.Coded(format, part)), decoded);
 
         (float, float)[][] channels = [.. rows.Chunk(block).SelectMany(part => Enumerable.Repeat(PlainHead.ChannelScales(format, part), block))];
-        float[][] queries = Rows(random, n, headDim);
+        float[][] queries = data.Rows(n, headDim, 2);
         double[][] expected = [.. queries.Select(query => PlainHead.CodedScores(format, query, decoded.Zip(channels), channels))];
         var scores = new float[n * stride];
         Array.Fill(scores, float.NaN);
-        int from = random.Next((tokens / block) + 1) * block, to = from + (random.Next(((tokens - from) / block) + 1) * block);
         codes.Prepare([.. queries.SelectMany(row => row)]);
         codes.Scores(from, to, scores, stride);
         for (int i = 0; i < scores.Length; i++)
@@ -169,7 +160,7 @@ public sealed class KernelTests
         IValueCodes values = CodeFactory.Values(format, tokens, headDim, arena, lanes);
         values.Encode(0, [.. rows.SelectMany(row => row)]);
         Assert.Equal(decoded, Decoded(values.Decode, tokens, headDim));
-        float[][] weights = Rows(random, n, stride), outputs = Rows(random, n, headDim);
+        float[][] weights = data.Rows(n, stride, 3), outputs = data.Rows(n, headDim, 4);
         float[] sums = [.. outputs.SelectMany(row => row)];
         values.AddWeighted([.. weights.SelectMany(row => row)], [.. weights.Select(row => row.Max(Math.Abs))], stride, from, to, sums);
         // Weights are rounded together: half a step for each, of a 32,767th of the largest, times what codes span. Turned or not, that is twice a row's norm at the most.
@@ -179,33 +170,33 @@ public sealed class KernelTests
             double sum = outputs[i / headDim][i % headDim] + Enumerable.Range(0, to - from).Sum(t => (double)weights[i / headDim][t] * decoded[from + t][i % headDim]);
             Assert.Equal(sum, sums[i], weightRounding + (1e-6 * (tokens + 10)));
         }
-    });
+    }
 
     /// <summary>Where a channel never changes its scale is nothing, and its zero all there is.</summary>
-    [Theory]
-    [InlineData(1)]
-    [InlineData(8)]
-    [InlineData(16)]
-    public void Keys_that_never_change_score_by_their_zeros(int lanes) => ForAll(20, random =>
+    [Property(MaxTest = 20)]
+    public void Keys_that_never_change_score_by_their_zeros(RandomData data)
     {
         const int Tokens = 64, HeadDim = 64;
         PerChannelFormat format = new() { Bits = 4, Group = 32 };
-        float[] key = [.. Rows(random, 1, HeadDim)[0].Select(x => (float)(Half)x)], query = Rows(random, 1, HeadDim)[0];
-        using Arena arena = new("codes", format.Bytes(Tokens, HeadDim));
-        IKeyCodes codes = CodeFactory.Keys(format, Tokens, HeadDim, arena, Math.Min(lanes, RowKernel.Widest));
-        for (int token = 0; token < Tokens; token += format.BlockTokens)
-            codes.Encode(token, [.. Enumerable.Repeat(key, format.BlockTokens).SelectMany(row => row)]);
-        var scores = new float[Tokens];
-        codes.Prepare(query);
-        codes.Scores(0, Tokens, scores, Tokens);
-        foreach (float score in scores)
-            AssertNear(PlainHead.Dot(query, key), score, HeadDim);
-    });
+        float[] key = [.. data.Row(HeadDim).Select(x => (float)(Half)x)], query = data.Row(HeadDim, 1);
+        foreach (int lanes in Widths)
+        {
+            using Arena arena = new("codes", format.Bytes(Tokens, HeadDim));
+            IKeyCodes codes = CodeFactory.Keys(format, Tokens, HeadDim, arena, lanes);
+            for (int token = 0; token < Tokens; token += format.BlockTokens)
+                codes.Encode(token, [.. Enumerable.Repeat(key, format.BlockTokens).SelectMany(row => row)]);
+            var scores = new float[Tokens];
+            codes.Prepare(query);
+            codes.Scores(0, Tokens, scores, Tokens);
+            foreach (float score in scores)
+                AssertNear(PlainHead.Dot(query, key), score, HeadDim);
+        }
+    }
 
-    private static void Multiply(RowKernel kernel, byte[] rows, float[][] plain, int start, int end, int n, Random random)
+    private static void Multiply(RowKernel kernel, byte[] rows, float[][] plain, int n, int padding, RandomData data)
     {
-        int count = plain.Length, length = kernel.Length, stride = count + random.Next(3), outputStride = end - start + random.Next(3);
-        float[][] queries = Rows(random, n, length), weights = Rows(random, n, stride), outputs = Rows(random, n, outputStride);
+        int count = plain.Length, start = 0, end = kernel.Length, length = kernel.Length, stride = count + padding, outputStride = end - start + padding;
+        float[][] queries = data.Rows(n, length, 1), weights = data.Rows(n, stride, 2), outputs = data.Rows(n, outputStride, 3);
         var dots = new float[n * stride];
         Array.Fill(dots, float.NaN);
         kernel.Dots(rows, start, end, [.. queries.SelectMany(row => row)], dots, stride);
@@ -239,12 +230,6 @@ public sealed class KernelTests
             decode(token, rows[token]);
         return rows;
     }
-
-    private static int Bits(Random random) => Gen.Elements(1, 2, 3, 4, 8).Draw(random);
-
-    private static int Group(Random random) => Gen.Elements(32, 64, 128).Draw(random);
-
-    private static float[][] Rows(Random random, int count, int length) => [.. Enumerable.Range(0, count).Select(_ => Row(random, length))];
 
     private static float[] Row(Random random, int length) => [.. Enumerable.Range(0, length).Select(_ => (float)((2 * random.NextDouble()) - 1))];
 

@@ -1,29 +1,22 @@
 using FsCheck;
-using FsCheck.Fluent;
+using FsCheck.Xunit;
 using TailorKV.Runtime.Cache.Kernels;
-using static TailorKV.Runtime.Tests.Property;
 
 namespace TailorKV.Runtime.Tests.Cache;
 
 /// <summary>Numbers rounded for sums of products with levels.</summary>
 public sealed class RoundingTests
 {
-    [Theory]
-    [InlineData(1f)]
-    [InlineData(1e-20f)]
-    [InlineData(1e-36f)]
-    [InlineData(0f)]
-    [InlineData(float.NaN)]
-    [InlineData(float.NegativeInfinity)]
-    public void Factors_round_by_half_a_step(float factor) => ForAll(100, random =>
+    /// <summary>One factor of its own kind among others or, often, alone, so that nothing larger sets the step.</summary>
+    [Property(MaxTest = 600)]
+    public void Factors_round_by_half_a_step(Pick kind, bool alone, Many count, Few times, Pick place, bool scaled, Pick room, RandomData data)
     {
-        // Often alone, so that nothing larger sets the step.
-        int length = random.Next(3) == 0 ? 1 : random.Next(1, 1000);
-        float[] numbers = Row(random, length), scales = Row(random, length);
-        numbers[random.Next(length)] = factor;
+        float factor = kind.Of(1, 1e-20f, 1e-36f, 0, float.NaN, float.NegativeInfinity);
+        int length = alone ? 1 : count * times;
+        float[] numbers = data.Row(length), scales = data.Row(length, 1);
+        numbers[place.Of(length)] = factor;
         // What is smaller may be taken for nothing.
         const double least = 1e-30;
-        bool scaled = random.Next(2) == 0;
         short[] rounded = new short[length];
         float step = RoundedFactors.Round(numbers, scaled ? scales : [], rounded, out int sum);
         Assert.Equal(float.IsFinite(factor), float.IsFinite(step));
@@ -35,7 +28,7 @@ public sealed class RoundingTests
         Assert.Equal(sum, RoundedFactors.Sum(rounded));
 
         sbyte[] eight = new sbyte[length];
-        int most = random.Next(length + 10, 33_000);
+        int most = length + 10 + room.Of(33_000 - length - 10);
         step = RoundedFactors.Round(numbers, scaled ? scales : [], most, eight, out sum);
         Assert.Equal(float.IsFinite(factor), float.IsFinite(step));
         for (int i = 0; i < length && float.IsFinite(step); i++)
@@ -43,15 +36,16 @@ public sealed class RoundingTests
         Assert.InRange(eight.Sum(number => Math.Abs(number)), 0, most);
         Assert.Equal(eight.Sum(number => number), sum);
         Assert.Equal(sum, RoundedFactors.Sum(eight));
-    });
+    }
 
     /// <summary>Whatever takes part, among it nothing, infinities and what is no number.</summary>
-    [Fact]
-    public void Rows_of_weights_round_with_stored_scales() => ForAll(300, random =>
+    [Property(MaxTest = 300)]
+    public void Rows_of_weights_round_with_stored_scales(Many count, Few times, bool whole, Few n, Pick padding, bool zeroed, RandomData data)
     {
-        int n = random.Next(1, 10), length = random.Next(2) == 0 ? 16 * random.Next(1, 33) : random.Next(1, 513), stride = length + random.Next(20), roundedStride = length + random.Next(20);
-        Half[] halves = Halves(random, length), zeroHalves = random.Next(2) == 0 ? [] : Halves(random, length);
-        float[] weights = Row(random, n * stride), scales = new float[length], zeros = new float[zeroHalves.Length];
+        Random random = data.Random(3);
+        int length = whole ? 16 * ((count + 7) / 8) : 1 + (count * times % 512), stride = length + padding.Of(20), roundedStride = length + random.Next(20);
+        Half[] halves = Halves(data.Row(length)), zeroHalves = zeroed ? Halves(data.Row(length, 1)) : [];
+        float[] weights = data.Row(n * stride, 2), scales = new float[length], zeros = new float[zeroHalves.Length];
         weights[random.Next(weights.Length)] = new[] { 1e-36f, 0, 7, float.NaN, float.PositiveInfinity }[random.Next(5)];
         halves[random.Next(length)] = new[] { Half.Epsilon, (Half)0, Half.MaxValue, Half.NaN, Half.NegativeInfinity }[random.Next(5)];
         var stored = new StoredScales(halves, 0.3f, zeroHalves, 2, halves.All(Half.IsFinite));
@@ -83,20 +77,19 @@ public sealed class RoundingTests
                 expected += (double)one[i] * zeros[i];
             Assert.Equal(expected, ofZeros[row], 1e-6 * Math.Max(100, Math.Abs(scales.Max(Math.Abs)) * 10));
         }
-    });
+    }
 
-    [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    public void Queries_round_with_the_scales_of_each_group_and_meet_its_zeros(int numberBytes) => ForAll(300, random =>
+    [Property(MaxTest = 600)]
+    public void Queries_round_with_the_scales_of_each_group_and_meet_its_zeros(
+        bool wide, Many count, bool whole, Pick some, Few n, Pick padding, Pick groupPadding, bool widest, RandomData data)
     {
-        int groups = random.Next(1, 20), n = random.Next(1, 10), headDim = random.Next(2) == 0 ? 16 * random.Next(1, 10) : random.Next(1, 150);
-        int stride = (headDim * numberBytes) + random.Next(20), groupStride = (n * stride) + random.Next(20);
-        float[] queries = [.. Row(random, n * headDim).Select(number => number * sbyte.MaxValue)];
-        Half[] scales = Halves(random, groups * headDim), zeros = Halves(random, groups * headDim);
+        int numberBytes = wide ? 2 : 1, groups = 1 + some.Of(19), headDim = whole ? 16 * ((count + 15) / 16) : count;
+        int stride = (headDim * numberBytes) + padding.Of(20), groupStride = (n * stride) + groupPadding.Of(20);
+        float[] queries = [.. data.Row(n * headDim).Select(number => number * sbyte.MaxValue)];
+        Half[] scales = Halves(data.Row(groups * headDim, 1)), zeros = Halves(data.Row(groups * headDim, 2));
         var factors = new byte[groups * groupStride];
         var dots = new float[groups * n];
-        ScaledQueries.Round(scales, zeros, queries, headDim, factors, groupStride, stride, numberBytes, dots, random.Next(2) == 0 ? RowKernel.Widest : 1);
+        ScaledQueries.Round(scales, zeros, queries, headDim, factors, groupStride, stride, numberBytes, dots, widest ? RowKernel.Widest : 1);
         for (int i = 0; i < groups * n * headDim; i++)
         {
             int group = i / headDim / n, query = i / headDim % n, channel = i % headDim, at = (group * groupStride) + (query * stride) + (channel * numberBytes);
@@ -110,9 +103,7 @@ public sealed class RoundingTests
             double expected = Enumerable.Range(0, headDim).Sum(channel => (double)queries[(query * headDim) + channel] * (double)zeros[(group * headDim) + channel]);
             Assert.Equal(expected, dots[i], 1e-3);
         }
-    });
+    }
 
-    private static Half[] Halves(Random random, int length) => [.. Row(random, length).Select(number => (Half)number)];
-
-    private static float[] Row(Random random, int length) => [.. Enumerable.Range(0, length).Select(_ => (float)((2 * random.NextDouble()) - 1))];
+    private static Half[] Halves(float[] numbers) => [.. numbers.Select(number => (Half)number)];
 }

@@ -1,11 +1,9 @@
 using FsCheck;
-using FsCheck.Fluent;
+using FsCheck.Xunit;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Cache.Tiles;
 using TailorKV.Runtime.Memory;
-using TailorKV.Testing;
-using static TailorKV.Runtime.Tests.Property;
 
 namespace TailorKV.Runtime.Tests.Cache;
 
@@ -13,35 +11,37 @@ namespace TailorKV.Runtime.Tests.Cache;
 public sealed class TileTests
 {
     /// <summary>They are scored as the plain twin scores them, to the bit, and as double precision does, whatever part is asked for of a ring that forgets.</summary>
-    [Theory]
-    [MemberData(nameof(KernelTests.Widths), MemberType = typeof(KernelTests))]
-    public void Keys_meet_queries(int lanes) => ForAll(200, random =>
+    [Property(MaxTest = 200)]
+    public void Keys_meet_queries_at_every_width(
+        Many capacity, Many headDim, Many tokens, Few n, Pick atFirst, Pick skipped, Pick asked, Pick padding, ExactPrecision precision, RandomData data)
     {
-        int capacity = random.Next(1, 200), headDim = random.Next(1, 150), tokens = random.Next(1, 300), n = random.Next(1, 10);
-        ExactPrecision precision = Gen.Elements(ExactPrecision.BFloat16, ExactPrecision.Float32).Draw(random);
-        float[] keys = Numbers(random, tokens * headDim), queries = Numbers(random, n * headDim);
-        using Arena arena = new("keys", 2 * CacheBytes.Align(FullPolicy.KeyBytes(capacity, headDim, precision)));
-        KeyTiles tiles = new(arena, capacity, headDim, precision, lanes), plain = new(arena, capacity, headDim, precision, 1);
-        int half = random.Next(tokens + 1);
-        for (int token = 0; token < half; token++)
-            tiles.Write(token, keys.AsSpan(token * headDim, headDim));
-        tiles.WriteRange(half, keys.AsSpan(half * headDim));
-        plain.WriteRange(0, keys);
-
-        int from = random.Next(Math.Max(0, tokens - capacity), tokens), to = random.Next(from, tokens + 1), stride = to - from + random.Next(4);
-        float[] scores = [.. Enumerable.Repeat(float.NaN, n * stride)], twins = [.. scores];
-        tiles.Scores(queries, from, to, scores, stride);
-        plain.Scores(queries, from, to, twins, stride);
-        Assert.Equal(twins, scores);
-        for (int i = 0; i < scores.Length; i++)
+        int half = atFirst.Of(tokens + 1);
+        float[] keys = data.Row(tokens * headDim), queries = data.Row(n * headDim, 1);
+        int oldest = Math.Max(0, tokens - capacity), from = oldest + skipped.Of(tokens - oldest), to = from + asked.Of(tokens - from + 1), stride = to - from + padding.Of(4);
+        float[] twins = Scores(1, 0);
+        foreach (int lanes in KernelTests.Widths)
+            Assert.Equal(twins, Scores(lanes, half));
+        for (int i = 0; i < twins.Length; i++)
         {
             int query = i / stride, token = from + (i % stride);
             if (token >= to)
-                Assert.Equal(float.NaN, scores[i]);
+                Assert.Equal(float.NaN, twins[i]);
             else
-                Assert.Equal(Dot(queries.AsSpan(query * headDim, headDim), keys.AsSpan(token * headDim, headDim), precision), scores[i], 1e-4);
+                Assert.Equal(Dot(queries.AsSpan(query * headDim, headDim), keys.AsSpan(token * headDim, headDim), precision), twins[i], 1e-4);
         }
-    });
+
+        float[] Scores(int lanes, int oneByOne)
+        {
+            using Arena arena = new("keys", CacheBytes.Align(FullPolicy.KeyBytes(capacity, headDim, precision)));
+            KeyTiles tiles = new(arena, capacity, headDim, precision, lanes);
+            for (int token = 0; token < oneByOne; token++)
+                tiles.Write(token, keys.AsSpan(token * headDim, headDim));
+            tiles.WriteRange(oneByOne, keys.AsSpan(oneByOne * headDim));
+            float[] scores = [.. Enumerable.Repeat(float.NaN, n * stride)];
+            tiles.Scores(queries, from, to, scores, stride);
+            return scores;
+        }
+    }
 
     private static double Dot(ReadOnlySpan<float> query, ReadOnlySpan<float> key, ExactPrecision precision)
     {
@@ -50,6 +50,4 @@ public sealed class TileTests
             sum += (double)query[i] * (precision == ExactPrecision.Float32 ? key[i] : PlainHead.BrainFloat(key[i]));
         return sum;
     }
-
-    private static float[] Numbers(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => (float)((2 * random.NextDouble()) - 1))];
 }

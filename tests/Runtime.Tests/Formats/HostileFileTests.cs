@@ -1,5 +1,5 @@
 using FsCheck;
-using FsCheck.Fluent;
+using FsCheck.Xunit;
 using TailorKV.Planner;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Tests.Models;
@@ -57,31 +57,30 @@ public sealed class HostileFileTests : IDisposable
         }
     }
 
-    [Fact]
-    public void Damaged_files_never_do_worse_than_a_named_error() =>
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(500), Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), seed =>
-        {
-            Random random = new(seed);
-            string form = _forms[random.Next(_forms.Length)];
-            string[] files = FilesOf(form);
-            string file = files[random.Next(files.Length)];
-            byte[] content = File.ReadAllBytes(file);
-            bool text = Path.GetExtension(file) == ".json" || (Path.GetExtension(file) == ".safetensors" && random.Next(3) > 0);
-            TryOpenWith(form, file, text ? DamageText(content, random) : DamageBytes(content, random));
-        }));
+    [Property(MaxTest = 500)]
+    public void Damaged_files_never_do_worse_than_a_named_error(Pick formOf, Pick fileOf, bool asText, Pick replacement, Damage first, Damage second, Damage third, Pick more)
+    {
+        string form = formOf.Of(_forms);
+        string file = fileOf.Of(FilesOf(form));
+        byte[] content = File.ReadAllBytes(file);
+        bool text = Path.GetExtension(file) == ".json" || (Path.GetExtension(file) == ".safetensors" && asText);
+        TryOpenWith(form, file, text ? DamageText(content, first.Place, replacement) : DamageBytes(content, new[] { first, second, third }[..(1 + more.Of(3))]));
+    }
 
-    private static byte[] DamageBytes(byte[] content, Random random)
+    /// <summary>A bit turned over or a number put in its place, in the header or far behind it.</summary>
+    public sealed record Damage(Pick Place, Pick Far, bool FlipsBit, bool IsShort, Pick Value);
+
+    private static byte[] DamageBytes(byte[] content, Damage[] damages)
     {
         byte[] damaged = [.. content];
-        for (int i = random.Next(1, 4); i > 0; i--)
+        foreach (Damage damage in damages)
         {
-            // Mostly the header.
-            int place = random.Next(random.Next(10) == 0 ? damaged.Length : Math.Min(damaged.Length, 3000));
-            if (random.Next(2) == 0)
-                damaged[place] ^= (byte)(1 << random.Next(8));
+            int place = damage.Place.Of(damage.Far.Of(10) == 9 ? damaged.Length : Math.Min(damaged.Length, 3000));
+            if (damage.FlipsBit)
+                damaged[place] ^= (byte)(1 << damage.Value.Of(8));
             else
             {
-                ReadOnlySpan<byte> number = HostileNumbers[random.Next(HostileNumbers.Length)].AsSpan(0, random.Next(2) == 0 ? 4 : 8);
+                ReadOnlySpan<byte> number = damage.Value.Of(HostileNumbers).AsSpan(0, damage.IsShort ? 4 : 8);
                 number[..Math.Min(number.Length, damaged.Length - place)].CopyTo(damaged.AsSpan(place));
             }
         }
@@ -89,15 +88,15 @@ public sealed class HostileFileTests : IDisposable
     }
 
     /// <summary>Puts something hostile in the place of one JSON value; the length in front of a safetensors header is corrected.</summary>
-    private static byte[] DamageText(byte[] content, Random random)
+    private static byte[] DamageText(byte[] content, Pick place, Pick replacement)
     {
         int start = content[0] == '{' ? 0 : 8;
         int end = start == 0 ? content.Length : (int)BitConverter.ToInt64(content) + 8;
         string text = System.Text.Encoding.UTF8.GetString(content[start..end]);
         int[] places = [.. Enumerable.Range(0, text.Length - 1).Where(i => text[i] is ':' or '[' or ',')];
-        int from = places[random.Next(places.Length)] + 1;
+        int from = place.Of(places) + 1;
         int to = Math.Max(from, text.IndexOfAny([',', '}', ']'], from));
-        byte[] damaged = System.Text.Encoding.UTF8.GetBytes(text[..from] + HostileJson[random.Next(HostileJson.Length)] + text[to..]);
+        byte[] damaged = System.Text.Encoding.UTF8.GetBytes(text[..from] + replacement.Of(HostileJson) + text[to..]);
         return start == 0 ? damaged : [.. BitConverter.GetBytes((long)damaged.Length), .. damaged, .. content[end..]];
     }
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using FsCheck;
-using FsCheck.Fluent;
+using FsCheck.Xunit;
 using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
@@ -8,8 +8,6 @@ using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Tests.Models;
-using TailorKV.Testing;
-using static TailorKV.Runtime.Tests.Property;
 
 namespace TailorKV.Runtime.Tests.Sessions;
 
@@ -27,8 +25,6 @@ public sealed class SessionTests : IDisposable
         new TinyModel("qwen3").WriteFolder(_folder.Path);
         _model = CausalLanguageModel.Load(_folder.Path);
     }
-
-    public static TheoryData<string> Kinds => [.. PolicyGenerators.Kinds];
 
     public void Dispose()
     {
@@ -68,20 +64,19 @@ public sealed class SessionTests : IDisposable
         }
     }
 
-    [Theory]
-    [MemberData(nameof(Kinds))]
-    public void Tokens_given_at_once_are_seen_as_tokens_decoded(string kind) => ForAll(8, random =>
+    [Property(MaxTest = 96)]
+    public void Tokens_given_at_once_are_seen_as_tokens_decoded(TinyPolicies kept, Pick chunk, Pick tokens, Pick some)
     {
-        LayerPolicy[] policies = [new FullPolicy(), PolicyGenerators.OfKind(kind, _model.Shape.Layer(1), 1).Draw(random)];
+        LayerPolicy[] policies = [new FullPolicy(), kept.Second];
         // Up to three rows are multiplied as one is, to the bit; with more the last bits differ, and a code or a choice near its threshold with them.
         bool exact = policies[1] is not FullPolicy;
-        Plan plan = Plan.From(_model.Fingerprint, Context, policies, exact ? random.Next(1, 4) : random.Next(1, 40));
-        int prompt = random.Next(1, Context - 20);
+        Plan plan = Plan.From(_model.Fingerprint, Context, policies, 1 + chunk.Of(exact ? 3 : 39));
+        int prompt = 1 + tokens.Of(Context - 21);
         using Session one = _model.CreateSession(plan), other = _model.CreateSession(plan);
         Assert.Equal(one.Prefill(Text.AsSpan(0, prompt)).ToArray(), other.Prefill(Text.AsSpan(0, prompt)).ToArray());
         float[][] decoded = [.. Text[prompt..].Select(token => one.Decode(token).ToArray())];
         List<float[]> extended = [];
-        int half = random.Next(Context - prompt);
+        int half = some.Of(Context - prompt);
         foreach (int[] part in new[] { Text[prompt..(prompt + half)], Text[(prompt + half)..] })
         {
             other.Extend(part, (position, row) =>
@@ -96,7 +91,7 @@ public sealed class SessionTests : IDisposable
         else
             AssertClose(decoded, [.. extended]);
         Assert.Equal((Context, Context), (one.Tokens, other.Tokens));
-    });
+    }
 
     [Fact]
     public void A_session_goes_on_from_keys_and_values_as_from_the_prompt_they_are_of()
@@ -134,15 +129,13 @@ public sealed class SessionTests : IDisposable
         Assert.True(session.Times.Total <= clock.Elapsed);
     }
 
-    [Fact]
-    public void What_a_session_takes_is_what_its_plan_predicts() => ForAll(200, random =>
+    [Property(MaxTest = 200)]
+    public void What_a_session_takes_is_what_its_plan_predicts(TinyPolicies kept, Pick context, Pick chunk)
     {
-        Plan plan = Plan.From(
-            _model.Fingerprint, random.Next(1, 3000), [.. Enumerable.Range(0, TinyModel.Layers).Select(layer => PolicyGenerators.Any(_model.Shape.Layer(layer), layer).Draw(random))],
-            random.Next(1, 600));
+        Plan plan = Plan.From(_model.Fingerprint, 1 + context.Of(2999), [kept.First, kept.Second], 1 + chunk.Of(599));
         using Session session = _model.CreateSession(plan);
         Assert.Equal((plan.Memory.Device, plan.Memory.Host), (session.MeasuredDeviceBytes, session.MeasuredHostBytes));
-    });
+    }
 
     [Fact]
     public void A_cancelled_prompt_leaves_an_empty_session()

@@ -1,6 +1,6 @@
 using System.Numerics.Tensors;
 using FsCheck;
-using FsCheck.Fluent;
+using FsCheck.Xunit;
 using TailorKV.Planner;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Tests.Weights.Panels;
@@ -15,37 +15,33 @@ public sealed class WeightMatrixTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    [Fact]
-    public void Products_of_any_type_and_shape_agree_with_double_precision() =>
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(200), Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), seed =>
+    [Property(MaxTest = 200)]
+    public void Products_of_any_type_and_shape_agree_with_double_precision(WeightType type, Pick outputs, Many inputs, Few times, Pick vectors, RandomData data)
+    {
+        int block = WeightFormat.Of(type).BlockElements;
+        int columns = block * (1 + (inputs * times / block)), rows = 1 + outputs.Of(39), count = 1 + vectors.Of(10);
+        using MappedFile file = RandomMatrix(data.Random(), type, rows, columns, out WeightMatrix matrix);
+        float[] input = data.Row(count * columns, 1);
+        float[] output = new float[count * rows];
+        matrix.Multiply(input, count, output);
+        float[] row = new float[columns];
+        for (int i = 0; i < rows; i++)
         {
-            Random random = new(seed);
-            WeightType type = Enum.GetValues<WeightType>()[random.Next(11)];
-            int block = WeightFormat.Of(type).BlockElements;
-            int columns = block * random.Next(1, random.Next(4) == 0 ? 2600 / block : Math.Max(2, 300 / block));
-            int rows = random.Next(1, 40), count = random.Next(1, 11);
-            using MappedFile file = RandomMatrix(random, type, rows, columns, out WeightMatrix matrix);
-            float[] input = PanelKernelTests.RandomNumbers(random, count * columns);
-            float[] output = new float[count * rows];
-            matrix.Multiply(input, count, output);
-            float[] row = new float[columns];
-            for (int i = 0; i < rows; i++)
+            matrix.DecodeRow(i, row);
+            for (int k = 0; k < count; k++)
             {
-                matrix.DecodeRow(i, row);
-                for (int k = 0; k < count; k++)
+                ReadOnlySpan<float> numbers = input.AsSpan(k * columns, columns);
+                (double sum, double magnitude) = (0, 0);
+                for (int j = 0; j < columns; j++)
                 {
-                    ReadOnlySpan<float> numbers = input.AsSpan(k * columns, columns);
-                    (double sum, double magnitude) = (0, 0);
-                    for (int j = 0; j < columns; j++)
-                    {
-                        sum += (double)row[j] * numbers[j];
-                        magnitude += Math.Abs((double)row[j] * numbers[j]);
-                    }
-                    double tolerance = (1e-6 * magnitude) + (count > 3 || block == 1 ? 0 : Rounding(row, numbers));
-                    Assert.InRange(output[k * rows + i], sum - tolerance, sum + tolerance);
+                    sum += (double)row[j] * numbers[j];
+                    magnitude += Math.Abs((double)row[j] * numbers[j]);
                 }
+                double tolerance = (1e-6 * magnitude) + (count > 3 || block == 1 ? 0 : Rounding(row, numbers));
+                Assert.InRange(output[k * rows + i], sum - tolerance, sum + tolerance);
             }
-        }));
+        }
+    }
 
     [Theory]
     [InlineData(WeightType.F32, 3, 1)]

@@ -1,10 +1,8 @@
 using FsCheck;
-using FsCheck.Fluent;
+using FsCheck.Xunit;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Weights;
 using TailorKV.Runtime.Weights.Panels;
-using TailorKV.Testing;
-using static TailorKV.Runtime.Tests.Property;
 
 namespace TailorKV.Runtime.Tests.Weights.Panels;
 
@@ -12,50 +10,58 @@ public sealed class PanelKernelTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
-    public static TheoryData<int> Widths => [.. new[] { 1, 8, 16 }.Where(lanes => lanes <= PanelKernel.Widest)];
+    public static IReadOnlyList<int> Widths { get; } = [.. new[] { 1, 8, 16 }.Where(lanes => lanes <= PanelKernel.Widest)];
 
     public void Dispose() => _folder.Dispose();
 
-    [Theory]
-    [MemberData(nameof(Widths))]
-    public unsafe void Products_of_any_shape_are_one_chain_of_multiply_adds(int lanes) => ForAll(200, random =>
+    [Property(MaxTest = 200)]
+    public unsafe void Products_of_any_shape_are_one_chain_of_multiply_adds_at_every_width(
+        Pick count, Many depth, Pick padding, Pick outputPadding, bool add, bool transposed, RandomData data)
     {
-        int rows = random.Next(1, 30), depth = random.Next(1, 200), outputStride = Panel.Width + random.Next(5);
-        bool add = random.Next(2) == 0, transposed = random.Next(2) == 0;
-        int rowStride = transposed ? 1 : depth + random.Next(5), depthStride = transposed ? rows + random.Next(5) : 1;
-        float[] a = RandomNumbers(random, (rows * rowStride) + (depth * depthStride)), panel = RandomNumbers(random, depth * Panel.Width);
-        float[] output = RandomNumbers(random, rows * outputStride), expected = [.. output];
+        int rows = 1 + count.Of(29), outputStride = Panel.Width + outputPadding.Of(5);
+        int rowStride = transposed ? 1 : depth + padding.Of(5), depthStride = transposed ? rows + padding.Of(5) : 1;
+        float[] a = data.Row((rows * rowStride) + (depth * depthStride)), panel = data.Row(depth * Panel.Width, 1);
+        float[] before = data.Row(rows * outputStride, 2), expected = [.. before];
         for (int i = 0; i < rows; i++)
         {
             for (int j = 0; j < Panel.Width; j++)
             {
-                float sum = add ? output[(i * outputStride) + j] : 0;
+                float sum = add ? before[(i * outputStride) + j] : 0;
                 for (int k = 0; k < depth; k++)
                     sum = MathF.FusedMultiplyAdd(a[(i * rowStride) + (k * depthStride)], panel[(k * Panel.Width) + j], sum);
                 expected[(i * outputStride) + j] = sum;
             }
         }
 
-        fixed (float* from = a, columns = panel, to = output)
-            PanelKernel.Multiply(from, rowStride, depthStride, rows, columns, depth, to, outputStride, add, lanes);
-        // To the bit; and what lies between the rows stays as it was.
-        Assert.Equal(expected, output);
-    });
+        foreach (int lanes in Widths)
+        {
+            float[] output = [.. before];
+            fixed (float* from = a, columns = panel, to = output)
+                PanelKernel.Multiply(from, rowStride, depthStride, rows, columns, depth, to, outputStride, add, lanes);
+            // To the bit; and what lies between the rows stays as it was.
+            Assert.Equal(expected, output);
+        }
+    }
 
-    [Theory]
-    [MemberData(nameof(Widths))]
-    public unsafe void Stored_weights_multiply_many_rows_however_they_are_divided(int lanes) => ForAll(60, random =>
+    [Property(MaxTest = 60)]
+    public unsafe void Stored_weights_multiply_many_rows_however_they_are_divided_at_every_width(
+        Many rows, Pick inputs, Pick vectors, Pick divided, RandomData data)
     {
-        int rows = random.Next(1, 200), columns = Gen.Elements(1, 7, 300, 768, 769, 1600).Draw(random), count = Gen.Elements(4, 9, 64, 65, 200).Draw(random);
-        float[] weights = RandomNumbers(random, rows * columns), input = RandomNumbers(random, count * columns);
+        Random random = data.Random(2);
+        int columns = inputs.Of(1, 7, 300, 768, 769, 1600), count = vectors.Of(4, 9, 64, 65, 200);
+        float[] weights = data.Row(rows * columns), input = data.Row(count * columns, 1);
         float[] output = new float[count * rows], other = new float[count * rows];
         fixed (float* from = weights, x = input, to = output, too = other)
         {
-            Run(new PanelProduct(WeightFormat.Of(WeightType.F32), (byte*)from, null, rows, columns, x, count, to, 1, lanes));
-            Run(new PanelProduct(WeightFormat.Of(WeightType.F32), (byte*)from, null, rows, columns, x, count, too, random.Next(2, 40), PanelKernel.Widest));
+            Run(new PanelProduct(WeightFormat.Of(WeightType.F32), (byte*)from, null, rows, columns, x, count, to, 2 + divided.Of(38), PanelKernel.Widest));
+            foreach (int lanes in Widths)
+            {
+                other.AsSpan().Fill(float.NaN);
+                Run(new PanelProduct(WeightFormat.Of(WeightType.F32), (byte*)from, null, rows, columns, x, count, too, 1, lanes));
+                Assert.Equal(output, other);
+            }
         }
 
-        Assert.Equal(output, other);
         for (int sample = 0; sample < 50; sample++)
         {
             int i = random.Next(count), j = random.Next(rows);
@@ -63,7 +69,7 @@ public sealed class PanelKernelTests : IDisposable
             double sum = products.Sum(), error = 1e-6 * products.Sum(Math.Abs);
             Assert.InRange(output[(i * rows) + j], sum - error, sum + error);
         }
-    });
+    }
 
     [Fact]
     public void Products_allocate_nothing()

@@ -1,6 +1,6 @@
 using System.Runtime.Intrinsics;
 using FsCheck;
-using FsCheck.Fluent;
+using FsCheck.Xunit;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Weights;
 using TailorKV.Runtime.Weights.Blocks;
@@ -11,15 +11,14 @@ namespace TailorKV.Runtime.Tests.Weights.Rows;
 
 public sealed unsafe class RowLayoutTests
 {
-    public static TheoryData<WeightType> Types => [.. Enum.GetValues<WeightType>().Where(type => WeightFormat.Of(type).Rows is not null)];
+    private static readonly WeightType[] Types = [.. Enum.GetValues<WeightType>().Where(type => WeightFormat.Of(type).Rows is not null)];
 
-    [Theory]
-    [MemberData(nameof(Types))]
-    public void Products_are_those_of_the_plain_twin_to_the_bit(WeightType type) => ForAll(type, (matrix, random) =>
+    [Property(MaxTest = 30)]
+    public void Products_are_those_of_the_plain_twin_to_the_bit(Pick rows, Pick blocks, Pick skipped, Pick some, RandomData data) => ForAllTypes(rows, blocks, data, (type, matrix) =>
     {
-        float[] input = [.. Enumerable.Range(0, matrix.Columns).Select(_ => (float)((random.NextDouble() - 0.5) * Math.Pow(10, random.Next(-3, 4))))];
+        float[] input = [.. data.Row(matrix.Columns, 1).Zip(data.Row(matrix.Columns, 2), (number, power) => (float)(number / 2 * Math.Pow(10, Math.Round(3 * power))))];
         float[] dots = new float[matrix.Rows + 1];
-        int first = random.Next((matrix.Rows + 15) / 16) * 16, count = random.Next(matrix.Rows - first + 1);
+        int first = skipped.Of((matrix.Rows + 15) / 16) * 16, count = some.Of(matrix.Rows - first + 1);
         fixed (byte* stored = matrix.Stored, room = new byte[RoundedInput.Room(matrix.Columns)])
         fixed (float* x = input, to = dots)
         {
@@ -33,13 +32,12 @@ public sealed unsafe class RowLayoutTests
         Assert.All(dots[count..], dot => Assert.Equal(0, dot));
     });
 
-    [Theory]
-    [MemberData(nameof(Types))]
-    public void Columns_of_a_panel_are_rows_as_they_decode(WeightType type) => ForAll(type, (matrix, random) =>
+    [Property(MaxTest = 30)]
+    public void Columns_of_a_panel_are_rows_as_they_decode(Pick rows, Pick blocks, Pick skipped, Pick start, Pick some, RandomData data) => ForAllTypes(rows, blocks, data, (type, matrix) =>
     {
         WeightFormat format = WeightFormat.Of(type);
-        int first = random.Next((matrix.Rows + 15) / 16) * 16, blocks = matrix.Columns / format.BlockElements, block = random.Next(blocks);
-        int column = block * format.BlockElements, depth = random.Next(1, blocks - block + 1) * format.BlockElements;
+        int first = skipped.Of((matrix.Rows + 15) / 16) * 16, all = matrix.Columns / format.BlockElements, block = start.Of(all);
+        int column = block * format.BlockElements, depth = (1 + some.Of(all - block)) * format.BlockElements;
         float[] panel = new float[depth * Panel.Width], decoded = new float[matrix.Rows * matrix.Columns];
         format.Decode(matrix.Stored, decoded);
         fixed (float* to = panel)
@@ -82,17 +80,18 @@ public sealed unsafe class RowLayoutTests
         return numbers;
     }
 
-    private static void ForAll(WeightType type, Action<Matrix, Random> check) =>
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(30), Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), seed =>
+    private static void ForAllTypes(Pick rowsOf, Pick blocks, RandomData data, Action<WeightType, Matrix> check)
+    {
+        foreach (WeightType type in Types)
         {
-            Random random = new(seed);
             WeightFormat format = WeightFormat.Of(type);
-            int rows = random.Next(1, 70), columns = random.Next(1, 5) * format.BlockElements;
-            byte[] stored = WeightMatrixTests.RandomBlocks(random, type, rows * columns / format.BlockElements);
+            int rows = 1 + rowsOf.Of(69), columns = (1 + blocks.Of(4)) * format.BlockElements;
+            byte[] stored = WeightMatrixTests.RandomBlocks(data.Random(), type, rows * columns / format.BlockElements);
             using Arena memory = new("rows", LaidOutRows.Bytes(format.Rows!, rows, columns));
             fixed (byte* start = stored)
-                check(new Matrix(stored, (int)format.ByteLength(columns), rows, columns, new LaidOutRows(format.Rows!, start, format.ByteLength(columns), rows, columns, memory)), random);
-        }));
+                check(type, new Matrix(stored, (int)format.ByteLength(columns), rows, columns, new LaidOutRows(format.Rows!, start, format.ByteLength(columns), rows, columns, memory)));
+        }
+    }
 
     private static float DotPlain(WeightType type, byte* row, int columns, RoundedInput input) => type switch
     {

@@ -1,0 +1,61 @@
+using FsCheck;
+using FsCheck.Fluent;
+using TailorKV.Planner.Policies.Codes;
+
+namespace TailorKV.Testing;
+
+/// <summary>Formats of codes, of every kind and width.</summary>
+public static class FormatGenerators
+{
+    /// <summary>A scale and a zero for each channel of a group of tokens.</summary>
+    public static Gen<CodeFormat> PerChannel { get; } = PerChannelOf(1, 2, 3, 4, 8);
+
+    /// <summary>A scale and a zero for each group of a token's elements.</summary>
+    public static Gen<CodeFormat> PerToken { get; } =
+        from bits in Gen.Elements(1, 2, 3, 4, 8)
+        from size in Gen.Elements(32, 64, 128)
+        select (CodeFormat)new PerTokenFormat { Bits = bits, Group = size };
+
+    /// <summary>A scale for each block of a token's elements.</summary>
+    public static Gen<CodeFormat> PerBlock { get; } = Gen.Elements(4, 8).Select(CodeFormat (bits) => new PerBlockFormat { Bits = bits });
+
+    /// <summary>Codes of turned rows.</summary>
+    public static Gen<CodeFormat> Rotated { get; } = Gen.OneOf(
+        from bits in Gen.Elements(2, 3, 4, 8)
+        from size in Gen.Elements(32, 64)
+        select (CodeFormat)new RotatedAffineFormat { Bits = bits, Group = size },
+        Gen.Elements(4, 8).Select(CodeFormat (bits) => new RotatedBlockFormat { Bits = bits }),
+        Gen.Choose(1, 4).Select(CodeFormat (bits) => new RotatedNormalFormat { Bits = bits }));
+
+    /// <summary>A format of any kind.</summary>
+    public static Gen<CodeFormat> Any { get; } = Gen.Frequency((1, PerChannel), (1, PerToken), (1, PerBlock), (3, Rotated));
+
+    /// <summary>Simpler formats: of the same kind with fewer bits or smaller groups.</summary>
+    /// <param name="format">The format to make simpler.</param>
+    public static IEnumerable<CodeFormat> Shrink(CodeFormat format)
+    {
+        int[] groups = [.. new[] { 32, 64 }.Where(size => size < GroupOf(format))];
+        return Enumerable.Range(1, format.Bits - 1).Select(bits => format with { Bits = bits }).Concat(groups.Select(size => WithGroup(format, size))).Where(simpler => simpler.Problem() is null);
+    }
+
+    internal static Gen<CodeFormat> PerChannelOf(params int[] bitWidths) =>
+        from bits in Gen.Elements(bitWidths)
+        from size in Gen.Elements(32, 64, 128)
+        select (CodeFormat)new PerChannelFormat { Bits = bits, Group = size };
+
+    private static int GroupOf(CodeFormat format) => format switch
+    {
+        PerChannelFormat one => one.Group,
+        PerTokenFormat one => one.Group,
+        RotatedAffineFormat one => one.Group,
+        _ => 0,
+    };
+
+    private static CodeFormat WithGroup(CodeFormat format, int size) => format switch
+    {
+        PerChannelFormat one => one with { Group = size },
+        PerTokenFormat one => one with { Group = size },
+        RotatedAffineFormat one => one with { Group = size },
+        _ => format,
+    };
+}

@@ -1,0 +1,4 @@
+using FsCheck.Xunit;
+using TailorKV.Testing;
+
+[assembly: Properties(Arbitrary = [typeof(Arbitraries)])]
