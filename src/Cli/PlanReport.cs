@@ -27,8 +27,10 @@ internal static class PlanReport
                 Row("device: activations", plan.Device.ActivationBytes),
                 Row("device: logits", plan.Device.LogitBytes),
                 Row("device: all" + Limit(plan.Target.DeviceBytes), plan.Device.TotalBytes),
+                Row("host: weights laid out", plan.Host.WeightBytes),
                 Row("host: caches", plan.Host.CacheBytes),
                 Row("host: prompt while it is read", plan.Host.PrefillBytes),
+                Row("host: logits of many tokens", plan.Host.LogitBytes),
                 Row("host: all" + Limit(plan.Target.HostBytes), plan.Host.TotalBytes),
                 Row("host link: fetched for each token", plan.Host.BytesPerStep),
             ]);

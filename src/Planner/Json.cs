@@ -20,7 +20,7 @@ public static class Json
     public static Plan ReadPlan(string path)
     {
         Plan plan = Read(path, PlannerJsonContext.Default.Plan, "plan");
-        return plan.Problem() is { } problem ? throw new InvalidFileException(path, problem, "Make the plan again with 'tailorkv plan'") : plan;
+        return plan.Problem() is { } problem ? throw new InvalidFileException(path, problem, "Make the plan again with 'tailorkv plan'") : plan.WithAllParts();
     }
 
     /// <summary>Reads a profile and checks it.</summary>

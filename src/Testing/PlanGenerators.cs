@@ -36,7 +36,7 @@ public static class PlanGenerators
     private static Plan Priced(ModelFingerprint model, PlanTarget target, MeasuredOption[] options, WeightChoice? weights, int chunk)
     {
         if (weights is not null)
-            model = model with { Name = weights.Name, WeightBytes = weights.WeightBytes, WeightsHash = weights.WeightsHash };
+            model = model with { Name = weights.Name, WeightBytes = weights.WeightBytes, LaidOutBytes = weights.LaidOutBytes, WeightsHash = weights.WeightsHash };
         Plan plan = Plan.From(model, target, [.. options.Select(option => option.Policy)], chunk);
         return plan with
         {

@@ -21,7 +21,7 @@ public static class ProfileGenerators
         select new ModelProfile
         {
             Tool = "0.1.0",
-            Model = new ModelFingerprint { Name = "generated", Shape = shape, WeightBytes = (long)weightBytes, WeightsHash = "xxh128:00" },
+            Model = new ModelFingerprint { Name = "generated", Shape = shape, WeightBytes = (long)weightBytes, LaidOutBytes = (long)weightBytes / 2, WeightsHash = "xxh128:00" },
             Text = new CalibrationText { Source = "text.txt", Sha256 = "00", Windows = 2, Seed = seed },
             Context = 1024,
             Tail = 32,
@@ -67,7 +67,7 @@ public static class ProfileGenerators
         from count in Gen.Choose(1, 2)
         from shares in Numbers.Share.ArrayOf(count)
         from losses in Numbers.Loss.ArrayOf(count)
-        select (WeightChoice[]?)[.. shares.Select((share, i) => new WeightChoice { Name = $"generated{i}", WeightBytes = (long)(weightBytes * share), WeightsHash = $"xxh128:0{i + 1}", Loss = losses[i] })];
+        select (WeightChoice[]?)[.. shares.Select((share, i) => new WeightChoice { Name = $"generated{i}", WeightBytes = (long)(weightBytes * share), LaidOutBytes = (long)(weightBytes * (1 - share)), WeightsHash = $"xxh128:0{i + 1}", Loss = losses[i] })];
 
     private static ModelProfile Without(ModelProfile profile, int dropped) => profile with
     {

@@ -23,7 +23,7 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Equal("plan model derivedFrom context batch goal prefillChunk target device host cache predictedLoss time solver layersByMode layers effects remeasured", Names(result));
         Assert.Equal("deviceBytes hostBytes stepSeconds loss machine", Names(result.GetProperty("target")));
         Assert.Equal("totalBytes weightBytes cacheBytes stagingBytes activationBytes logitBytes", Names(result.GetProperty("device")));
-        Assert.Equal("totalBytes cacheBytes prefillBytes bytesPerStep", Names(result.GetProperty("host")));
+        Assert.Equal("totalBytes weightBytes cacheBytes prefillBytes logitBytes bytesPerStep", Names(result.GetProperty("host")));
         Assert.Equal("deviceBytes fullBytes share", Names(result.GetProperty("cache")));
         Assert.Equal("status bound gap", Names(result.GetProperty("solver")));
         Assert.Equal("index mode choices deviceBytes hostBytes stagingBytes hostBytesPerStep loss lossShare", Names(result.GetProperty("layers")[0]));
@@ -128,7 +128,7 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
     public void Run()
     {
         JsonElement result = ToolFixture.Run("run", ToolFixture.Model, "--plan", tool.Plan, "--prompt", "In the beginning", "--max-tokens", "5", "--json").Json();
-        Assert.Equal("text stop context promptTokens generatedTokens prefillTokensPerSecond decodeTokensPerSecond deviceBytes hostBytes turns remarks", Names(result));
+        Assert.Equal("text stop context promptTokens generatedTokens prefillTokensPerSecond decodeTokensPerSecond deviceBytes hostBytes residentBytes turns remarks", Names(result));
         Assert.Equal("text stop promptTokens keptTokens generatedTokens prefillTokensPerSecond decodeTokensPerSecond", Names(result.GetProperty("turns")[0]));
         Assert.Equal(ToolFixture.Context, result.GetProperty("context").GetInt32());
         Assert.Equal(5, result.GetProperty("generatedTokens").GetInt32());

@@ -46,6 +46,9 @@ public sealed class JsonRejectionTests : IDisposable
         ["multiplyAddsPerSecond"] = ([0, 1e19], "multiplyAddsPerSecond"),
         ["cache"] = ([-1, 1], "memory says"),
         ["hostPrefill"] = ([-1, 1], "memory says"),
+        ["hostWeights"] = ([-1, 1], "memory says"),
+        ["hostLogits"] = ([-1, 1], "memory says"),
+        ["laidOutBytes"] = ([-1, (1L << 60) + 1], "laidOutBytes"),
         ["attentionNanoseconds"] = ([-1, 1], "time says"),
     };
 

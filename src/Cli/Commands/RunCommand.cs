@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Text;
 using TailorKV.Cli.Options;
 using TailorKV.Cli.Results;
@@ -114,7 +115,7 @@ internal sealed class RunCommand : ToolCommand
             Terminal.Json(
                 new RunResult(
                     last.Text, last.Stop, context, last.PromptTokens, last.GeneratedTokens, last.PrefillTokensPerSecond, last.DecodeTokensPerSecond, session.MeasuredDeviceBytes,
-                    session.MeasuredHostBytes, turns, remarks),
+                    session.MeasuredHostBytes, PeakResidentBytes(), turns, remarks),
                 ResultJsonContext.Default.RunResult);
         }
 
@@ -151,6 +152,12 @@ internal sealed class RunCommand : ToolCommand
 
     private string Text(string file) => file == Stdin ? Terminal.ReadInput() : TextFile.Read(file);
 
+    private static long PeakResidentBytes()
+    {
+        using var process = Process.GetCurrentProcess();
+        return process.PeakWorkingSet64;
+    }
+
     private void Summarize(RunResult.Turn turn, Session session)
     {
         Terminal.Output.WriteLine();
@@ -158,6 +165,6 @@ internal sealed class RunCommand : ToolCommand
         string decode = turn.DecodeTokensPerSecond is { } speed ? $" at {speed:0.0} a second" : "";
         Terminal.Remark(
             $"prompt: {turn.PromptTokens - turn.KeptTokens} tokens read at {turn.PrefillTokensPerSecond:0.0} a second{kept}; generated: {turn.GeneratedTokens}{decode} ({turn.Stop});"
-            + $" device {ByteSize.Format(session.MeasuredDeviceBytes)}, host {ByteSize.Format(session.MeasuredHostBytes)}, context {session.Plan.Target.Context}");
+            + $" device {ByteSize.Format(session.MeasuredDeviceBytes)}, host {ByteSize.Format(session.MeasuredHostBytes)}, the process at most {ByteSize.Format(PeakResidentBytes())}, context {session.Plan.Target.Context}");
     }
 }

@@ -62,8 +62,9 @@ internal static class PlanPage
     [
         (false, "weights", "weights", plan.Device.WeightBytes), (false, "caches", "caches", plan.Device.CacheBytes),
         (false, "staging, shared by the layers", "staging", plan.Device.StagingBytes), (false, "activations", "activations", plan.Device.ActivationBytes),
-        (false, "logits", "logits", plan.Device.LogitBytes), (true, "caches on the host", "host", plan.Host.CacheBytes),
-        (true, "the prompt while it is read", "prefill", plan.Host.PrefillBytes),
+        (false, "logits", "logits", plan.Device.LogitBytes), (true, "weights laid out", "weights", plan.Host.WeightBytes),
+        (true, "caches on the host", "host", plan.Host.CacheBytes), (true, "the prompt while it is read", "prefill", plan.Host.PrefillBytes),
+        (true, "logits of many tokens", "logits", plan.Host.LogitBytes),
     ];
 
     private static Chart Memory(PlanResult plan)

@@ -82,7 +82,10 @@ function showMemory(point) {
       ['caches', 'caches', device.cacheBytes], ['staging', 'staging, shared by the layers', device.stagingBytes], ['weights', 'weights', device.weightBytes],
       ['activations', 'activations', device.activationBytes], ['logits', 'logits', device.logitBytes],
     ]],
-    ['Host', host.totalBytes, [['host', 'caches', host.cacheBytes], ['prefill', 'the prompt while it is read', host.prefillBytes]]],
+    ['Host', host.totalBytes, [
+      ['weights', 'weights laid out', host.weightBytes], ['host', 'caches', host.cacheBytes], ['prefill', 'the prompt while it is read', host.prefillBytes],
+      ['logits', 'logits of many tokens', host.logitBytes],
+    ]],
   ];
   const most = Math.max(...points.map(other => Math.max(other.device.totalBytes, other.host.totalBytes)));
   byId('parts').replaceChildren(...stacks.flatMap(([name, sum, parts]) => [

@@ -24,7 +24,7 @@ internal sealed record PlanResult(
 
     public sealed record DeviceMemory(long TotalBytes, long WeightBytes, long CacheBytes, long StagingBytes, long ActivationBytes, long LogitBytes);
 
-    public sealed record HostMemory(long TotalBytes, long CacheBytes, long PrefillBytes, long BytesPerStep);
+    public sealed record HostMemory(long TotalBytes, long WeightBytes, long CacheBytes, long PrefillBytes, long LogitBytes, long BytesPerStep);
 
     /// <summary>Device bytes of caches and staging beside those of the full bf16 cache.</summary>
     public sealed record CacheSize(long DeviceBytes, long FullBytes, double Share);
@@ -39,7 +39,7 @@ internal sealed record PlanResult(
             path, plan.Model.Name, plan.DerivedFrom, target.Context, target.Batch, JsonNamingPolicy.CamelCase.ConvertName($"{target.Goal}"), plan.PrefillChunk,
             LimitsOf(target),
             new DeviceMemory(memory.Device, memory.Weights, memory.Cache, memory.Staging, memory.Activations, memory.Logits),
-            new HostMemory(memory.Host, memory.HostCache, memory.HostPrefill, memory.HostPerStep), Size(plan), plan.PredictedLoss,
+            new HostMemory(memory.Host, memory.HostWeights, memory.HostCache, memory.HostPrefill, memory.HostLogits, memory.HostPerStep), Size(plan), plan.PredictedLoss,
             plan.Time is { } time
                 ? new StepSeconds(
                     time.TotalNanoseconds / 1e9, time.WeightsNanoseconds / 1e9, time.AttentionNanoseconds / 1e9, time.FetchesNanoseconds / 1e9, time.WaitingNanoseconds / 1e9)

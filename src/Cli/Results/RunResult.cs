@@ -10,11 +10,12 @@ namespace TailorKV.Cli.Results;
 /// <param name="DecodeTokensPerSecond"></param>
 /// <param name="DeviceBytes"></param>
 /// <param name="HostBytes"></param>
+/// <param name="ResidentBytes">The most memory that the process had, everything counted: the program itself, the files it has mapped, the tokenizer.</param>
 /// <param name="Turns">Every turn, in order.</param>
 /// <param name="Remarks">What was chosen or passed over in reading the model, and that the context is longer than what it was made for.</param>
 internal sealed record RunResult(
     string Text, string Stop, int Context, int PromptTokens, int GeneratedTokens, double PrefillTokensPerSecond, double? DecodeTokensPerSecond, long DeviceBytes, long HostBytes,
-    IReadOnlyList<RunResult.Turn> Turns, IReadOnlyList<string> Remarks)
+    long ResidentBytes, IReadOnlyList<RunResult.Turn> Turns, IReadOnlyList<string> Remarks)
 {
     /// <summary>One prompt and its answer.</summary>
     /// <param name="Text"></param>

@@ -62,7 +62,7 @@ public sealed record Baseline
     /// <param name="prefillChunk">Tokens processed at once.</param>
     /// <param name="batch">Sessions open at once.</param>
     public MemoryBreakdown Memory(ModelProfile profile, int context, int prefillChunk = PlanTarget.DefaultPrefillChunk, int batch = 1) =>
-        MemoryModel.Predict(profile.Model.Shape, profile.Model.WeightBytes, Policies, context, prefillChunk, batch);
+        MemoryModel.Predict(profile.Model, Policies, context, prefillChunk, batch);
 
     /// <summary>Whether sessions under this baseline hold to the limits; a loss that is not measured holds to none.</summary>
     /// <param name="profile">The profile of the model.</param>

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace TailorKV.Planner.Models;
 
 /// <summary>Which model a profile or plan is for.</summary>
@@ -12,6 +14,13 @@ public sealed record ModelFingerprint
     /// <summary>Bytes of the weights as stored and kept.</summary>
     public required long WeightBytes { get; init; }
 
+    /// <summary>
+    /// Bytes that the CPU backend takes in host memory besides, to lay weights that are stored in blocks out for products; 0 for weights that are multiplied as they are stored, and in files of releases
+    /// that did not count them. It follows from the weights; not compared.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public long LaidOutBytes { get; init; }
+
     /// <summary>A hash of all weight data, with the algorithm's name before a colon.</summary>
     public required string WeightsHash { get; init; }
 
@@ -19,6 +28,7 @@ public sealed record ModelFingerprint
     public string? Problem() =>
         Shape.Problem() is { } problem ? $"shape: {problem}"
         : WeightBytes is < 0 or > 1L << 60 ? $"weightBytes is {WeightBytes}, outside 0 to {1L << 60}"
+        : LaidOutBytes is < 0 or > 1L << 60 ? $"laidOutBytes is {LaidOutBytes}, outside 0 to {1L << 60}"
         : null;
 
     /// <summary>Where <paramref name="other"/> is another model, what tells them apart; null when they are the same.</summary>

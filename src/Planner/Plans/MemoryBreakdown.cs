@@ -26,6 +26,13 @@ public sealed record MemoryBreakdown
     /// <summary>Host: hidden states of the whole prompt and one layer's exact keys and values, while the prompt is processed layer by layer.</summary>
     public required long HostPrefill { get; init; }
 
+    /// <summary>Host: weights stored in blocks laid out once more for products, by the CPU backend; shared by the sessions. 0 in plans of releases that did not count it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public long HostWeights { get; init; }
+
+    /// <summary>Host: logits of some tokens at once, where those of many are read. 0 in plans of releases that did not count them.</summary>
+    public long HostLogits { get; init; }
+
     /// <summary>Host link: bytes fetched for each decoded token when the context is full.</summary>
     public required long HostPerStep { get; init; }
 
@@ -35,7 +42,7 @@ public sealed record MemoryBreakdown
 
     /// <summary>All host bytes.</summary>
     [JsonIgnore]
-    public long Host => HostCache + HostPrefill;
+    public long Host => HostWeights + HostCache + HostPrefill + HostLogits;
 
     /// <summary>The bytes of one session of a batch.</summary>
     /// <param name="batch">Sessions that these bytes are of.</param>
@@ -47,6 +54,7 @@ public sealed record MemoryBreakdown
         Logits = Logits / batch,
         HostCache = HostCache / batch,
         HostPrefill = HostPrefill / batch,
+        HostLogits = HostLogits / batch,
         HostPerStep = HostPerStep / batch,
     };
 

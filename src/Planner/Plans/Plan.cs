@@ -74,7 +74,7 @@ public sealed record Plan
             Target = target,
             PrefillChunk = prefillChunk,
             Layers = [.. policies.Select((policy, layer) => new PlannedLayer { Layer = layer, Policy = policy })],
-            Memory = MemoryModel.Predict(model.Shape, model.WeightBytes, policies, target.Context, prefillChunk, target.Batch),
+            Memory = MemoryModel.Predict(model, policies, target.Context, prefillChunk, target.Batch),
             Time = PredictTime(model, target, policies),
         };
         return plan.Problem() is { } problem ? throw new TailorKVException(problem, "Choose policies and sizes that the model's layers allow") : plan;
@@ -91,6 +91,8 @@ public sealed record Plan
             return $"target: {targetProblem}";
         if (PlanTarget.ChunkProblem(PrefillChunk) is { } chunkProblem)
             return chunkProblem;
+        if (MemoryModel.Problem(Model.Shape, Target.Context, PrefillChunk, Target.Batch) is { } memoryProblem)
+            return memoryProblem;
         if (Layers.Count != Model.Shape.Layers)
             return $"it has {Layers.Count} layers and the model {Model.Shape.Layers}";
         if (Problems.InEach("layers", Layers, (layer, i) => layer.Problem(Model.Shape.Layer(i), i)) is { } layerProblem)
@@ -101,12 +103,17 @@ public sealed record Plan
         if (Solver?.Problem() is { } solverProblem)
             return $"solver.{solverProblem}";
 
-        MemoryBreakdown memory = MemoryModel.Predict(Model.Shape, Model.WeightBytes, Policies, Target.Context, PrefillChunk, Target.Batch);
-        if (memory != Memory)
+        MemoryBreakdown memory = PredictMemory();
+        if (memory != Memory && memory with { HostWeights = 0, HostLogits = 0 } != Memory)
             return $"memory says {Memory.Device} device and {Memory.Host} host bytes, and its policies take {memory.Device} and {memory.Host}";
         StepTime? time = PredictTime(Model, Target, Policies);
         return time == Time ? null : $"time says {Time?.TotalNanoseconds} ns, and its policies take {time?.TotalNanoseconds} on the target's machine";
     }
+
+    /// <summary>A plan without a <see cref="Problem"/> with all parts of <see cref="Memory"/>: files of earlier releases lack what lies on the host besides caches and prompt.</summary>
+    public Plan WithAllParts() => PredictMemory() is var memory && memory == Memory ? this : this with { Memory = memory };
+
+    private MemoryBreakdown PredictMemory() => MemoryModel.Predict(Model, Policies, Target.Context, PrefillChunk, Target.Batch);
 
     private static StepTime? PredictTime(ModelFingerprint model, PlanTarget target, IReadOnlyList<LayerPolicy> policies) =>
         target.Machine is { } machine ? LatencyModel.Predict(machine, model.Shape, model.WeightBytes, policies, target.Context, target.Batch) : null;

@@ -47,8 +47,11 @@ public sealed class PlanBuilder
         PlanChoice choice = new PlanSearch(priced, _limits, objective, tieBreak).Solve(timeLimit, cancellation) ?? throw Infeasible(priced, timeLimit, cancellation);
         int chunk = target.Goal == PlanGoal.FewestBytes
             ? smallestChunk
-            : _options.PrefillChunks.OrderDescending().First(chunk => chunk == smallestChunk || Read(priced, choice, target, chunk).Memory.Device <= _limits.Device);
+            : _options.PrefillChunks.OrderDescending().First(chunk => chunk == smallestChunk || Fits(chunk));
         return Read(priced, choice, target, chunk) with { Solver = Certificate(choice, objective) };
+
+        bool Fits(int chunk) => MemoryModel.Problem(_profile.Model.Shape, target.Context, chunk, target.Batch) is null
+            && Read(priced, choice, target, chunk).Memory is var memory && memory.Device <= _limits.Device && memory.Host <= _limits.Host;
     }
 
     /// <summary>The whole choice as a mixed-integer program, at the smallest of the prefill chunks, for any other solver (<see cref="MpsFile"/>).</summary>
@@ -97,6 +100,8 @@ public sealed class PlanBuilder
 
         bool Fits(int context)
         {
+            if (context > 1 && MemoryModel.Problem(_profile.Model.Shape, context, _options.PrefillChunks.Min(), _target.Batch) is not null)
+                return false;
             var priced = new PricedProfile(_profile, _target with { Context = context }, _options, _options.PrefillChunks.Min());
             return new PlanSearch(priced, _limits, Measure.Device, Measure.Loss).Solve(timeLimit, cancellation) is not null;
         }

@@ -21,6 +21,8 @@ internal sealed class PricedProfile
     /// <exception cref="TailorKVException">The sizes are beyond all memory, or a constraint's number is out of range.</exception>
     public PricedProfile(ModelProfile profile, PlanTarget target, PlanOptions options, int prefillChunk)
     {
+        if (MemoryModel.Problem(profile.Model.Shape, target.Context, prefillChunk, target.Batch) is { } problem)
+            throw new TailorKVException(problem, "Give a shorter context, a smaller batch or a smaller --chunk");
         (Profile, Context, Batch, PrefillChunk, Constraints, _machine) = (profile, target.Context, target.Batch, prefillChunk, options.Constraints, target.Machine);
         Layers = [.. profile.Layers.Select(layer => Undominated([.. layer.Options.Select(option => Price(layer.Layer, option))]))];
         if (Layers.Sum(layer => layer.Max(option => (double)option.Own.Device + option.Own.Host + option.Staging)) > MostBytes)
@@ -74,7 +76,7 @@ internal sealed class PricedProfile
 
     /// <summary>The fingerprint of the model with the weights that a setting chooses.</summary>
     public ModelFingerprint Model(Setting setting) => setting.Weights is { } weights
-        ? Profile.Model with { Name = weights.Name, WeightBytes = weights.WeightBytes, WeightsHash = weights.WeightsHash }
+        ? Profile.Model with { Name = weights.Name, WeightBytes = weights.WeightBytes, LaidOutBytes = weights.LaidOutBytes, WeightsHash = weights.WeightsHash }
         : Profile.Model;
 
     private IEnumerable<long> Levels(bool predicts) =>
@@ -94,8 +96,8 @@ internal sealed class PricedProfile
     private Setting MakeSetting(WeightChoice? weights, bool predicts, long staging)
     {
         ModelShape shape = Profile.Model.Shape;
-        long weightBytes = weights?.WeightBytes ?? Profile.Model.WeightBytes;
-        MemoryBreakdown memory = MemoryModel.Predict(shape, weightBytes, [], Context, PrefillChunk, Batch);
+        long weightBytes = weights?.WeightBytes ?? Profile.Model.WeightBytes, laidOutBytes = weights?.LaidOutBytes ?? Profile.Model.LaidOutBytes;
+        MemoryBreakdown memory = MemoryModel.Predict(shape, weightBytes, [], Context, PrefillChunk, Batch, laidOutBytes);
         long activations = MemoryModel.Activations(shape, Context, PrefillChunk, predicts) * Batch;
         long layerTime = _machine is null ? 0 : LatencyModel.Weights(_machine, shape, weightBytes, Batch);
         return new Setting(

@@ -36,5 +36,5 @@ public sealed record RefinedPolicy : WindowedPolicy
     private protected override StepWork MiddleWork(LayerShape layer, int tokens) =>
         QuantizedPolicy.CodesWork(Keys, Values, layer, tokens) + FetchedWork(layer, TopK, tokens);
 
-    private protected override string? MiddleProblem(int headDim, int layerIndex) => QuantizedPolicy.CodesProblem(Keys, Values) ?? TopKProblem(TopK);
+    private protected override string? MiddleProblem(int headDim, int layerIndex) => QuantizedPolicy.CodesProblem(Keys, Values) ?? TopKProblem(TopK, headDim);
 }

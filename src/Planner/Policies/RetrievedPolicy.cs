@@ -44,5 +44,5 @@ public sealed record RetrievedPolicy : WindowedPolicy
         return index + FetchedWork(layer, TopK, tokens);
     }
 
-    private protected override string? MiddleProblem(int headDim, int layerIndex) => TopKProblem(TopK) ?? Index.Problem(headDim, layerIndex);
+    private protected override string? MiddleProblem(int headDim, int layerIndex) => TopKProblem(TopK, headDim) ?? Index.Problem(headDim, layerIndex);
 }

@@ -9,6 +9,11 @@ namespace TailorKV.Planner.Policies;
 /// </summary>
 public abstract record WindowedPolicy : LayerPolicy
 {
+    /// <summary>The most tokens that sinks and window may have.</summary>
+    internal const int MostWindowTokens = 3 * Most;
+
+    private const int Most = 1 << 20;
+
     /// <summary>First tokens that stay exact on the device.</summary>
     public int Sinks { get; init; } = 4;
 
@@ -48,7 +53,6 @@ public abstract record WindowedPolicy : LayerPolicy
     /// <inheritdoc/>
     public override string? Problem(LayerShape layer, int layerIndex)
     {
-        const int Most = 1 << 20;
         return Sinks is < 0 or > Most ? $"{Sinks} sinks are outside 0 to {Most}"
             : Recent is < 0 or > Most ? $"{Recent} recent tokens are outside 0 to {Most}"
             : Generated is < 0 or > Most ? $"{Generated} generated tokens are outside 0 to {Most}"
@@ -87,7 +91,9 @@ public abstract record WindowedPolicy : LayerPolicy
             + CacheBytes.Align((long)tokens * sizeof(float));
     }
 
-    private protected static string? TopKProblem(int topK) => topK is < 1 or > 1 << 24 ? $"topK {topK} is outside 1 to {1 << 24}" : null;
+    // What is fetched is read as one span of bytes.
+    private protected static string? TopKProblem(int topK, int headDim) =>
+        Math.Min(1 << 24, int.MaxValue / (headDim * sizeof(float))) is var most && (topK < 1 || topK > most) ? $"topK {topK} is outside 1 to {most}" : null;
 
     private protected string DescribeWindow() => $"{Sinks} sinks, recent {Recent}{(Generated > 0 ? $"+{Generated}" : "")}";
 }

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace TailorKV.Planner.Profiles;
 
 /// <summary>Another file of the profiled model, of the same shape with weights stored otherwise, and what using it was measured to cost.</summary>
@@ -9,6 +11,10 @@ public sealed record WeightChoice
     /// <summary>Bytes of its weights as stored and kept.</summary>
     public required long WeightBytes { get; init; }
 
+    /// <summary>Bytes that these weights take laid out for products, as of <see cref="Models.ModelFingerprint.LaidOutBytes"/>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public long LaidOutBytes { get; init; }
+
     /// <summary>A hash of its weight data, with the algorithm's name before a colon.</summary>
     public required string WeightsHash { get; init; }
 
@@ -17,5 +23,6 @@ public sealed record WeightChoice
 
     internal string? Problem() =>
         WeightBytes is < 0 or > 1L << 60 ? $"weightBytes is {WeightBytes}, outside 0 to {1L << 60}"
+        : LaidOutBytes is < 0 or > 1L << 60 ? $"laidOutBytes is {LaidOutBytes}, outside 0 to {1L << 60}"
         : MeasuredOption.LossProblem(Loss);
 }

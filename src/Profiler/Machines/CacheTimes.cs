@@ -31,20 +31,20 @@ internal sealed class CacheTimes : IDisposable
         _values = _arena.Take<float>(row * tokens);
         _queries = _arena.Take<float>((long)layer.Heads * layer.HeadDim);
         _outputs = _arena.Take<float>((long)layer.Heads * layer.HeadDim);
-        _scores = _arena.Take<float>(layer.Heads * MemoryModel.ScoreRow((int)tokens));
+        _scores = _arena.Take<float>((long)layer.Heads * MemoryModel.ScoreRow((int)tokens));
         var random = new Random(1);
         foreach (NativeBuffer<float> buffer in new[] { _keys, _values, _queries })
         {
-            foreach (ref float element in buffer.Span)
-                element = random.NextSingle() - 0.5f;
+            for (long i = 0; i < buffer.Length; i++)
+                buffer[i] = random.NextSingle() - 0.5f;
         }
     }
 
     /// <summary>Bytes that the keys, values and buffers take.</summary>
     public static long MemoryBytes(LayerShape layer, int context, int steps)
     {
-        long tokens = context + steps;
-        long[] lengths = [layer.KvHeads * layer.HeadDim * tokens, layer.KvHeads * layer.HeadDim * tokens, layer.Heads * layer.HeadDim, layer.Heads * layer.HeadDim, layer.Heads * MemoryModel.ScoreRow((int)tokens)];
+        long tokens = context + steps, keys = (long)layer.KvHeads * layer.HeadDim * tokens, queries = (long)layer.Heads * layer.HeadDim;
+        long[] lengths = [keys, keys, queries, queries, (long)layer.Heads * MemoryModel.ScoreRow((int)tokens)];
         return lengths.Sum(length => CacheBytes.Align(length * sizeof(float)));
     }
 
@@ -56,7 +56,7 @@ internal sealed class CacheTimes : IDisposable
         Load();
         return time.Of(Step, cancellation);
 
-        void Load() => own.Cache.Load(_keys.Span, _values.Span, _context, most);
+        void Load() => own.Cache.Load(_keys, _values, _context, most);
 
         void Step()
         {

@@ -30,8 +30,8 @@ internal sealed class AttentionMass
             for (int member = 0; member < group; member++)
             {
                 int head = (i % _kvHeads * group) + member;
-                ReadOnlySpan<float> query = record.TailQueries[layer].Slice(((row * shape.Heads) + head) * shape.HeadDim, shape.HeadDim);
-                AttentionProbabilities.Compute(shape, head, position, query, record.Keys[layer].Span, tokens, probabilities);
+                ReadOnlySpan<float> query = record.TailQueries[layer].Slice((((long)row * shape.Heads) + head) * shape.HeadDim, shape.HeadDim);
+                AttentionProbabilities.Compute(shape, head, position, query, record.Keys[layer], tokens, probabilities);
                 TensorPrimitives.MultiplyAdd(probabilities, 1f / group, sum, sum);
             }
 

@@ -1,4 +1,5 @@
 using TailorKV.Planner.Models;
+using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Verification;
 
 namespace TailorKV.Profiler.Measuring;
@@ -21,7 +22,7 @@ public static class DensePreference
     /// <param name="queries">Those of the last tokens, [n, heads, headDim], scaled by 1 / sqrt(headDim).</param>
     /// <param name="keys">[kvHeads, stride, headDim], after RoPE.</param>
     /// <param name="stride">Tokens from one KV head to the next.</param>
-    public static double Score(LayerShape layer, int head, int tokens, ReadOnlySpan<float> queries, ReadOnlySpan<float> keys, int stride)
+    internal static double Score(LayerShape layer, int head, int tokens, ReadOnlySpan<float> queries, NativeBuffer<float> keys, int stride)
     {
         int count = queries.Length / (layer.Heads * layer.HeadDim);
         var probabilities = new float[tokens];

@@ -53,7 +53,7 @@ public static class ModelProfiler
             throw new InvalidFileException(path, other.Fingerprint.DifferenceFrom(model.Fingerprint)!, Remedy);
         if (other.Fingerprint.WeightsHash == model.Fingerprint.WeightsHash)
             throw new InvalidFileException(path, "its weights are those of the model that is profiled", Remedy);
-        return new WeightChoice { Name = other.Fingerprint.Name, WeightBytes = other.Fingerprint.WeightBytes, WeightsHash = other.Fingerprint.WeightsHash, Loss = 0 };
+        return new WeightChoice { Name = other.Fingerprint.Name, WeightBytes = other.Fingerprint.WeightBytes, LaidOutBytes = other.Fingerprint.LaidOutBytes, WeightsHash = other.Fingerprint.WeightsHash, Loss = 0 };
     }
 
     /// <summary>Checks a request before any work.</summary>

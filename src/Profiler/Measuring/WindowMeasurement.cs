@@ -1,3 +1,4 @@
+using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
@@ -24,7 +25,7 @@ public sealed class WindowMeasurement : IDisposable
     private readonly Workspace _workspace;
     private readonly Arena _arena;
     private readonly NativeBuffer<float> _logits;
-    private readonly float[] _exact;
+    private readonly NativeBuffer<float> _exact;
     private readonly int[] _next;
     private readonly float[][] _lastHidden;
     private AttentionMass? _mass;
@@ -43,6 +44,8 @@ public sealed class WindowMeasurement : IDisposable
         _lastHidden = new float[_shape.Layers][];
         int tail = window.Length - context;
         _next = window[(context + 1)..].ToArray();
+        if (MemoryModel.Problem(_shape, window.Length, tail) is { } problem)
+            throw new TailorKVException(problem, "Measure fewer tokens");
         FreeMemory.Require(MemoryBytes(_shape, context, tail), $"measuring {tail} tokens after {context}");
         using Session session = model.CreateFullSession(window.Length, ExactPrecision.Float32);
         _record = new WindowRecord(_shape, context, tail);
@@ -50,10 +53,10 @@ public sealed class WindowMeasurement : IDisposable
         _arena = new Arena("measurement", WorkBytes(_shape, context, tail));
         _workspace = new Workspace(_shape, window.Length, tail, predictsQueries: true, _arena);
         _logits = _arena.Take<float>((long)tail * _shape.VocabularySize);
-        _exact = new float[tail * _shape.VocabularySize];
+        _exact = _arena.Take<float>((long)tail * _shape.VocabularySize);
         session.PromptLogits(
             context,
-            (position, logits) => LogProbabilities.All(logits, _exact.AsSpan((position - context) * _shape.VocabularySize, _shape.VocabularySize)),
+            (position, logits) => LogProbabilities.All(logits, Row(_exact, position - context)),
             cancellation);
     }
 
@@ -62,7 +65,7 @@ public sealed class WindowMeasurement : IDisposable
     /// <param name="context">Tokens before the tail.</param>
     /// <param name="tail">Tokens judged.</param>
     public static long MemoryBytes(ModelShape shape, int context, int tail) =>
-        WindowRecord.MemoryBytes(shape, context, tail) + (2 * WorkBytes(shape, context, tail));
+        WindowRecord.MemoryBytes(shape, context, tail) + WorkBytes(shape, context, tail);
 
     /// <summary>Dense-preference scores of a layer: [scored context][query head]; the last context is the whole window.</summary>
     public IReadOnlyList<IReadOnlyList<double>> HeadDensePreference(int layer) => _record.HeadDensities[layer];
@@ -70,7 +73,7 @@ public sealed class WindowMeasurement : IDisposable
     /// <summary>Log probability, in nats, that the exact cache gives a token after one of the tail's.</summary>
     /// <param name="row">The tail's token, from 0.</param>
     /// <param name="token">The token after it.</param>
-    public double ExactLogProbability(int row, int token) => _exact[(row * _shape.VocabularySize) + token];
+    public double ExactLogProbability(int row, int token) => Row(_exact, row)[token];
 
     /// <summary>Attention that choosing tokens recalls.</summary>
     /// <param name="layer">The layer.</param>
@@ -144,7 +147,7 @@ public sealed class WindowMeasurement : IDisposable
         double change = 0;
         for (int row = 0; row < _next.Length; row++)
         {
-            change += LogProbabilities.Of(_logits.Slice(row * _shape.VocabularySize, _shape.VocabularySize), _next[row]) - ExactLogProbability(row, _next[row]);
+            change += LogProbabilities.Of(Row(_logits, row), _next[row]) - ExactLogProbability(row, _next[row]);
         }
 
         return new LayerEffect(loss, error, change / Math.Max(1, _next.Length));
@@ -160,7 +163,7 @@ public sealed class WindowMeasurement : IDisposable
         GoThrough(0, policies, keeps: true);
         double[] losses = TailLosses();
         for (int row = 0; observer is not null && row < _record.Tail; row++)
-            observer(_record.Context + row, _logits.Slice(row * _shape.VocabularySize, _shape.VocabularySize));
+            observer(_record.Context + row, Row(_logits, row));
         return losses;
     }
 
@@ -192,8 +195,7 @@ public sealed class WindowMeasurement : IDisposable
         double loss = 0;
         session.PromptLogits(
             _record.Context,
-            (position, logits) => loss += LogProbabilities.Divergence(
-                _exact.AsSpan((position - _record.Context) * _shape.VocabularySize, _shape.VocabularySize), logits),
+            (position, logits) => loss += LogProbabilities.Divergence(Row(_exact, position - _record.Context), logits),
             cancellation);
         return loss / _record.Tail;
     }
@@ -206,7 +208,7 @@ public sealed class WindowMeasurement : IDisposable
     }
 
     private static long WorkBytes(ModelShape shape, int context, int tail) =>
-        MemoryModel.Activations(shape, context + tail, tail, predictsQueries: true) + CacheBytes.Align((long)tail * shape.VocabularySize * sizeof(float));
+        MemoryModel.Activations(shape, context + tail, tail, predictsQueries: true) + (2 * CacheBytes.Align((long)tail * shape.VocabularySize * sizeof(float)));
 
     /// <summary>Decodes the tail through layers from one on, whose input lies in the workspace.</summary>
     private void GoThrough(int first, IReadOnlyList<LayerPolicy> policies, bool keeps)
@@ -218,7 +220,7 @@ public sealed class WindowMeasurement : IDisposable
             if (keeps)
                 _lastHidden[layer] = _workspace.Hidden.Slice(0, tail * _shape.HiddenSize).ToArray();
             using var own = new OwnCache(policies[layer], _shape.Layer(layer), tokens);
-            own.Cache.Load(_record.Keys[layer].Span, _record.Values[layer].Span, _record.Context, tokens);
+            own.Cache.Load(_record.Keys[layer], _record.Values[layer], _record.Context, tokens);
             transformer.Project(layer, _record.Context, tail, _workspace);
             own.Cache.Extend(
                 tail, _workspace.Queries, _workspace.Predicted, _workspace.Keys, _workspace.Values, _workspace.Attended, _workspace.Scores);
@@ -231,19 +233,28 @@ public sealed class WindowMeasurement : IDisposable
     private double[] TailLosses()
     {
         int tail = _record.Tail;
-        _model.Transformer.Logits(_workspace.Hidden.Span, tail, _workspace.Normed.Span, _logits.Span);
+        // All at once, but for what one span can have.
+        int some = Math.Min(tail, int.MaxValue / _shape.VocabularySize);
+        for (int row = 0, count; row < tail; row += count)
+        {
+            count = Math.Min(some, tail - row);
+            _model.Transformer.Logits(
+                _workspace.Hidden.Slice((long)row * _shape.HiddenSize, count * _shape.HiddenSize), count, _workspace.Normed.Span, _logits.Slice((long)row * _shape.VocabularySize, count * _shape.VocabularySize));
+        }
+
         var losses = new double[tail];
-        Parallel.For(0, tail, row =>
-            losses[row] = LogProbabilities.Divergence(
-                _exact.AsSpan(row * _shape.VocabularySize, _shape.VocabularySize), _logits.Slice(row * _shape.VocabularySize, _shape.VocabularySize)));
+        Parallel.For(0, tail, row => losses[row] = LogProbabilities.Divergence(Row(_exact, row), Row(_logits, row)));
         return losses;
     }
+
+    /// <summary>What all entries of the vocabulary have after one of the tail's tokens.</summary>
+    private Span<float> Row(NativeBuffer<float> rows, int row) => rows.Slice((long)row * _shape.VocabularySize, _shape.VocabularySize);
 
     private void Attend(LayerCache cache, int layer, Action<int>? afterRow = null)
     {
         int tail = _record.Tail;
         int tokens = _record.Context + tail;
-        cache.Load(_record.Keys[layer].Span, _record.Values[layer].Span, _record.Context, tokens);
+        cache.Load(_record.Keys[layer], _record.Values[layer], _record.Context, tokens);
         if (cache.NeedsPredictedQueries)
         {
             _record.TailNormed[layer - 1].Span.CopyTo(_workspace.Normed.Span);
@@ -254,8 +265,8 @@ public sealed class WindowMeasurement : IDisposable
         for (int row = 0; row < tail; row += step)
         {
             cache.Extend(
-                step, _record.TailQueries[layer].From(row * queries), _workspace.Predicted.From(row * queries), _record.TailKeys[layer].From(row * keys),
-                _record.TailValues[layer].From(row * keys), _workspace.Attended.From(row * queries), _workspace.Scores);
+                step, _record.TailQueries[layer].From((long)row * queries), _workspace.Predicted.From((long)row * queries), _record.TailKeys[layer].From((long)row * keys),
+                _record.TailValues[layer].From((long)row * keys), _workspace.Attended.From((long)row * queries), _workspace.Scores);
             afterRow?.Invoke(row);
         }
     }
@@ -268,8 +279,7 @@ public sealed class WindowMeasurement : IDisposable
         {
             for (int head = 0; head < _shape.KvHeads; head++)
             {
-                int from = ((row * _shape.KvHeads) + head) * headDim;
-                int to = ((head * tokens) + _record.Context + row) * headDim;
+                long from = (((long)row * _shape.KvHeads) + head) * headDim, to = (((long)head * tokens) + _record.Context + row) * headDim;
                 keys.Slice(from, headDim).CopyTo(_record.Keys[layer].Slice(to, headDim));
                 values.Slice(from, headDim).CopyTo(_record.Values[layer].Slice(to, headDim));
             }

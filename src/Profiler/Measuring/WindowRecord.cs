@@ -95,16 +95,15 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
         KeepScored(layer, first, count, queries);
     }
 
-    public override void OnLayerDone(int layer, ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, int stride, ReadOnlySpan<float> hidden)
+    internal override void OnLayerDone(int layer, NativeBuffer<float> keys, NativeBuffer<float> values, int tokens, int stride, NativeBuffer<float> hidden)
     {
-        keys.CopyTo(Keys[layer].Span);
-        values.CopyTo(Values[layer].Span);
+        keys.CopyTo(Keys[layer]);
+        values.CopyTo(Values[layer]);
         for (int row = 0; row < Tail; row++)
         {
             for (int head = 0; head < _shape.KvHeads; head++)
             {
-                int from = ((head * stride) + Context + row) * _shape.HeadDim;
-                int to = ((row * _shape.KvHeads) + head) * _shape.HeadDim;
+                long from = (((long)head * stride) + Context + row) * _shape.HeadDim, to = (((long)row * _shape.KvHeads) + head) * _shape.HeadDim;
                 keys.Slice(from, _shape.HeadDim).CopyTo(TailKeys[layer].Slice(to, _shape.HeadDim));
                 values.Slice(from, _shape.HeadDim).CopyTo(TailValues[layer].Slice(to, _shape.HeadDim));
             }
@@ -124,10 +123,10 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
     private double[] Density(int layer, int scored)
     {
         int tokens = ScoredContexts[scored], length = _shape.Heads * _shape.HeadDim;
-        NativeBuffer<float> queries = _scoredQueries[layer].From(scored * DensePreference.ScoredQueries * length);
+        NativeBuffer<float> queries = _scoredQueries[layer].From((long)scored * DensePreference.ScoredQueries * length);
         var scores = new double[_shape.Heads];
         Parallel.For(0, scores.Length, head => scores[head] = DensePreference.Score(
-            _shape.Layer(layer), head, tokens, queries.Slice(0, ScoredQueries(tokens) * length), Keys[layer].Span, Context + Tail));
+            _shape.Layer(layer), head, tokens, queries.Slice(0, ScoredQueries(tokens) * length), Keys[layer], Context + Tail));
         return scores;
     }
 
@@ -140,7 +139,7 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
             int start = ScoredContexts[scored] - ScoredQueries(ScoredContexts[scored]);
             int from = Math.Max(first, start), to = Math.Min(first + count, ScoredContexts[scored]);
             if (from < to)
-                queries[((from - first) * length)..((to - first) * length)].CopyTo(_scoredQueries[layer].Span[(((scored * DensePreference.ScoredQueries) + from - start) * length)..]);
+                queries[((from - first) * length)..((to - first) * length)].CopyTo(_scoredQueries[layer].Slice((((long)scored * DensePreference.ScoredQueries) + from - start) * length, (to - from) * length));
         }
     }
 
@@ -148,7 +147,7 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
     {
         int from = Math.Max(first, Context);
         if (from < first + count)
-            rows[((from - first) * length)..(count * length)].CopyTo(tail.Span[((from - Context) * length)..]);
+            rows[((from - first) * length)..(count * length)].CopyTo(tail.Slice((from - Context) * (long)length, (first + count - from) * length));
     }
 
     private NativeBuffer<float>[] Each(Func<NativeBuffer<float>> take) => [.. Enumerable.Range(0, _shape.Layers).Select(_ => take())];

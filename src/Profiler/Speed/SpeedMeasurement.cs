@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using TailorKV.Planner;
 using TailorKV.Planner.Plans;
+using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 
@@ -102,16 +103,16 @@ public sealed class SpeedMeasurement
 
     private int[] Tokens(int count) => [.. Enumerable.Range(0, count).Select(_ => _random.Next(_vocabulary))];
 
-    private void Draw(int layer, Span<float> keys, Span<float> values, int stride)
+    private void Draw(int layer, NativeBuffer<float> keys, NativeBuffer<float> values, int stride)
     {
         _cancellation.ThrowIfCancellationRequested();
         Draw(keys);
         Draw(values);
     }
 
-    private void Draw(Span<float> numbers)
+    private void Draw(NativeBuffer<float> numbers)
     {
-        foreach (ref float number in numbers)
-            number = (2 * _random.NextSingle()) - 1;
+        for (long i = 0; i < numbers.Length; i++)
+            numbers[i] = (2 * _random.NextSingle()) - 1;
     }
 }

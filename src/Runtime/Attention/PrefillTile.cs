@@ -39,11 +39,11 @@ internal readonly unsafe struct PrefillTile : IWork
         _rows = count * _group;
         _panels = (_rows + Panel.Width - 1) / Panel.Width;
         _kvStride = (nint)stride * _headDim;
-        int chunk = count * layer.Heads * _headDim, seen = ((_kvHeads - 1) * stride + first + count) * _headDim;
-        _queries = Start(queries.Slice(0, chunk));
-        _keys = Start(keys.Slice(0, seen));
-        _values = Start(values.Slice(0, seen));
-        _outputs = Start(outputs.Slice(0, chunk));
+        long chunk = (long)count * layer.Heads * _headDim, seen = (((_kvHeads - 1) * (long)stride) + first + count) * _headDim;
+        _queries = queries.Part(0, chunk).Start;
+        _keys = keys.Part(0, seen).Start;
+        _values = values.Part(0, seen).Start;
+        _outputs = outputs.Part(0, chunk).Start;
     }
 
     /// <summary>How many parts there are.</summary>

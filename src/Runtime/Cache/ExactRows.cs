@@ -19,11 +19,15 @@ internal sealed class ExactRows
     private readonly ExactPrecision _precision;
     private readonly RowKernel _kernel;
 
+    // Rows whose bytes a span can have.
+    private readonly int _mostRows;
+
     public ExactRows(Arena arena, int capacity, int headDim, ExactPrecision precision)
     {
         _capacity = capacity;
         _headDim = headDim;
         _precision = precision;
+        _mostRows = int.MaxValue / (headDim * precision.Bytes());
         _kernel = precision == ExactPrecision.Float32 ? RowKernel.OfSingles(headDim, RowKernel.Widest) : RowKernel.OfBrainFloats(headDim, RowKernel.Widest);
         if (precision == ExactPrecision.Float32)
             _single = arena.Take<float>((long)capacity * headDim);
@@ -33,7 +37,7 @@ internal sealed class ExactRows
 
     public void Write(int position, ReadOnlySpan<float> row)
     {
-        int start = position % _capacity * _headDim;
+        long start = Start(position);
         if (_precision == ExactPrecision.Float32)
             row.CopyTo(_single.Slice(start, _headDim));
         else
@@ -49,7 +53,7 @@ internal sealed class ExactRows
 
     public void Read(int position, Span<float> row)
     {
-        int start = position % _capacity * _headDim;
+        long start = Start(position);
         if (_precision == ExactPrecision.Float32)
             _single.Slice(start, _headDim).CopyTo(row);
         else
@@ -101,12 +105,15 @@ internal sealed class ExactRows
         }
     }
 
-    /// <summary>Positions from one on whose rows follow each other, before the ring begins anew.</summary>
-    private int Run(int position, int to) => Math.Min(to - position, _capacity - (position % _capacity));
+    /// <summary>Positions from one on whose rows follow each other, before the ring begins anew, and that one span can have.</summary>
+    private int Run(int position, int to) => Math.Min(Math.Min(to - position, _capacity - (position % _capacity)), _mostRows);
+
+    private long Start(int position) => (long)(position % _capacity) * _headDim;
 
     private ReadOnlySpan<byte> Bytes(int position, int count)
     {
-        int start = position % _capacity * _headDim, length = count * _headDim;
+        long start = Start(position);
+        int length = count * _headDim;
         return _precision == ExactPrecision.Float32 ? MemoryMarshal.AsBytes(_single.Slice(start, length)) : MemoryMarshal.AsBytes(_brain.Slice(start, length));
     }
 }

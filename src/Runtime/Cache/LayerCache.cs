@@ -37,6 +37,8 @@ internal sealed unsafe class LayerCache
         segmentTokens = Math.Max(segmentTokens, layer.HeadDim);
         _layer = layer;
         _context = context;
+        // A query group's scores are one span, which what prices a session sees to.
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(layer.Heads / layer.KvHeads * (long)MemoryModel.ScoreRow(context), int.MaxValue, nameof(context));
         _arenas = [device, host, staging];
         _scoreRow = MemoryModel.ScoreRow(context);
         _heads = new HeadCache[layer.KvHeads];
@@ -53,7 +55,7 @@ internal sealed unsafe class LayerCache
         }
 
         _finished = new int[(_heads.Length + 1) * WorkerPool.Apart];
-        _segmentSums = new float[2 * layer.Heads * Math.Max(1, context / segmentTokens)];
+        _segmentSums = new float[2L * layer.Heads * HeadCache.MostSegments(context, segmentTokens)];
         NeedsPredictedQueries = policy is RetrievedPolicy { Index: CriticalChannels };
     }
 
@@ -70,10 +72,16 @@ internal sealed unsafe class LayerCache
     /// <param name="stride">Tokens from one head to the next.</param>
     public void Load(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, int stride)
     {
+        fixed (float* key = keys, value = values)
+            Load(new NativeBuffer<float>(key, keys.Length), new NativeBuffer<float>(value, values.Length), tokens, stride);
+    }
+
+    /// <inheritdoc cref="Load(ReadOnlySpan{float}, ReadOnlySpan{float}, int, int)"/>
+    public void Load(NativeBuffer<float> keys, NativeBuffer<float> values, int tokens, int stride)
+    {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, _context);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((_heads.Length - 1) * (long)stride * _layer.HeadDim + ((long)tokens * _layer.HeadDim), Math.Min(keys.Length, values.Length), nameof(stride));
-        fixed (float* key = keys, value = values)
-            WorkerPool.Shared.Run(_heads.Length, new Loading(this, key, value, tokens, stride));
+        WorkerPool.Shared.Run(_heads.Length, new Loading(this, keys, values, tokens, stride));
     }
 
     /// <summary>Adds tokens one by one, each attending to all before it and itself.</summary>
@@ -116,13 +124,12 @@ internal sealed unsafe class LayerCache
     }
 
     /// <summary>A prompt on its way into the heads, one a part.</summary>
-    private readonly struct Loading(LayerCache cache, float* keys, float* values, int tokens, int stride) : IWork
+    private readonly struct Loading(LayerCache cache, NativeBuffer<float> keys, NativeBuffer<float> values, int tokens, int stride) : IWork
     {
         public void Run(int part)
         {
-            nint start = (nint)part * stride * cache._layer.HeadDim;
-            int length = tokens * cache._layer.HeadDim;
-            cache._heads[part].Load(new ReadOnlySpan<float>(keys + start, length), new ReadOnlySpan<float>(values + start, length), tokens);
+            long start = (long)part * stride * cache._layer.HeadDim, length = (long)tokens * cache._layer.HeadDim;
+            cache._heads[part].Load(keys.Part(start, length), values.Part(start, length), tokens);
         }
     }
 
@@ -155,7 +162,8 @@ internal sealed unsafe class LayerCache
         /// <summary>Gives a head its new token, and makes the queries ready for it.</summary>
         public void Append(int head)
         {
-            int headDim = Cache._layer.HeadDim, start = ((Row * Cache._heads.Length) + head) * headDim;
+            int headDim = Cache._layer.HeadDim;
+            long start = (((long)Row * Cache._heads.Length) + head) * headDim;
             try
             {
                 Cache._heads[head].Append(Keys.Slice(start, headDim), Values.Slice(start, headDim));
@@ -183,13 +191,13 @@ internal sealed unsafe class LayerCache
         public AttentionStep Of(int head)
         {
             int group = Cache._layer.Heads / Cache._layer.KvHeads;
-            int start = ((Row * Cache._layer.Heads) + (head * group)) * Cache._layer.HeadDim, length = group * Cache._layer.HeadDim;
-            int segmentSums = group * Segments;
+            long start = (((long)Row * Cache._layer.Heads) + (head * group)) * Cache._layer.HeadDim, scores = (long)group * Cache._scoreRow;
+            int length = group * Cache._layer.HeadDim, segmentSums = group * Segments;
             Span<float> sums = Cache._segmentSums.AsSpan(2 * head * segmentSums, 2 * segmentSums);
             return new AttentionStep(
                 Queries.Slice(start, length),
                 Cache.NeedsPredictedQueries ? Predicted.Slice(start, length) : default,
-                Outputs.Slice(start, length), Scores.Slice(head * group * Cache._scoreRow, group * Cache._scoreRow),
+                Outputs.Slice(start, length), Scores.Slice(head * scores, (int)scores),
                 sums[..segmentSums], sums[segmentSums..]);
         }
     }

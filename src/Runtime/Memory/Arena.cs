@@ -31,7 +31,7 @@ internal sealed unsafe class Arena : SafeHandle
         Name = name;
         Capacity = buffer.Length;
         if (buffer.Length > 0)
-            SetHandle((nint)System.Runtime.CompilerServices.Unsafe.AsPointer(ref buffer.Span[0]));
+            SetHandle((nint)buffer.Start);
     }
 
     /// <summary>What the arena stands for.</summary>
@@ -54,18 +54,11 @@ internal sealed unsafe class Arena : SafeHandle
     /// <summary>Gives out a buffer of zeros; its bytes are rounded up to <see cref="CacheBytes.Alignment"/>.</summary>
     /// <param name="count">Its elements.</param>
     /// <exception cref="InvalidOperationException">The arena is too small: what was predicted is less than what is asked for.</exception>
-    /// <exception cref="CapacityExceededException">They are more elements than a span can have.</exception>
     public NativeBuffer<T> Take<T>(long count)
         where T : unmanaged
     {
-        if (count > int.MaxValue)
-        {
-            throw new CapacityExceededException(
-                $"a buffer of the {Name} arena would have {count} elements, more than the {int.MaxValue} that can be addressed", "Ask for a shorter context");
-        }
-
-        byte* start = TakeBytes(count * sizeof(T));
-        return count == 0 ? default : new NativeBuffer<T>((T*)start, (int)count);
+        byte* start = TakeBytes(checked(count * sizeof(T)));
+        return count == 0 ? default : new NativeBuffer<T>((T*)start, count);
     }
 
     /// <summary>Gives out bytes, zeros, of any number.</summary>

@@ -26,6 +26,7 @@ public sealed class CausalLanguageModel : IDisposable
             Name = NameOf(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(files.Path))),
             Shape = shape,
             WeightBytes = files.Weights.StoredBytes,
+            LaidOutBytes = files.Weights.LaidOutBytes,
             WeightsHash = "xxh128:" + files.Hash(),
         });
         _tokenizer = new Lazy<Tokenizer>(() => LoadTokenizer(files));
@@ -106,7 +107,8 @@ public sealed class CausalLanguageModel : IDisposable
     public Session CreateSession(Plan plan)
     {
         RequirePlan(plan);
-        return new Session(this, plan);
+        // What files of earlier releases do not count is taken all the same.
+        return new Session(this, (plan with { Model = plan.Model with { LaidOutBytes = Fingerprint.LaidOutBytes } }).WithAllParts());
     }
 
     /// <summary>Starts a session that keeps every layer in full.</summary>

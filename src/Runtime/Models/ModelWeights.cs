@@ -60,17 +60,23 @@ public sealed class ModelWeights : IDisposable
     /// <summary>Bytes of all weights as they are kept: matrices as stored (a tied one once), vectors at 4 bytes an element.</summary>
     public long StoredBytes { get; }
 
+    /// <summary>Bytes that the matrices that are multiplied take besides, laid out for products: about as much as stored where they are stored in blocks, else 0.</summary>
+    public long LaidOutBytes => Multiplied.Sum(matrix => matrix.LaidOutBytes);
+
     /// <summary>All matrices; a tied one once.</summary>
     public IEnumerable<WeightMatrix> Matrices => Layers.SelectMany(layer => layer.Matrices).Prepend(Embedding).Concat(Output == Embedding ? [] : [Output]);
 
-    /// <summary>Lays all matrices out for products, one after another as a token reads them.</summary>
+    // Of embeddings that are not the output matrix too, rows are looked up alone.
+    private IEnumerable<WeightMatrix> Multiplied => Layers.SelectMany(layer => layer.Matrices).Append(Output);
+
+    /// <summary>Lays the matrices out for products, one after another as a token reads them.</summary>
     /// <exception cref="CapacityExceededException">The machine has not that much memory free.</exception>
     internal void LayOut()
     {
-        long bytes = Matrices.Sum(matrix => matrix.LaidOutBytes);
+        long bytes = LaidOutBytes;
         FreeMemory.Require(bytes, "laying the weights out");
         _laidOut = new Arena("weights", bytes);
-        foreach (WeightMatrix matrix in Matrices)
+        foreach (WeightMatrix matrix in Multiplied)
             matrix.LayOut(_laidOut);
     }
 

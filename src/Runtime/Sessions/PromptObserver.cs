@@ -1,6 +1,8 @@
+using TailorKV.Runtime.Memory;
+
 namespace TailorKV.Runtime.Sessions;
 
-/// <summary>Sees what goes on inside the model while a session reads a prompt. Spans are valid during the call only.</summary>
+/// <summary>Sees what goes on inside the model while a session reads a prompt. Spans and buffers are valid during the call only.</summary>
 public abstract class PromptObserver
 {
     /// <summary>A chunk is about to go through a layer.</summary>
@@ -30,7 +32,7 @@ public abstract class PromptObserver
     /// <param name="tokens">Tokens of the prompt.</param>
     /// <param name="stride">Tokens from one head to the next.</param>
     /// <param name="hidden">The layer's output, [tokens, hidden].</param>
-    public virtual void OnLayerDone(int layer, ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, int stride, ReadOnlySpan<float> hidden)
+    internal virtual void OnLayerDone(int layer, NativeBuffer<float> keys, NativeBuffer<float> values, int tokens, int stride, NativeBuffer<float> hidden)
     {
     }
 }

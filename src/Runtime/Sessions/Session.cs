@@ -28,6 +28,8 @@ public sealed class Session : IDisposable
 
     // The heap's, so that what a caller holds of it is there as long as the caller holds it.
     private readonly float[] _logits;
+    private readonly NativeBuffer<float> _manyLogits;
+    private readonly int _logitsRows;
     private readonly NativeBuffer<float> _promptHidden;
     private readonly NativeBuffer<float> _promptKeys;
     private readonly NativeBuffer<float> _promptValues;
@@ -41,9 +43,11 @@ public sealed class Session : IDisposable
         _shape = model.Shape;
         Plan = plan;
         MemoryBreakdown memory = plan.Memory.OfOne(plan.Target.Batch);
-        FreeMemory.Require(memory.Device - memory.Weights + memory.Host, $"a session of {plan.Target.Context} tokens");
-        _device = new Arena("device", memory.Device - memory.Weights - memory.Logits);
-        _host = new Arena("host", memory.Host);
+        // The model has taken its weights' share already.
+        long device = memory.Device - memory.Weights, host = memory.Host - memory.HostWeights;
+        FreeMemory.Require(device + host, $"a session of {plan.Target.Context} tokens");
+        _device = new Arena("device", device - memory.Logits);
+        _host = new Arena("host", host);
         try
         {
             _transformer = model.Transformer;
@@ -57,6 +61,8 @@ public sealed class Session : IDisposable
             _promptHidden = _host.Take<float>((long)plan.Target.Context * _shape.HiddenSize);
             _promptKeys = _host.Take<float>((long)plan.Target.Context * _shape.KvHeads * _shape.HeadDim);
             _promptValues = _host.Take<float>((long)plan.Target.Context * _shape.KvHeads * _shape.HeadDim);
+            _logitsRows = MemoryModel.LogitsRows(plan.Target.Context, plan.PrefillChunk);
+            _manyLogits = _host.Take<float>((long)_logitsRows * _shape.VocabularySize);
         }
         catch
         {
@@ -74,8 +80,8 @@ public sealed class Session : IDisposable
     /// <summary>Bytes held on the device, weights included, as given out by the arena, and the logits.</summary>
     public long MeasuredDeviceBytes => _model.Fingerprint.WeightBytes + _device.Used + CacheBytes.Align((long)_logits.Length * sizeof(float));
 
-    /// <summary>Bytes held on the host, as given out by the arena.</summary>
-    public long MeasuredHostBytes => _host.Used;
+    /// <summary>Bytes held on the host, the weights' layout for products included, as given out by the arenas.</summary>
+    public long MeasuredHostBytes => _model.Weights.LaidOutBytes + _host.Used;
 
     /// <summary>Time spent in the parts of the model since the session was made; what two readings differ by is the time of what lies between.</summary>
     public StepTimes Times => _clock.Times;
@@ -98,7 +104,7 @@ public sealed class Session : IDisposable
         Tokens = 0;
         _promptTokens = 0;
         int stride = Plan.Target.Context;
-        _transformer.Embed(tokens, _promptHidden.Span);
+        _transformer.Embed(tokens, _promptHidden);
         for (int layer = 0; layer < _caches.Length; layer++)
         {
             for (int first = 0; first < tokens.Length; first += _workspace.Chunk)
@@ -108,14 +114,14 @@ public sealed class Session : IDisposable
                 progress?.Report((layer + ((double)first / tokens.Length)) / _caches.Length);
             }
 
-            _caches[layer].Load(_promptKeys.Span, _promptValues.Span, tokens.Length, stride);
+            _caches[layer].Load(_promptKeys, _promptValues, tokens.Length, stride);
             observer?.OnLayerDone(
-                layer, _promptKeys.Span, _promptValues.Span, tokens.Length, stride, _promptHidden.Slice(0, tokens.Length * _shape.HiddenSize));
+                layer, _promptKeys, _promptValues, tokens.Length, stride, _promptHidden.Part(0, (long)tokens.Length * _shape.HiddenSize));
         }
 
         Tokens = _promptTokens = tokens.Length;
         _clock.Start();
-        _transformer.Logits(_promptHidden.Slice((tokens.Length - 1) * _shape.HiddenSize, _shape.HiddenSize), 1, _workspace.Normed.Span, _logits);
+        _transformer.Logits(_promptHidden.Slice((tokens.Length - 1L) * _shape.HiddenSize, _shape.HiddenSize), 1, _workspace.Normed.Span, _logits);
         _clock.Lap(StepPart.OutputHead);
         return Finite(_logits);
     }
@@ -135,8 +141,8 @@ public sealed class Session : IDisposable
         int stride = Plan.Target.Context;
         for (int layer = 0; layer < _caches.Length; layer++)
         {
-            source(layer, _promptKeys.Span, _promptValues.Span, stride);
-            _caches[layer].Load(_promptKeys.Span, _promptValues.Span, tokens, stride);
+            source(layer, _promptKeys, _promptValues, stride);
+            _caches[layer].Load(_promptKeys, _promptValues, tokens, stride);
         }
 
         Tokens = tokens;
@@ -150,7 +156,7 @@ public sealed class Session : IDisposable
     {
         using Call call = new(this);
         ArgumentOutOfRangeException.ThrowIfNegative(first);
-        ReadLogits(_promptHidden.Slice(0, _promptTokens * _shape.HiddenSize), first, _promptTokens, 0, observer, cancellation);
+        ReadLogits(_promptHidden, first, _promptTokens, 0, observer, cancellation);
     }
 
     /// <summary>Adds one token.</summary>
@@ -183,7 +189,7 @@ public sealed class Session : IDisposable
             ReadOnlySpan<int> chunk = tokens.Slice(first, Math.Min(_workspace.Chunk, tokens.Length - first));
             ExtendChunk(chunk);
             if (observer is not null)
-                ReadLogits(_workspace.Hidden.Span, 0, chunk.Length, start, observer, cancellation);
+                ReadLogits(_workspace.Hidden, 0, chunk.Length, start, observer, cancellation);
         }
     }
 
@@ -196,7 +202,7 @@ public sealed class Session : IDisposable
 
     private void PrefillChunk(int layer, int first, int count, int stride, PromptObserver? observer)
     {
-        Span<float> prompt = _promptHidden.Slice(first * _shape.HiddenSize, count * _shape.HiddenSize);
+        Span<float> prompt = _promptHidden.Slice((long)first * _shape.HiddenSize, count * _shape.HiddenSize);
         Span<float> hidden = _workspace.Hidden.Slice(0, prompt.Length);
         prompt.CopyTo(hidden);
         observer?.OnLayerInput(layer, first, count, hidden);
@@ -209,7 +215,7 @@ public sealed class Session : IDisposable
             for (int head = 0; head < _shape.KvHeads; head++)
             {
                 int from = ((row * _shape.KvHeads) + head) * headDim;
-                int to = ((head * stride) + first + row) * headDim;
+                long to = (((long)head * stride) + first + row) * headDim;
                 _workspace.Keys.Slice(from, headDim).CopyTo(_promptKeys.Slice(to, headDim));
                 _workspace.Values.Slice(from, headDim).CopyTo(_promptValues.Slice(to, headDim));
             }
@@ -243,7 +249,7 @@ public sealed class Session : IDisposable
                 cache.Load([], [], 0, 0);
         }
 
-        _transformer.Embed(tokens, _workspace.Hidden.Span);
+        _transformer.Embed(tokens, _workspace.Hidden);
         _clock.Start();
         for (int layer = 0; layer < _caches.Length; layer++)
         {
@@ -261,18 +267,16 @@ public sealed class Session : IDisposable
     }
 
     /// <summary>Logits of rows of hidden states, several at a time: the head is the largest matrix, and reading it once for many rows is what counts.</summary>
-    private void ReadLogits(ReadOnlySpan<float> hidden, int from, int to, int position, LogitsObserver observer, CancellationToken cancellation)
+    private void ReadLogits(NativeBuffer<float> hidden, int from, int to, int position, LogitsObserver observer, CancellationToken cancellation)
     {
-        const int Rows = 16;
-        var normed = new float[Rows * _shape.HiddenSize];
-        var logits = new float[Rows * _shape.VocabularySize];
-        for (int row = from; row < to; row += Rows)
+        Span<float> logits = _manyLogits.Span;
+        for (int row = from; row < to; row += _logitsRows)
         {
             cancellation.ThrowIfCancellationRequested();
-            int count = Math.Min(Rows, to - row);
-            _transformer.Logits(hidden.Slice(row * _shape.HiddenSize, count * _shape.HiddenSize), count, normed, logits);
+            int count = Math.Min(_logitsRows, to - row);
+            _transformer.Logits(hidden.Slice((long)row * _shape.HiddenSize, count * _shape.HiddenSize), count, _workspace.Normed.Span, logits);
             for (int i = 0; i < count; i++)
-                observer(position + row + i, Finite(logits.AsSpan(i * _shape.VocabularySize, _shape.VocabularySize)));
+                observer(position + row + i, Finite(logits.Slice(i * _shape.VocabularySize, _shape.VocabularySize)));
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Threads;
 using TailorKV.Runtime.Weights;
@@ -12,10 +13,10 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
     private readonly float _scale = 1 / MathF.Sqrt(config.HeadDim);
 
     /// <summary>Looks tokens up: workspace.Hidden or wherever <paramref name="hidden"/> lies, [tokens, hidden].</summary>
-    public void Embed(ReadOnlySpan<int> tokens, Span<float> hidden)
+    public void Embed(ReadOnlySpan<int> tokens, NativeBuffer<float> hidden)
     {
         for (int i = 0; i < tokens.Length; i++)
-            weights.Embedding.DecodeRow(tokens[i], hidden.Slice(i * config.HiddenSize, config.HiddenSize));
+            weights.Embedding.DecodeRow(tokens[i], hidden.Slice((long)i * config.HiddenSize, config.HiddenSize));
     }
 
     /// <summary>Hidden to Queries, Keys and Values of a layer; Normed stays as the layer's normed input.</summary>

@@ -1,10 +1,11 @@
 using TailorKV.Planner.Models;
 using TailorKV.Runtime.Cache.Kernels;
+using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Verification;
 
 /// <summary>Attention probabilities, worked out plainly from queries and keys: what is compared with references and scored, never what attention itself uses.</summary>
-public static class AttentionProbabilities
+internal static class AttentionProbabilities
 {
     /// <summary>softmax(q K^T) of one query head at one position.</summary>
     /// <param name="layer">The layer's shape.</param>
@@ -14,10 +15,10 @@ public static class AttentionProbabilities
     /// <param name="keys">[kvHeads, stride, headDim].</param>
     /// <param name="stride">Tokens from one KV head to the next.</param>
     /// <param name="probabilities">[position + 1]; zero outside the layer's window.</param>
-    public static void Compute(LayerShape layer, int head, int position, ReadOnlySpan<float> query, ReadOnlySpan<float> keys, int stride, Span<float> probabilities)
+    public static void Compute(LayerShape layer, int head, int position, ReadOnlySpan<float> query, NativeBuffer<float> keys, int stride, Span<float> probabilities)
     {
         int first = Math.Max(0, position + 1 - (layer.SlidingWindow ?? int.MaxValue));
-        int start = head / (layer.Heads / layer.KvHeads) * stride;
+        long start = (long)(head / (layer.Heads / layer.KvHeads)) * stride;
         probabilities[..first].Clear();
         Span<float> seen = probabilities[first..(position + 1)];
         for (int i = 0; i < seen.Length; i++)

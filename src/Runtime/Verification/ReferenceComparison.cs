@@ -2,6 +2,7 @@ using System.Numerics.Tensors;
 using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Runtime.Formats;
+using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 
@@ -85,7 +86,7 @@ public sealed class ReferenceComparison : PromptObserver
     }
 
     /// <inheritdoc/>
-    public override void OnLayerDone(int layer, ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, int stride, ReadOnlySpan<float> hidden)
+    internal override void OnLayerDone(int layer, NativeBuffer<float> keys, NativeBuffer<float> values, int tokens, int stride, NativeBuffer<float> hidden)
     {
         LayerShape shape = _model.Shape.Layer(layer);
         if (Has($"layer{layer}.attention"))
@@ -95,9 +96,9 @@ public sealed class ReferenceComparison : PromptObserver
         CompareRows($"layer{layer}.value", shape, values, tokens, stride);
         if (!Has($"layer{layer}.hidden_out"))
             return;
-        float[] output = hidden.ToArray();
+        float[] output = hidden.Span.ToArray();
         if (layer == _model.Shape.Layers - 1)
-            _model.Transformer.FinalNorm(hidden, tokens, output);
+            _model.Transformer.FinalNorm(hidden.Span, tokens, output);
         Compare($"layer{layer}.hidden_out", output);
     }
 
@@ -117,7 +118,7 @@ public sealed class ReferenceComparison : PromptObserver
         return [.. tokens.Select(token => (int)token)];
     }
 
-    private static float[] Attention(LayerShape shape, float[] queries, ReadOnlySpan<float> keys, int tokens, int stride)
+    private static float[] Attention(LayerShape shape, float[] queries, NativeBuffer<float> keys, int tokens, int stride)
     {
         var probabilities = new float[shape.Heads * tokens * tokens];
         for (int head = 0; head < shape.Heads; head++)
@@ -222,7 +223,7 @@ public sealed class ReferenceComparison : PromptObserver
         Add(name, computed.Length, Largest(computed, expected), TensorPrimitives.MaxMagnitude<float>(expected));
     }
 
-    private void CompareRows(string name, LayerShape shape, ReadOnlySpan<float> rows, int tokens, int stride)
+    private void CompareRows(string name, LayerShape shape, NativeBuffer<float> rows, int tokens, int stride)
     {
         if (!Has(name))
             return;
@@ -230,7 +231,7 @@ public sealed class ReferenceComparison : PromptObserver
         var computed = new float[shape.KvHeads * kept * shape.HeadDim];
         for (int head = 0; head < shape.KvHeads; head++)
         {
-            rows.Slice(((head * stride) + tokens - kept) * shape.HeadDim, kept * shape.HeadDim)
+            rows.Slice((((long)head * stride) + tokens - kept) * shape.HeadDim, kept * shape.HeadDim)
                 .CopyTo(computed.AsSpan(head * kept * shape.HeadDim));
         }
 

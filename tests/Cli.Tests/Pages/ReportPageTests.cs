@@ -78,7 +78,8 @@ public class ReportPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Equal(plan.Layers.Count, browser.Count(Circle, "loss"));
         long[] parts =
         [
-            plan.Device.WeightBytes, plan.Device.CacheBytes, plan.Device.StagingBytes, plan.Device.ActivationBytes, plan.Device.LogitBytes, plan.Host.CacheBytes, plan.Host.PrefillBytes,
+            plan.Device.WeightBytes, plan.Device.CacheBytes, plan.Device.StagingBytes, plan.Device.ActivationBytes, plan.Device.LogitBytes, plan.Host.WeightBytes, plan.Host.CacheBytes,
+            plan.Host.PrefillBytes, plan.Host.LogitBytes,
         ];
         Assert.Equal(parts.Count(bytes => bytes > 0), browser.Count(Bar, "parts"));
         Assert.All(parts, bytes => Assert.Contains($">{bytes}<", browser.Document, StringComparison.Ordinal));

@@ -47,9 +47,9 @@ internal static class ExhaustivePlans
     private static Price PriceOf(PlanningProblem problem, MeasuredOption[] options, WeightChoice? weights, int chunk)
     {
         (PlanTarget target, ModelShape shape) = (problem.Target, problem.Profile.Model.Shape);
-        long weightBytes = weights?.WeightBytes ?? problem.Profile.Model.WeightBytes;
+        long weightBytes = weights?.WeightBytes ?? problem.Profile.Model.WeightBytes, laidOutBytes = weights?.LaidOutBytes ?? problem.Profile.Model.LaidOutBytes;
         LayerPolicy[] policies = [.. options.Select(option => option.Policy)];
-        MemoryBreakdown memory = MemoryModel.Predict(shape, weightBytes, policies, target.Context, chunk, target.Batch);
+        MemoryBreakdown memory = MemoryModel.Predict(shape, weightBytes, policies, target.Context, chunk, target.Batch, laidOutBytes);
         return new Price(
             options.Sum(option => Units(option.Loss)) + Units(weights?.Loss ?? 0), memory.Device, memory.Host,
             target.Machine is { } machine ? LatencyModel.Predict(machine, shape, weightBytes, policies, target.Context, target.Batch).TotalNanoseconds : 0,

@@ -221,10 +221,10 @@ public sealed class WindowMeasurementTests : IDisposable
                 Queries.AddRange(queries);
         }
 
-        public override void OnLayerDone(int layer, ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, int stride, ReadOnlySpan<float> hidden)
+        internal override void OnLayerDone(int layer, NativeBuffer<float> keys, NativeBuffer<float> values, int tokens, int stride, NativeBuffer<float> hidden)
         {
             if (layer == kept)
-                Keys = keys.ToArray();
+                Keys = keys.Span.ToArray();
         }
     }
 

@@ -70,7 +70,7 @@ public sealed class PrefillAttentionTests
         NativeBuffer<float> later = arena.Take<float>(queries.Length - start);
         queries.Span[start..].CopyTo(later.Span);
         PrefillAttention.Run(layer, cut, count - cut, later, keys, values, count, outputs);
-        Assert.Equal(whole[start..], outputs.Slice(0, later.Length).ToArray());
+        Assert.Equal(whole[start..], outputs.Slice(0, (int)later.Length).ToArray());
     }
 
     private static NativeBuffer<float> Fill(Arena arena, RandomData data, int stream, int length)

@@ -99,14 +99,6 @@ public sealed class BadSessionTests : IDisposable
         Assert.Contains($"{plan.Memory.Device - plan.Memory.Weights + plan.Memory.Host}", message, StringComparison.Ordinal);
     }
 
-    /// <summary>A buffer of 2^31 elements or more cannot be addressed, however much memory there is.</summary>
-    [Fact]
-    public void More_elements_than_a_buffer_can_have()
-    {
-        using Memory.Arena arena = new("host", 1L << 34);
-        Assert.Contains("2147483648", Assert.Throws<CapacityExceededException>(() => arena.Take<byte>(1L << 31)).Message, StringComparison.Ordinal);
-    }
-
     [Theory]
     [InlineData("model.embed_tokens.weight")]
     [InlineData("model.layers.1.self_attn.k_proj.weight")]

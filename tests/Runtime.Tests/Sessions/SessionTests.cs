@@ -5,6 +5,7 @@ using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Tests.Models;
@@ -104,8 +105,8 @@ public sealed class SessionTests : IDisposable
         loaded.Load(Prompt, (layer, keys, values, stride) =>
         {
             Assert.Equal(Context, stride);
-            kept.Rows[layer].Keys.CopyTo(keys);
-            kept.Rows[layer].Values.CopyTo(values);
+            kept.Rows[layer].Keys.CopyTo(keys.Span);
+            kept.Rows[layer].Values.CopyTo(values.Span);
         });
         Assert.Equal(Prompt, loaded.Tokens);
         foreach (int token in Text[Prompt..])
@@ -194,7 +195,7 @@ public sealed class SessionTests : IDisposable
     {
         public List<(float[] Keys, float[] Values)> Rows { get; } = [];
 
-        public override void OnLayerDone(int layer, ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, int stride, ReadOnlySpan<float> hidden) =>
-            Rows.Add((keys.ToArray(), values.ToArray()));
+        internal override void OnLayerDone(int layer, NativeBuffer<float> keys, NativeBuffer<float> values, int tokens, int stride, NativeBuffer<float> hidden) =>
+            Rows.Add((keys.Span.ToArray(), values.Span.ToArray()));
     }
 }

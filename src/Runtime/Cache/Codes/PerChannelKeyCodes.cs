@@ -130,7 +130,7 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
         using Scratch<float> dotsRoom = new(stackalloc float[Scratch<float>.Little], groups * n);
         Span<float> dots = dotsRoom.Span;
         ScaledQueries.Round(
-            _scales.Slice(first * _headDim, groups * _headDim), _scales.Slice((_groups + first) * _headDim, groups * _headDim), _queries, _headDim,
+            _scales.Slice((long)first * _headDim, groups * _headDim), _scales.Slice((long)(_groups + first) * _headDim, groups * _headDim), _queries, _headDim,
             factors, packs * n * factorBytes, factorBytes, _kernel.NumberBytes, dots, _finite ? _lanes : 1);
         for (int group = 0; group < groups && _levels.Lowest != 0; group++)
         {
@@ -168,7 +168,7 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
         }
     }
 
-    private Span<Half> Scales(int group) => _scales.Slice(group * _headDim, _headDim);
+    private Span<Half> Scales(int group) => _scales.Slice((long)group * _headDim, _headDim);
 
-    private Span<Half> Zeros(int group) => _scales.Slice((_groups + group) * _headDim, _headDim);
+    private Span<Half> Zeros(int group) => _scales.Slice((long)(_groups + group) * _headDim, _headDim);
 }

@@ -103,7 +103,7 @@ internal abstract class TokenScales
     /// <summary>Keeps a token's scale of a group of channels.</summary>
     protected void Keep(int token, int group, Half scale)
     {
-        _halves.Span[(group * _tokens) + token] = scale;
+        _halves[((long)group * _tokens) + token] = scale;
         _finite &= Half.IsFinite(scale);
     }
 
@@ -116,7 +116,7 @@ internal abstract class TokenScales
 
     private unsafe ReadOnlySpan<Half> Some(int firstToken, int count, int row)
     {
-        ReadOnlySpan<Half> some = _halves.Slice((row * _tokens) + firstToken, count);
+        ReadOnlySpan<Half> some = _halves.Slice(((long)row * _tokens) + firstToken, count);
         fixed (Half* start = some)
         {
             for (nint next = count * sizeof(Half); next < 2 * count * sizeof(Half); next += CacheBytes.Alignment)

@@ -26,10 +26,16 @@ internal sealed class FullHead : HeadCache
 
     private int First => Math.Max(0, Tokens - _capacity);
 
-    protected override void Store(ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
+    protected override void Store(NativeBuffer<float> keys, NativeBuffer<float> values)
     {
-        _keys.WriteRange(First, keys[(First * HeadDim)..]);
-        _values.WriteRange(First, values[(First * HeadDim)..]);
+        // Of what one span can have.
+        const int Some = 1 << 20;
+        for (int token = First, count; token < Tokens; token += count)
+        {
+            count = Math.Min(Some, Tokens - token);
+            _keys.WriteRange(token, keys.Slice((long)token * HeadDim, count * HeadDim));
+            _values.WriteRange(token, values.Slice((long)token * HeadDim, count * HeadDim));
+        }
     }
 
     protected override void StoreNewest(ReadOnlySpan<float> key, ReadOnlySpan<float> value)

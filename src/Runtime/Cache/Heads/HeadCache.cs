@@ -59,14 +59,17 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
     /// <summary>Scores before those of the divided tokens.</summary>
     protected virtual int ScoresBefore => 0;
 
+    /// <summary>The most segments that a head of so many tokens has.</summary>
+    public static int MostSegments(int tokens, int segmentTokens) => SegmentsOf(tokens / segmentTokens);
+
     /// <summary>Starts over with a prompt.</summary>
     /// <param name="keys">[tokens, headDim], after RoPE.</param>
     /// <param name="values">[tokens, headDim].</param>
     /// <param name="tokens">At most the context the cache was made for.</param>
-    public void Load(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens)
+    public void Load(NativeBuffer<float> keys, NativeBuffer<float> values, int tokens)
     {
         Tokens = tokens;
-        Store(keys[..(tokens * headDim)], values[..(tokens * headDim)]);
+        Store(keys, values);
         Divide();
     }
 
@@ -180,7 +183,9 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
     }
 
     /// <summary>Stores all of <see cref="Tokens"/> in place of what was there.</summary>
-    protected abstract void Store(ReadOnlySpan<float> keys, ReadOnlySpan<float> values);
+    /// <param name="keys">[tokens, headDim].</param>
+    /// <param name="values">[tokens, headDim].</param>
+    protected abstract void Store(NativeBuffer<float> keys, NativeBuffer<float> values);
 
     /// <summary>Stores the last of <see cref="Tokens"/>.</summary>
     protected abstract void StoreNewest(ReadOnlySpan<float> key, ReadOnlySpan<float> value);
@@ -222,9 +227,10 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
 
     private void Divide()
     {
-        int most = DivisibleTokens / ((segmentTokens + _block - 1) / _block * _block);
-        Segments = Math.Max(Math.Clamp(most, 1, FewSegments), most / LongSegment);
+        Segments = SegmentsOf(DivisibleTokens / ((segmentTokens + _block - 1) / _block * _block));
     }
+
+    private static int SegmentsOf(int most) => Math.Max(Math.Clamp(most, 1, FewSegments), most / LongSegment);
 
     /// <summary>What a segment's weights are multiplied with, so that they are of the largest score of all: where some were chosen they are already.</summary>
     private float Factor(AttentionStep step, int segment, int query, float largest) =>

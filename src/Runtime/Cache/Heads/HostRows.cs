@@ -47,7 +47,7 @@ internal sealed class HostRows
     }
 
     /// <summary>Rows of a number for each token chosen that there is room for, one at least.</summary>
-    public int RoomRows => Math.Max(1, _mass.Length / Math.Max(1, _fetched));
+    public int RoomRows => (int)Math.Max(1, _mass.Length / Math.Max(1, _fetched));
 
     /// <summary>Room for rows of a number for each token chosen; what choosing kept there is done with.</summary>
     public Span<float> Room(int rows) => _mass.Slice(0, rows * _fetched);
@@ -89,8 +89,8 @@ internal sealed class HostRows
                 _values.Prefetch(chosen[i + Ahead]);
             }
 
-            _keys.Read(chosen[i], _fetchedKeys.Slice(i * _headDim, _headDim));
-            _values.Read(chosen[i], _fetchedValues.Slice(i * _headDim, _headDim));
+            _keys.Read(chosen[i], _fetchedKeys.Slice((long)i * _headDim, _headDim));
+            _values.Read(chosen[i], _fetchedValues.Slice((long)i * _headDim, _headDim));
         }
     }
 

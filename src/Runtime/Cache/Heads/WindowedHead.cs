@@ -45,19 +45,19 @@ internal abstract class WindowedHead : HeadCache
     /// <summary>Where in its row the scores of the middle begin.</summary>
     protected int MiddleStart => ScoresStart + SinkTokens;
 
-    protected sealed override void Store(ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
+    protected sealed override void Store(NativeBuffer<float> keys, NativeBuffer<float> values)
     {
         Middle = 0;
         ClearMiddle();
-        int sinkEnd = SinkTokens * HeadDim;
-        int middleEnd = sinkEnd + (_policy.MiddleTokens(Tokens) * HeadDim);
-        int block = _policy.BlockTokens * HeadDim;
-        _sinkKeys.WriteRange(0, keys[..sinkEnd]);
-        _sinkValues.WriteRange(0, values[..sinkEnd]);
-        for (int start = sinkEnd; start < middleEnd; start += block)
+        int sinks = SinkTokens * HeadDim, block = _policy.BlockTokens * HeadDim;
+        long middleEnd = sinks + ((long)_policy.MiddleTokens(Tokens) * HeadDim);
+        _sinkKeys.WriteRange(0, keys.Slice(0, sinks));
+        _sinkValues.WriteRange(0, values.Slice(0, sinks));
+        for (long start = sinks; start < middleEnd; start += block)
             JoinMiddle(keys.Slice(start, block), values.Slice(start, block));
-        _windowKeys.WriteRange(SinkTokens + Middle, keys[middleEnd..]);
-        _windowValues.WriteRange(SinkTokens + Middle, values[middleEnd..]);
+        int window = WindowTokens * HeadDim;
+        _windowKeys.WriteRange(SinkTokens + Middle, keys.Slice(middleEnd, window));
+        _windowValues.WriteRange(SinkTokens + Middle, values.Slice(middleEnd, window));
     }
 
     protected sealed override void StoreNewest(ReadOnlySpan<float> key, ReadOnlySpan<float> value)

@@ -29,7 +29,7 @@ internal sealed class CriticalChannelIndex(CriticalChannels index, int headDim, 
             {
                 float key = rows[start + d];
                 _largest.Span[d] = Math.Max(_largest.Span[d], Math.Abs(key));
-                _transposed.Span[(d * capacity) + token] = BrainFloat.FromSingle(key);
+                _transposed[((long)d * capacity) + token] = BrainFloat.FromSingle(key);
             }
         }
     }
@@ -50,7 +50,7 @@ internal sealed class CriticalChannelIndex(CriticalChannels index, int headDim, 
     public void Scores(int from, int to, Span<float> scores, int stride)
     {
         for (int i = 0; i < _channels.Length; i++)
-            _transposed.Slice((_channels[i] * capacity) + from, to - from).CopyTo(_fetched.Slice((i * capacity) + from, to - from));
+            _transposed.Slice(((long)_channels[i] * capacity) + from, to - from).CopyTo(_fetched.Slice(((long)i * capacity) + from, to - from));
 
         for (int query = 0; query < _group; query++)
             scores.Slice(query * stride, to - from).Clear();
@@ -61,7 +61,7 @@ internal sealed class CriticalChannelIndex(CriticalChannels index, int headDim, 
             Span<float> keys = block[..Math.Min(Block, to - first)];
             for (int i = 0; i < _channels.Length; i++)
             {
-                BrainFloat.Widen(_fetched.Slice((i * capacity) + first, keys.Length), keys);
+                BrainFloat.Widen(_fetched.Slice(((long)i * capacity) + first, keys.Length), keys);
                 for (int query = 0; query < _group; query++)
                 {
                     Span<float> sums = scores.Slice((query * stride) + first - from, keys.Length);

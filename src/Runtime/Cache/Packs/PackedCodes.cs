@@ -79,7 +79,7 @@ internal sealed unsafe class PackedCodes
 
     private byte* Pack(int token)
     {
-        fixed (byte* pack = _bytes.Slice(token / Tokens * _shape.Bytes, _shape.Bytes))
+        fixed (byte* pack = _bytes.Slice((long)(token / Tokens) * _shape.Bytes, _shape.Bytes))
             return pack;
     }
 }

@@ -82,7 +82,7 @@ internal sealed unsafe class KeyTiles
 
     private byte* Tile(int index)
     {
-        fixed (byte* tile = _bytes.Slice(index * TileBytes, TileBytes))
+        fixed (byte* tile = _bytes.Slice((long)index * TileBytes, TileBytes))
             return tile;
     }
 }
