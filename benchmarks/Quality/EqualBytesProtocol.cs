@@ -35,7 +35,7 @@ internal static class EqualBytesProtocol
             long limit = (long)(share * full);
             report.Heading($"{share:0 %} of the full f16 cache: at most {limit} device bytes of caches");
             var rows = new List<(string Name, string Kind, long Bytes, double Loss)>();
-            foreach ((string name, LayerPolicy policy) in Uniform())
+            foreach ((string name, LayerPolicy policy) in RecordedCaches.OfEqualBytes())
             {
                 string kind = name.Split(',')[0];
                 Add(name, kind, [.. Enumerable.Repeat(policy, model.Shape.Layers)], requireFit: kind != "llama.cpp");
@@ -43,11 +43,11 @@ internal static class EqualBytesProtocol
 
             Add("TailorKV-1 (threshold 0.2)", "tau rule", TailorKVRule.Make(profile, context, 1).Policies, requireFit: false);
             Add("TailorKV-2 (threshold 0.2)", "tau rule", TailorKVRule.Make(profile, context, 2).Policies, requireFit: false);
-            if (TruthProtocol.Best(pairs, context, limit) is { } tuned)
+            if (RecordedPlans.Best(pairs, context, limit) is { } tuned)
                 Add("KVTuner-style: KIVI pairs by layer", "search", tuned.Policies, requireFit: true);
-            if (TruthProtocol.Best(TruthProtocol.WithoutHost(profile), context, limit) is { } resident)
+            if (RecordedPlans.Best(RecordedPlans.WithoutHost(profile), context, limit) is { } resident)
                 Add("plan, nothing on the host", "ours", resident.Policies, requireFit: true);
-            if (TruthProtocol.Best(profile, context, limit) is { } plan)
+            if (RecordedPlans.Best(profile, context, limit) is { } plan)
                 Add("plan", "ours", plan.Policies, requireFit: true);
 
             report.Table(
@@ -61,7 +61,7 @@ internal static class EqualBytesProtocol
             void Add(string name, string kind, IReadOnlyList<LayerPolicy> policies, bool requireFit)
             {
                 cancellation.ThrowIfCancellationRequested();
-                MemoryBreakdown memory = MemoryModel.Predict(model.Shape, model.Fingerprint.WeightBytes, policies, context, PlanTarget.DefaultPrefillChunk);
+                MemoryBreakdown memory = MemoryModel.Predict(model.Fingerprint, policies, context, PlanTarget.DefaultPrefillChunk);
                 long bytes = memory.Cache + memory.Staging;
                 if (requireFit && (bytes > limit || (kind is not ("ours" or "search") && bytes < LeastUse * limit)))
                     return;
@@ -71,29 +71,12 @@ internal static class EqualBytesProtocol
         }
     }
 
-    private static IEnumerable<(string Name, LayerPolicy Policy)> Uniform()
-    {
-        foreach (int group in new[] { 32, 64, 128 })
-        {
-            foreach ((int keys, int values) in Pairs(8, 4, 3, 2, 1))
-                yield return ($"KIVI, K{keys}V{values}, groups of {group}", Catalogue.Kivi(keys, values, group));
-        }
-
-        foreach ((int keys, int values) in Pairs(4, 3, 2, 1))
-            yield return ($"rotated, K{keys}V{values}", Catalogue.Rotated(keys, values));
-        foreach ((int keys, int values) in Pairs(4, 3, 2, 1))
-            yield return ($"per channel and rotated, K{keys}V{values}", Catalogue.PerChannelAndRotated(keys, values));
-
-        yield return ("llama.cpp, q8_0", BaselineCatalogue.LlamaCpp(new RotatedBlockFormat { Bits = 8 }));
-        yield return ("llama.cpp, q4_0", BaselineCatalogue.LlamaCpp(new RotatedBlockFormat { Bits = 4 }));
-    }
-
     /// <summary>The same measures of the pairs of widths that KVTuner (arXiv 2502.04420) searches, from the profile's own text.</summary>
     private static ModelProfile KVTunerProfile(CausalLanguageModel model, MeasuringText text, ModelProfile profile, CancellationToken cancellation)
     {
         using var windows = new Windows(
             model, text.Windows(TextPurpose.Calibration, profile.Text.Windows, profile.Context + profile.Tail, profile.Text.Seed, null, cancellation), profile.Context, cancellation);
-        LayerPolicy[] options = [new FullPolicy(), .. Pairs(8, 4, 2).Select(pair => Catalogue.Kivi(pair.Keys, pair.Values))];
+        LayerPolicy[] options = [new FullPolicy(), .. RecordedCaches.Pairs(8, 4, 2).Select(pair => Catalogue.Kivi(pair.Keys, pair.Values))];
         return profile with
         {
             Layers = [.. profile.Layers.Select(layer => layer with
@@ -102,6 +85,4 @@ internal static class EqualBytesProtocol
             })],
         };
     }
-
-    private static IEnumerable<(int Keys, int Values)> Pairs(params int[] bits) => from keys in bits from values in bits select (keys, values);
 }

@@ -45,7 +45,7 @@ internal static class OwnWordsProtocol
             ["device bytes of caches at most", "plan from real text: predicted", "measured", "plan from own words: predicted", "measured"],
             Shares.Select(share => (string[])[$"{share:0 %}", .. Judge(fromReal, share), .. Judge(fromOwn, share)]));
 
-        string[] Judge(ModelProfile profile, double share) => TruthProtocol.Best(profile, context, (long)(share * full)) is { } plan
+        string[] Judge(ModelProfile profile, double share) => RecordedPlans.Best(profile, context, (long)(share * full)) is { } plan
             ? [$"{plan.PredictedLoss:0.00000}", $"{windows.Loss(plan.Policies):0.00000}"]
             : ["no plan fits", ""];
     }

@@ -10,10 +10,7 @@ namespace TailorKV.Quality;
 /// <summary>Twenty plans between 10 % and 60 % of the full cache, made from the published profile of SmolLM2: what they predict beside what they do on text they were not made from.</summary>
 internal static class TruthProtocol
 {
-    private const int Plans = 20;
     private const int WindowCount = 6;
-    private const double LeastShare = 0.10;
-    private const double MostShare = 0.60;
 
     // Above this the sum of single layers' losses is no longer meant to hold.
     private const double MostLoss = 0.1;
@@ -21,21 +18,21 @@ internal static class TruthProtocol
     public static void Run(string shared, string profilePath, Report report, CancellationToken cancellation)
     {
         using var model = CausalLanguageModel.Load(Path.Combine(shared, "models", "SmolLM2-135M-Instruct", "model.gguf"));
-        ModelProfile profile = Planner.Json.ReadProfile(profilePath), resident = WithoutHost(profile);
+        ModelProfile profile = Planner.Json.ReadProfile(profilePath), resident = RecordedPlans.WithoutHost(profile);
         MeasuringText text = MeasuringText.Open(model, Path.Combine(shared, "models", "tiny-recall", "text.txt"));
         int context = profile.Context + profile.Tail;
         using var windows = new Windows(model, text.Windows(TextPurpose.Judgement, WindowCount, context, 1, null, cancellation), profile.Context, cancellation);
         long full = model.Shape.FullCacheBytes(context);
 
-        report.Heading($"{Plans} plans of SmolLM2-135M-Instruct, {context:N0} tokens, {text.Source}: {WindowCount} windows of the half that the profile did not see, {profile.Tail} tokens judged in each");
+        report.Heading($"{RecordedPlans.TruthPlans} plans of SmolLM2-135M-Instruct, {context:N0} tokens, {text.Source}: {WindowCount} windows of the half that the profile did not see, {profile.Tail} tokens judged in each");
         var rows = new List<string[]>();
         var points = new List<(double Predicted, double Measured)>();
-        for (int i = 0; i < Plans; i++)
+        for (int i = 0; i < RecordedPlans.TruthPlans; i++)
         {
             cancellation.ThrowIfCancellationRequested();
             bool host = i % 2 == 0;
-            double share = LeastShare + ((MostShare - LeastShare) * (i / 2) / ((Plans / 2) - 1));
-            Plan? plan = Best(host ? profile : resident, context, (long)(share * full));
+            double share = RecordedPlans.TruthShare(i);
+            Plan? plan = RecordedPlans.Best(host ? profile : resident, context, (long)(share * full));
             if (plan is null)
             {
                 rows.Add([$"{share:0.0%}", host ? "yes" : "no", "no plan fits", "", "", ""]);
@@ -53,30 +50,6 @@ internal static class TruthProtocol
             $"Rank correlation (Spearman) of predicted and measured loss: {RankCorrelation(points):0.000}. "
             + $"Median error of the predicted loss where {MostLoss} nats or less were measured: {Median([.. points.Where(p => p.Measured <= MostLoss).Select(p => Math.Abs((p.Predicted / p.Measured) - 1))]):0.0%}.");
     }
-
-    /// <summary>The best plan whose caches and staging take at most so many device bytes; null where none does.</summary>
-    public static Plan? Best(ModelProfile profile, int context, long cacheBytes)
-    {
-        MemoryBreakdown full = Plan.Uniform(profile.Model, context, new FullPolicy()).Memory;
-        long others = full.Device - full.Cache - full.Staging;
-        try
-        {
-            return new PlanBuilder(profile, new PlanTarget { Context = context, DeviceBytes = others + cacheBytes }).Build();
-        }
-        catch (Planner.InfeasiblePlanException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>A profile of the options that need no host memory.</summary>
-    public static ModelProfile WithoutHost(ModelProfile profile) => Only(profile, (policy, shape) => policy.Bytes(shape, profile.Context).Host == 0);
-
-    /// <summary>A profile of some of the options.</summary>
-    public static ModelProfile Only(ModelProfile profile, Func<LayerPolicy, LayerShape, bool> keeps) => profile with
-    {
-        Layers = [.. profile.Layers.Select(layer => layer with { Options = [.. layer.Options.Where(option => keeps(option.Policy, profile.Model.Shape.Layer(layer.Layer)))] })],
-    };
 
     /// <summary>Spearman's rank correlation of pairs.</summary>
     public static double RankCorrelation(List<(double Predicted, double Measured)> points)
