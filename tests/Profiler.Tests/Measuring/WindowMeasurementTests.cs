@@ -5,6 +5,7 @@ using TailorKV.Planner.Policies.Codes;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime.Formats;
+using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Verification;
