@@ -26,7 +26,7 @@ internal sealed class DoctorCommand : ToolCommand
         : base(
             "doctor",
             """
-            Alone: checks this machine (processor, memory, the CBC solver, CUDA). With MODEL and --reference: runs the model on the reference's tokens and compares
+            Alone: checks this machine (processor, memory, the solver, CUDA). With MODEL and --reference: runs the model on the reference's tokens and compares
             everything the reference holds. Exits with 1 when a check fails.
             """,
             terminal)
