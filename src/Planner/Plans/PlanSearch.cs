@@ -16,17 +16,15 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
     private const int FewestLabels = 1 << 8;
     private const int Widening = 1 << 3;
 
-    // How many labels are tried before the integer solver has its turn, and how many after, in case that has not decided either.
-    private static readonly int[] Rounds = [1 << 17, 1 << 20];
+    // Labels and the integer solver take turns: so many labels at most, so many while no plan is known (without one labels have nothing to be measured against), and so much work of the
+    // integer solver, in its deterministic seconds.
+    private static readonly (int Labels, int LabelsWithoutPlan, double Work)[] Turns = [(1 << 17, FewestLabels, 3), (1 << 20, 1 << 20, double.PositiveInfinity)];
 
     // What labels of all rounds may hold in numbers: a gigabyte.
     private const int MostNumbers = 1 << 24;
 
-    // The work of the integer solver's first turn, in its deterministic seconds.
-    private const double FirstTurn = 10;
-
-    private readonly Measure[] _resources =
-        [tieBreak, .. Enum.GetValues<Measure>().Where(measure => measure != objective && measure != tieBreak && limits[measure] != Measures.Unlimited)];
+    // What is limited by measures, the tie-break first whether it is or not.
+    private readonly Measure[] _limited = [tieBreak, .. Enum.GetValues<Measure>().Where(measure => measure != tieBreak && limits[measure] != Measures.Unlimited)];
 
     private readonly int[] _inequalities = [.. Binding(priced).Where(c => priced.Constraints[c].Sense != ConstraintSense.Equal)];
     private readonly int[] _equalities = [.. Binding(priced).Where(c => priced.Constraints[c].Sense == ConstraintSense.Equal)];
@@ -58,21 +56,19 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline, cancellation);
         try
         {
-            for (int round = 0; ; round++)
+            foreach ((int labels, int withoutPlan, double work) in Turns)
             {
-                int fewest = round == 0 ? FewestLabels : Rounds[round - 1] * Widening, most = Rounds[round];
-                bool last = round == Rounds.Length - 1;
-                if (SearchLabels(fewest, most, stop.Token, out PlanChoice? best))
+                if (SearchLabels(labels, withoutPlan, stop.Token, out PlanChoice? best))
                     return best;
-                PlanChoice? whole = new PlanProgram(priced, limits, objective).Solve(objective, tieBreak, last ? double.PositiveInfinity : FirstTurn, stop.Token, out bool proved);
+                PlanChoice? whole = new PlanProgram(priced, limits, objective).Solve(objective, tieBreak, work, stop.Token, out bool proved);
                 Hold(whole);
                 _bound = Math.Max(_bound, whole?.Bound ?? double.NegativeInfinity);
                 if (proved)
                     return whole;
                 stop.Token.ThrowIfCancellationRequested();
-                if (last)
-                    throw new TailorKVException("the solver ran out of memory before the best plan was proved", "Give a limit of time (--time-limit) to settle for the best plan found by then");
             }
+
+            throw new TailorKVException("the solver ran out of memory before the best plan was proved", "Give a limit of time (--time-limit) to settle for the best plan found by then");
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
@@ -96,14 +92,14 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
     }
 
     // Whether labels decided; what they decided may be that there is no choice.
-    private bool SearchLabels(int fewest, int most, CancellationToken stop, out PlanChoice? best)
+    private bool SearchLabels(int most, int mostWithoutPlan, CancellationToken stop, out PlanChoice? best)
     {
         bool waits = (objective == Measure.Time || limits.Time != Measures.Unlimited) && priced.Layers.Any(layer => layer.Any(option => option.Prefetch > 0));
         if (!waits)
-            return Search(Waits.None, fewest, most, stop, out best);
+            return Search(Waits.None, most, mostWithoutPlan, stop, out best);
 
         // Without waits in it a choice need not be made from the first layer to the last, and is made far quicker. Mostly it is the best one with them too.
-        if (Search(Waits.Least, fewest, most, stop, out best))
+        if (Search(Waits.Least, most, mostWithoutPlan, stop, out best))
         {
             if (best is null)
                 return true;
@@ -117,14 +113,14 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
             }
         }
 
-        return Search(Waits.Exact, fewest, most, stop, out best);
+        return Search(Waits.Exact, most, mostWithoutPlan, stop, out best);
     }
 
-    private bool Search(Waits waits, int fewest, int most, CancellationToken stop, out PlanChoice? best)
+    private bool Search(Waits waits, int most, int mostWithoutPlan, CancellationToken stop, out PlanChoice? best)
     {
-        most = Math.Min(most, MostNumbers / (_resources.Length + _inequalities.Length + _equalities.Length + 2));
+        most = Math.Min(most, MostNumbers / (_limited.Length + _inequalities.Length + _equalities.Length + 2));
         MultipleChoice.Item[][] items = [.. priced.Layers.Select(layer => layer.Select(option => Item(option, wait: 0)).ToArray())];
-        var open = priced.Settings.Select(setting => Candidate.Of(this, setting, items, waits, Math.Min(fewest, most))).OfType<Candidate>().ToList();
+        var open = priced.Settings.Select(setting => Candidate.Of(this, setting, items, waits)).OfType<Candidate>().ToList();
         best = _held;
         while (open.Count > 0)
         {
@@ -139,6 +135,8 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
             if (open.MinBy(candidate => (candidate.Width, candidate.Bound)) is not { } next)
                 break;
             _bound = Math.Max(_bound, Math.Min(open.Min(candidate => candidate.Bound), best?.Total[objective] ?? double.PositiveInfinity));
+            if (best is null && next.Width > mostWithoutPlan)
+                return false;
             if (next.Multipliers is null)
             {
                 next.Problem = next.Problem.Tightened();
@@ -188,7 +186,7 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
         return new MultipleChoice.Item(
             own[objective],
             [
-                .. Limited().Select(measure => own[measure]),
+                .. _limited.Select(measure => own[measure]),
                 .. _inequalities.Select(c => Sign(c) * option.Custom[c]),
                 .. _equalities.Select(c => option.Custom[c]),
             ]);
@@ -197,7 +195,7 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
     private MultipleChoice Problem(Setting setting, IReadOnlyList<IReadOnlyList<MultipleChoice.Item>> groups, Waits waits) => new(
         groups,
         [
-            .. Limited().Select(measure => limits[measure] == Measures.Unlimited ? MultipleChoice.Unlimited : limits[measure] - setting.Fixed[measure]),
+            .. _limited.Select(measure => limits[measure] == Measures.Unlimited ? MultipleChoice.Unlimited : limits[measure] - setting.Fixed[measure]),
             .. _inequalities.Select(c => Sign(c) * priced.Constraints[c].RightHandSide),
             .. _equalities.Select(c => priced.Constraints[c].RightHandSide),
         ])
@@ -205,10 +203,8 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
         Equalities = _equalities.Length,
         Waiting = waits != Waits.Exact ? null : new MultipleChoice.Item(
             objective == Measure.Time ? 1 : 0,
-            [.. Limited().Select(measure => measure == Measure.Time ? 1L : 0), .. new long[_inequalities.Length + _equalities.Length]]),
+            [.. _limited.Select(measure => measure == Measure.Time ? 1L : 0), .. new long[_inequalities.Length + _equalities.Length]]),
     };
-
-    private IEnumerable<Measure> Limited() => limits[objective] == Measures.Unlimited ? _resources : [.. _resources, objective];
 
     // At least is at most of the opposite sign.
     private int Sign(int constraint) => priced.Constraints[constraint].Sense == ConstraintSense.AtLeast ? -1 : 1;
@@ -228,7 +224,7 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
         public double Bound { get; private set; } = double.NegativeInfinity;
 
         /// <summary>How many labels the next search of it keeps.</summary>
-        public required int Width { get; set; }
+        public int Width { get; set; } = FewestLabels;
 
         /// <summary>The relaxation's multipliers; null before they are asked for.</summary>
         public double[]? Multipliers { get; set; }
@@ -238,8 +234,7 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
         /// <param name="setting">The setting.</param>
         /// <param name="items">All options as items that wait for nothing.</param>
         /// <param name="waits">How options wait.</param>
-        /// <param name="width">How many labels the first search of it keeps.</param>
-        public static Candidate? Of(PlanSearch search, Setting setting, MultipleChoice.Item[][] items, Waits waits, int width)
+        public static Candidate? Of(PlanSearch search, Setting setting, MultipleChoice.Item[][] items, Waits waits)
         {
             var options = new List<(PricedOption Option, long Wait)>[items.Length];
             var left = new List<MultipleChoice.Item>[items.Length];
@@ -267,7 +262,7 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
                 hidden = setting.LayerTime + slowest;
             }
 
-            return new Candidate { Setting = setting, Options = options, Problem = search.Problem(setting, left, waits), Width = width };
+            return new Candidate { Setting = setting, Options = options, Problem = search.Problem(setting, left, waits) };
         }
 
         /// <summary>Raises the bound by multipliers found for this setting or another.</summary>

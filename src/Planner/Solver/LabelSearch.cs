@@ -177,9 +177,13 @@ internal sealed class LabelSearch
                 within = Bound(_bounds[i].Multipliers, cost, use) + after[i] <= highest;
             if (!within)
                 continue;
-            // Where a limit is kept whatever comes, how far below it a label is makes no difference. The first resource breaks ties, and counts always.
+            // Where a limit is kept whatever comes, how far below it a label is makes no difference; but it makes one to the order of labels, where it has a price. The first resource breaks ties, and counts always.
             for (int r = 1; r < exact; r++)
-                use[r] = sure[r] == MultipleChoice.Unlimited ? 0 : Math.Max(use[r], sure[r]);
+            {
+                if (_multipliers[r] == 0)
+                    use[r] = sure[r] == MultipleChoice.Unlimited ? 0 : Math.Max(use[r], sure[r]);
+            }
+
             if (_problem.Waiting is not null)
                 use[^1] = step == _order.Length - 1 ? 0 : -item.Hides;
             to.Add(cost, use, label, itemIndex);

@@ -14,7 +14,6 @@ public sealed class OwnConstraintTests
     [Fact]
     public void At_most_one_layer_is_retrieved_and_the_loss_is_no_better_for_it()
     {
-        Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
         PlanConstraint own = new("retrieved", (layer, policy) => policy is RetrievedPolicy ? 1 : 0, ConstraintSense.AtMost, 1);
         Check.One(Config.QuickThrowOnFailure, Prop.ForAll(Arbitraries.PlanningProblem(), problem =>
         {
