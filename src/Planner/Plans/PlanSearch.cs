@@ -59,7 +59,7 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
             foreach ((int labels, int withoutPlan, double work) in Turns)
             {
                 if (SearchLabels(labels, withoutPlan, stop.Token, out PlanChoice? best))
-                    return best;
+                    return best is null ? null : best with { Status = SolverStatus.Optimal, Bound = best.Total[objective] };
                 PlanChoice? whole = new PlanProgram(priced, limits, objective).Solve(objective, tieBreak, work, stop.Token, out bool proved);
                 Hold(whole);
                 _bound = Math.Max(_bound, whole?.Bound ?? double.NegativeInfinity);

@@ -57,7 +57,7 @@ public static class CpSatSolver
     /// <param name="tieBreak">The second objective: a coefficient for each variable.</param>
     /// <param name="work">The most work for each of the two.</param>
     /// <param name="stop">Ends the search with the best found, which may be the first solve's.</param>
-    /// <returns>Status, objective and bound of the first objective, and the second's values.</returns>
+    /// <returns>Objective and bound of the first objective, and the second's values; optimal where both are.</returns>
     /// <inheritdoc cref="Solve" path="/exception"/>
     public static Solution SolveLexicographic(
         IntegerProgram program, IReadOnlyList<long> tieBreak, double work = double.PositiveInfinity, CancellationToken stop = default)
@@ -70,7 +70,7 @@ public static class CpSatSolver
         second.AddConstraint(
             "first objective", program.Variables.Select((variable, i) => new Term(i, variable.Objective)).Where(term => term.Coefficient != 0), ConstraintSense.AtMost, first.Objective);
         Solution tied = Solve(second, work, stop);
-        return tied.HasValues ? first with { Values = tied.Values } : first;
+        return first with { Status = tied.Status == SolverStatus.Optimal ? SolverStatus.Optimal : SolverStatus.Feasible, Values = tied.HasValues ? tied.Values : first.Values };
     }
 
     private static Solution Read(IntegerProgram program, CpSolverResponse response, SolverStatus status)
