@@ -2,10 +2,16 @@ using BenchmarkDotNet.Running;
 using TailorKV.Benchmarks.Planner;
 using TailorKV.Benchmarks.Speed;
 
-// Everything but these three commands is BenchmarkDotNet's, as in: --filter *Planner*
+// Everything but these four commands is BenchmarkDotNet's, as in: --filter *Planner*
 if (args is ["growth", .. var rest])
 {
     PlannerGrowth.Run(rest is [var folder] ? folder : Path.Combine("benchmarks", "results"));
+    return 0;
+}
+
+if (args is ["step-limits", .. var folders])
+{
+    StepLimits.Run(folders is [var results] ? results : Path.Combine("benchmarks", "results"));
     return 0;
 }
 

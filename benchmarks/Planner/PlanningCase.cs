@@ -35,7 +35,8 @@ internal sealed record PlanningCase(ModelProfile Profile, PlanTarget Target)
         return plan.Solver is { Gap: 0 } ? plan : throw new InvalidOperationException("The plan is not proved to be the best.");
     }
 
-    private static double Shortest(ModelProfile profile, PlanTarget target)
+    /// <summary>The shortest time of a token, in seconds, of any plan within the limits of bytes.</summary>
+    public static double Shortest(ModelProfile profile, PlanTarget target)
     {
         try
         {

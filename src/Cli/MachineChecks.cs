@@ -13,16 +13,27 @@ internal static class MachineChecks
 {
     public static IReadOnlyList<DoctorResult.Check> All()
     {
-        bool solver = CbcSolver.IsAvailable(out string detail);
         return
         [
             new DoctorResult.Check("system", $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}", true),
             new DoctorResult.Check(".NET", RuntimeInformation.FrameworkDescription, true),
             new DoctorResult.Check("processor", $"{Environment.ProcessorCount} cores; {Vectors()}", true),
             new DoctorResult.Check("memory free", ByteSize.Format(FreeMemory.Bytes()), true),
-            new DoctorResult.Check("CBC solver", detail, solver),
+            Solver(),
             new DoctorResult.Check("CUDA", CudaDevices.Describe(), true),
         ];
+    }
+
+    private static DoctorResult.Check Solver()
+    {
+        try
+        {
+            return new DoctorResult.Check("solver", CpSatSolver.Version, true);
+        }
+        catch (Exception e) when (e is DllNotFoundException or TypeInitializationException or BadImageFormatException)
+        {
+            return new DoctorResult.Check("solver", $"OR-Tools has no library for {RuntimeInformation.RuntimeIdentifier}: {e.Message}", false);
+        }
     }
 
     private static string Vectors()

@@ -52,14 +52,16 @@ internal static class PlanReport
             string less = bytes ? "takes fewer device bytes" : "has a smaller predicted loss";
             terminal.Line(solver.Status == "optimal"
                 ? $"Proof: optimal, no plan under these limits {less}"
-                : $"Proof: {solver.Status}, no plan under these limits {less} than {(bytes ? $"{solver.Bound}" : Show.Loss(solver.Bound))} (gap {solver.Gap:0.0%})");
+                : $"Proof: the limit of time ended the search with this plan; no plan under these limits {less} than {(bytes ? $"{solver.Bound}" : Show.Loss(solver.Bound))} (gap {solver.Gap:0.0%})");
         }
 
         foreach (PlanResult.Effect effect in plan.Effects ?? [])
         {
-            terminal.Line(
-                $"Limit of {effect.Limit}: {Amount(effect, effect.Value)}, {Amount(effect, effect.Used)} used; {(effect.Binds ? "it binds" : "it does not bind")}. With {Amount(effect, effect.Step)}"
-                + $" more: {Outcome(plan, effect.LossWithMore, effect.BytesWithMore)}; with as much less: {Outcome(plan, effect.LossWithLess, effect.BytesWithLess)}");
+            string used = $"Limit of {effect.Limit}: {Amount(effect, effect.Value)}, {Amount(effect, effect.Used)} used";
+            terminal.Line(effect.Binds is not { } binds
+                ? $"{used}; the limit of time ended before it was found whether it binds"
+                : $"{used}; {(binds ? "it binds" : "it does not bind")}. With {Amount(effect, effect.Step)} more: {Outcome(plan, effect.LossWithMore, effect.BytesWithMore)}; with as much less:"
+                    + $" {Outcome(plan, effect.LossWithLess, effect.BytesWithLess)}");
         }
     }
 

@@ -28,7 +28,7 @@ internal sealed class DoctorCommand : ToolCommand
         : base(
             "doctor",
             """
-            Alone: checks this machine (processor, memory, the CBC solver, CUDA). With MODEL and --reference: runs the model on the reference's tokens and compares
+            Alone: checks this machine (processor, memory, the solver, CUDA). With MODEL and --reference: runs the model on the reference's tokens and compares
             what the reference holds; what it cannot compare it names. Exits with 1 when a check fails or nothing can be compared.
             """,
             terminal)

@@ -33,7 +33,7 @@ internal sealed class ExplainCommand : ToolCommand
         Plan plan = Json.ReadPlan(path);
         long? step = parse.GetValue(_step) is [var size] ? size.Resolve(PlanResult.Size(plan).FullBytes) : null;
         IReadOnlyList<LimitEffect>? effects = parse.GetValue(_profile) is { } profile
-            ? LimitEffect.Of(Json.ReadProfile(profile), plan, null, step, Terminal.Cancellation)
+            ? LimitEffect.Of(Json.ReadProfile(profile), plan, null, step, null, Terminal.Cancellation)
             : null;
         PlanResult result = PlanResult.From(plan, path, effects);
         if (WantsJson(parse))

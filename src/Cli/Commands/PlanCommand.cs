@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using TailorKV.Cli.Options;
 using TailorKV.Cli.Results;
 using TailorKV.Planner;
@@ -17,7 +18,7 @@ internal sealed class PlanCommand : ToolCommand
 {
     private readonly Argument<string> _profile = SharedArguments.Profile();
     private readonly LimitOptions _limits;
-    private readonly NumberOption _timeLimit = new("--time-limit", "SECONDS", "Ends the search with the best plan found. Default: no limit.", zeroAllowed: false);
+    private readonly NumberOption _timeLimit = new("--time-limit", "SECONDS", "Ends all that is solved, what binds included, with the best plan found. Default: no limit.", zeroAllowed: false);
     private readonly Option<string?> _mps = new("--mps")
     {
         Description = "Writes the choice as a mixed-integer program in MPS format too, for any other solver. Its objective is in units of 1e-12 nats, or in bytes.",
@@ -57,13 +58,14 @@ internal sealed class PlanCommand : ToolCommand
         PlanRequest request = _limits.Read(parse, profile);
         if (parse.GetValue(_mps) is { } mps)
             AtomicFile.WriteAllText(mps, MpsFile.Text(new PlanBuilder(profile, request.Target, request.Options).Program(), profile.Model.Name));
-        TimeSpan? timeLimit = parse.GetValue(_timeLimit) is { } seconds ? TimeSpan.FromSeconds(Math.Min(seconds, 1e6)) : null;
-        Plan plan = request.Build(timeLimit, Terminal.Cancellation);
+        TimeSpan? limit = parse.GetValue(_timeLimit) is { } given ? TimeSpan.FromSeconds(Math.Min(given, 1e6)) : null;
+        long start = Stopwatch.GetTimestamp();
+        Plan plan = request.Build(Left(), Terminal.Cancellation);
         RemeasuredResult? remeasured = null;
         if (parse.GetValue(_remeasure) is { } modelPath)
-            (plan, request, remeasured) = Terminal.WithProgress(progress => Remeasured(modelPath, parse.GetValue(_text), request, plan, timeLimit, progress));
-        IReadOnlyList<LimitEffect> effects = LimitEffect.Of(request.Profile, plan, request.Options, cancellation: Terminal.Cancellation);
+            (plan, request, remeasured) = Terminal.WithProgress(progress => Remeasured(modelPath, parse.GetValue(_text), request, plan, Left, progress));
         AtomicFile.WriteAllText(path, Json.Write(plan));
+        IReadOnlyList<LimitEffect> effects = LimitEffect.Of(request.Profile, plan, request.Options, null, Left(), Terminal.Cancellation);
 
         PlanResult result = PlanResult.From(plan, path, effects) with { Remeasured = remeasured };
         if (WantsJson(parse))
@@ -90,16 +92,19 @@ internal sealed class PlanCommand : ToolCommand
         NoteContext(profile.Context, profile.Tail, plan.Target.Context);
         Terminal.Line($"Plan: {path}");
         return ExitCode.Success;
+
+        // Measuring is no solving, but its time is gone all the same.
+        TimeSpan? Left() => limit is not { } seconds ? null : Stopwatch.GetElapsedTime(start) is var spent && spent < seconds ? seconds - spent : TimeSpan.Zero;
     }
 
     private (Plan Plan, PlanRequest Request, RemeasuredResult Result) Remeasured(
-        string modelPath, string? textPath, PlanRequest request, Plan plan, TimeSpan? timeLimit, IProgress<WorkProgress>? progress)
+        string modelPath, string? textPath, PlanRequest request, Plan plan, Func<TimeSpan?> left, IProgress<WorkProgress>? progress)
     {
         using CausalLanguageModel model = LoadModel(modelPath);
         using var measuring = new PlanRemeasurement(model, MeasuringText.Open(model, textPath), request.Profile, progress, Terminal.Cancellation);
         double loss = measuring.Loss(plan);
         PlanRequest around = request with { Profile = measuring.Around(plan, progress, Terminal.Cancellation) };
-        Plan second = around.Build(timeLimit, Terminal.Cancellation);
+        Plan second = around.Build(left(), Terminal.Cancellation);
         double secondLoss = measuring.Loss(second);
         bool better = measuring.IsBetter(second, plan);
         return (better ? second : plan, better ? around : request, new RemeasuredResult(

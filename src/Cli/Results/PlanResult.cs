@@ -19,8 +19,8 @@ internal sealed record PlanResult(
     /// <summary>Predicted seconds of a decoded token by part.</summary>
     public sealed record StepSeconds(double Total, double Weights, double Attention, double Fetches, double Waiting);
 
-    /// <summary>What a limit does, and the loss and device bytes of the best plans with a little more and less of it.</summary>
-    public sealed record Effect(string Limit, double Value, double Used, bool Binds, double Step, double? LossWithMore, long? BytesWithMore, double? LossWithLess, long? BytesWithLess);
+    /// <summary>What a limit does, and the loss and device bytes of the best plans with a little more and less of it; whether it binds is null where the limit of time ended before that was found.</summary>
+    public sealed record Effect(string Limit, double Value, double Used, bool? Binds, double Step, double? LossWithMore, long? BytesWithMore, double? LossWithLess, long? BytesWithLess);
 
     public sealed record DeviceMemory(long TotalBytes, long WeightBytes, long CacheBytes, long StagingBytes, long ActivationBytes, long LogitBytes);
 
@@ -54,7 +54,7 @@ internal sealed record PlanResult(
                     layer.Loss, plan.PredictedLoss > 0 ? layer.Loss / plan.PredictedLoss : null);
             })],
             effects is null ? null : [.. effects.Select(effect => new Effect(
-                effect.Limit, effect.Value, effect.Used, effect.Binds, effect.Step, effect.WithMore.PredictedLoss, effect.WithMore.Memory.Device, effect.WithLess?.PredictedLoss,
+                effect.Limit, effect.Value, effect.Used, effect.Binds, effect.Step, effect.WithMore?.PredictedLoss, effect.WithMore?.Memory.Device, effect.WithLess?.PredictedLoss,
                 effect.WithLess?.Memory.Device))]);
     }
 

@@ -1,5 +1,4 @@
 using TailorKV.Planner.Profiles;
-using TailorKV.Planner.Solver;
 
 namespace TailorKV.Planner.Plans;
 
@@ -20,7 +19,6 @@ public static class Frontier
     /// <returns>Plans from the fewest device bytes to the most.</returns>
     /// <exception cref="InfeasiblePlanException">No plan holds to the target's limits.</exception>
     /// <exception cref="TailorKVException">The target is out of range.</exception>
-    /// <exception cref="SolverUnavailableException">CBC is not installed.</exception>
     public static IReadOnlyList<Plan> Trace(
         ModelProfile profile, PlanTarget target, PlanOptions? options = null, int points = 50, bool latency = false, IProgress<double>? progress = null,
         CancellationToken cancellation = default)

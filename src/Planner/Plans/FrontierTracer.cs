@@ -53,5 +53,5 @@ internal sealed class FrontierTracer(PricedProfile priced, Measures limits, Func
     }
 
     private PlanChoice? Solve(Measure objective, Measure tieBreak, Measures under, CancellationToken cancellation) =>
-        new PlanSearch(priced, under, objective, tieBreak).Solve(null, cancellation);
+        new PlanSearch(priced, under, objective, tieBreak).Solve(CancellationToken.None, cancellation);
 }

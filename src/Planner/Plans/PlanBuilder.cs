@@ -33,25 +33,25 @@ public sealed class PlanBuilder
     }
 
     /// <summary>Finds the plan.</summary>
-    /// <param name="timeLimit">Ends the search with the best plan found; null for none. Where the goal is most context, each context tried has this time.</param>
+    /// <param name="timeLimit">
+    /// The time for all that is solved, after which to settle for the best plan found; the plan's certificate then says feasible. Null for none: the plan does not depend on time.
+    /// </param>
     /// <param name="cancellation">Ends the search with nothing.</param>
-    /// <exception cref="InfeasiblePlanException">No plan holds to the limits; says which binds and the smallest that works.</exception>
-    /// <exception cref="SolverUnavailableException">CBC is not installed.</exception>
-    /// <exception cref="TailorKVException">The time limit came before any plan was found.</exception>
+    /// <exception cref="InfeasiblePlanException">It is proved that no plan holds to the limits; says which binds and the smallest that works.</exception>
+    /// <exception cref="NoPlanInTimeException">The time limit came before any plan was found.</exception>
     public Plan Build(TimeSpan? timeLimit = null, CancellationToken cancellation = default)
     {
-        PlanTarget target = _target.Goal == PlanGoal.MostContext ? _target with { Context = MostContext(timeLimit, cancellation) } : _target;
-        int smallestChunk = _options.PrefillChunks.Min();
-        var priced = new PricedProfile(_profile, target, _options, smallestChunk);
-        (Measure objective, Measure tieBreak) = target.Goal == PlanGoal.FewestBytes ? (Measure.Device, Measure.Loss) : (Measure.Loss, Measure.Device);
-        PlanChoice choice = new PlanSearch(priced, _limits, objective, tieBreak).Solve(timeLimit, cancellation) ?? throw Infeasible(priced, timeLimit, cancellation);
-        int chunk = target.Goal == PlanGoal.FewestBytes
-            ? smallestChunk
-            : _options.PrefillChunks.OrderDescending().First(chunk => chunk == smallestChunk || Fits(chunk));
-        return Read(priced, choice, target, chunk) with { Solver = Certificate(choice, objective) };
+        using CancellationTokenSource deadline = new(timeLimit ?? Timeout.InfiniteTimeSpan);
+        (PlanTarget target, PlanChoice? held) = _target.Goal == PlanGoal.MostContext ? MostContext(deadline.Token, cancellation) : (_target, null);
+        PricedProfile priced = Priced(target);
+        return Find(priced, target, held, deadline.Token, cancellation) ?? throw Infeasible(priced, deadline.Token, cancellation);
+    }
 
-        bool Fits(int chunk) => MemoryModel.Problem(_profile.Model.Shape, target.Context, chunk, target.Batch) is null
-            && Read(priced, choice, target, chunk).Memory is var memory && memory.Device <= _limits.Device && memory.Host <= _limits.Host;
+    /// <summary>The plan; null where it is proved that there is none.</summary>
+    internal Plan? Find(TimeSpan? timeLimit, CancellationToken cancellation)
+    {
+        using CancellationTokenSource deadline = new(timeLimit ?? Timeout.InfiniteTimeSpan);
+        return Find(Priced(_target), _target, null, deadline.Token, cancellation);
     }
 
     /// <summary>The whole choice as a mixed-integer program, at the smallest of the prefill chunks, for any other solver (<see cref="MpsFile"/>).</summary>
@@ -60,51 +60,67 @@ public sealed class PlanBuilder
     {
         if (_target.Goal == PlanGoal.MostContext)
             throw new TailorKVException("most context is found by many programs, not by one", "Ask for the program at one context, with another goal");
-        var priced = new PricedProfile(_profile, _target, _options, _options.PrefillChunks.Min());
-        return new PlanProgram(priced, _limits, _target.Goal == PlanGoal.FewestBytes ? Measure.Device : Measure.Loss).Program;
+        return new PlanProgram(Priced(_target), _limits, _target.Goal == PlanGoal.FewestBytes ? Measure.Device : Measure.Loss).Program;
     }
 
     /// <summary>The smallest device limit, in bytes, under which a plan exists that holds to the other limits; null where none does.</summary>
     public long? SmallestDeviceBytes(CancellationToken cancellation = default) =>
-        Smallest(new PricedProfile(_profile, _target, _options, _options.PrefillChunks.Min()), Measure.Device, null, cancellation);
+        Smallest(Priced(_target), Measure.Device, CancellationToken.None, cancellation)?.Total.Device;
 
     /// <summary>Solves the same choice at many limits of device bytes.</summary>
     /// <param name="latency">Whether a point is the best of its time too.</param>
     internal FrontierTracer Tracer(bool latency)
     {
-        int chunk = _options.PrefillChunks.Min();
-        var priced = new PricedProfile(_profile, _target, _options, chunk);
-        return new FrontierTracer(priced, _limits, Read, cancellation => Infeasible(priced, null, cancellation));
+        PricedProfile priced = Priced(_target);
+        return new FrontierTracer(priced, _limits, Read, cancellation => Infeasible(priced, CancellationToken.None, cancellation));
 
         Plan Read(PlanChoice choice)
         {
             double? seconds = latency ? choice.Total.Time / 1e9 : _target.StepSeconds;
             PlanTarget target = _target with { DeviceBytes = choice.Total.Device, StepSeconds = seconds };
-            return PlanBuilder.Read(priced, choice, target, chunk) with { Solver = Certificate(choice, Measure.Loss) };
+            return PlanBuilder.Read(priced, choice, target, priced.PrefillChunk) with { Solver = Certificate(choice, Measure.Loss) };
         }
     }
 
-    // More context never takes fewer bytes or less time, so what fits is found by halving.
-    private int MostContext(TimeSpan? timeLimit, CancellationToken cancellation)
+    // More context never takes fewer bytes or less time, so what fits is found by halving. When the time ends, the most context known to fit is settled for, with the choice that does.
+    private (PlanTarget Target, PlanChoice Held) MostContext(CancellationToken deadline, CancellationToken cancellation)
     {
-        if (!Fits(1))
-            throw Infeasible(new PricedProfile(_profile, _target with { Context = 1 }, _options, _options.PrefillChunks.Min()), timeLimit, cancellation);
+        PlanChoice held = Fitting(1) ?? throw Infeasible(Priced(_target with { Context = 1 }), deadline, cancellation);
         int fits = 1, above = _target.Context + 1;
-        while (fits + 1 < above)
+        while (fits + 1 < above && !deadline.IsCancellationRequested)
         {
             int middle = fits + ((above - fits) / 2);
-            (fits, above) = Fits(middle) ? (middle, above) : (fits, middle);
+            try
+            {
+                (fits, above, held) = Fitting(middle) is { } choice ? (middle, above, choice) : (fits, middle, held);
+            }
+            catch (NoPlanInTimeException)
+            {
+                break;
+            }
         }
 
-        return fits;
+        return (_target with { Context = fits }, held);
 
-        bool Fits(int context)
-        {
-            if (context > 1 && MemoryModel.Problem(_profile.Model.Shape, context, _options.PrefillChunks.Min(), _target.Batch) is not null)
-                return false;
-            var priced = new PricedProfile(_profile, _target with { Context = context }, _options, _options.PrefillChunks.Min());
-            return new PlanSearch(priced, _limits, Measure.Device, Measure.Loss).Solve(timeLimit, cancellation) is not null;
-        }
+        PlanChoice? Fitting(int context) => context > 1 && MemoryModel.Problem(_profile.Model.Shape, context, _options.PrefillChunks.Min(), _target.Batch) is not null
+            ? null
+            : new PlanSearch(Priced(_target with { Context = context }), _limits, Measure.Device, Measure.Loss).Solve(deadline, cancellation);
+    }
+
+    private PricedProfile Priced(PlanTarget target) => new(_profile, target, _options, _options.PrefillChunks.Min());
+
+    private Plan? Find(PricedProfile priced, PlanTarget target, PlanChoice? held, CancellationToken deadline, CancellationToken cancellation)
+    {
+        (Measure objective, Measure tieBreak) = target.Goal == PlanGoal.FewestBytes ? (Measure.Device, Measure.Loss) : (Measure.Loss, Measure.Device);
+        if (new PlanSearch(priced, _limits, objective, tieBreak, held).Solve(deadline, cancellation) is not { } choice)
+            return null;
+        int chunk = target.Goal == PlanGoal.FewestBytes
+            ? priced.PrefillChunk
+            : _options.PrefillChunks.OrderDescending().First(chunk => chunk == priced.PrefillChunk || Fits(chunk));
+        return Read(priced, choice, target, chunk) with { Solver = Certificate(choice, objective) };
+
+        bool Fits(int chunk) => MemoryModel.Problem(_profile.Model.Shape, target.Context, chunk, target.Batch) is null
+            && Read(priced, choice, target, chunk).Memory is var memory && memory.Device <= _limits.Device && memory.Host <= _limits.Host;
     }
 
     private static Plan Read(PricedProfile priced, PlanChoice choice, PlanTarget target, int prefillChunk)
@@ -126,13 +142,30 @@ public sealed class PlanBuilder
         return choice.Status == SolverStatus.Optimal ? new SolverCertificate("optimal", value, 0) : new SolverCertificate("feasible", bound, value > 0 ? (value - bound) / value : 0);
     }
 
-    private InfeasiblePlanException Infeasible(PricedProfile priced, TimeSpan? timeLimit, CancellationToken cancellation)
+    private InfeasiblePlanException Infeasible(PricedProfile priced, CancellationToken deadline, CancellationToken cancellation)
+    {
+        try
+        {
+            return Explained(priced, deadline, cancellation);
+        }
+        catch (NoPlanInTimeException)
+        {
+            return new InfeasiblePlanException(
+                "undecided", $"no plan keeps {priced.Context} tokens under these limits, and the time given ended before it was found which of them binds", "Give more time (--time-limit) or looser limits", null);
+        }
+    }
+
+    private InfeasiblePlanException Explained(PricedProfile priced, CancellationToken deadline, CancellationToken cancellation)
     {
         long fixedBytes = priced.Settings.Min(setting => setting.Fixed.Device);
         foreach (Measure measure in new[] { Measure.Device, Measure.Host, Measure.Time, Measure.Loss })
         {
-            if (_limits[measure] == Measures.Unlimited || Smallest(priced, measure, timeLimit, cancellation) is not { } smallest)
+            if (_limits[measure] == Measures.Unlimited || Smallest(priced, measure, deadline, cancellation) is not { } choice)
                 continue;
+            // A smallest that is not proved is none.
+            if (choice.Status != SolverStatus.Optimal)
+                throw new NoPlanInTimeException();
+            long smallest = choice.Total[measure];
             string what = $"no plan keeps {priced.Context} tokens";
             return measure switch
             {
@@ -153,7 +186,7 @@ public sealed class PlanBuilder
             };
         }
 
-        return new PlanSearch(priced, Measures.None, Measure.Device, Measure.Loss).Solve(timeLimit, cancellation) is null
+        return new PlanSearch(priced, Measures.None, Measure.Device, Measure.Loss).Solve(deadline, cancellation) is null
             ? new InfeasiblePlanException(
                 "constraints", $"no plan holds to {string.Join(" and ", _options.Constraints.Select(constraint => $"'{constraint.Name}'"))}, whatever the limits", "Loosen the constraints", null)
             : new InfeasiblePlanException(
@@ -167,6 +200,6 @@ public sealed class PlanBuilder
         return others.Length == 0 ? "" : $" under the {string.Join(" and ", others)} limit{(others.Length > 1 ? "s" : "")}";
     }
 
-    private long? Smallest(PricedProfile priced, Measure measure, TimeSpan? timeLimit, CancellationToken cancellation) =>
-        new PlanSearch(priced, _limits.With(measure, Measures.Unlimited), measure, measure == Measure.Device ? Measure.Loss : Measure.Device).Solve(timeLimit, cancellation)?.Total[measure];
+    private PlanChoice? Smallest(PricedProfile priced, Measure measure, CancellationToken deadline, CancellationToken cancellation) =>
+        new PlanSearch(priced, _limits.With(measure, Measures.Unlimited), measure, measure == Measure.Device ? Measure.Loss : Measure.Device).Solve(deadline, cancellation);
 }

@@ -4,12 +4,11 @@ namespace TailorKV.Planner.Plans;
 
 /// <summary>
 /// The choice of a plan as a mixed-integer program: a binary for each layer and option, exactly one of each layer's being chosen, and exactly one setting. An option is allowed by
-/// the settings whose shared buffers hold it. A layer's prefetch overlaps the layer before: where it takes longer, a continuous variable holds the wait.
+/// the settings whose shared buffers hold it. A layer's prefetch overlaps the layer before: where it takes longer, a variable holds the wait.
 /// </summary>
 internal sealed class PlanProgram
 {
     private readonly PricedProfile _priced;
-    private readonly Measures _limits;
     private readonly PricedOption[] _options;
     private readonly int _firstSetting;
 
@@ -19,7 +18,7 @@ internal sealed class PlanProgram
     /// <param name="objective">What to make least.</param>
     public PlanProgram(PricedProfile priced, Measures limits, Measure objective)
     {
-        (_priced, _limits) = (priced, limits);
+        _priced = priced;
         _options = [.. priced.Layers.SelectMany(layer => layer)];
         _firstSetting = _options.Length;
         Program = new IntegerProgram();
@@ -59,32 +58,25 @@ internal sealed class PlanProgram
     /// <summary>The program: a variable for each option, layer by layer, one for each setting, then the waits.</summary>
     public IntegerProgram Program { get; }
 
-    /// <summary>Solves the program by CBC; null where nothing holds to the limits.</summary>
-    /// <exception cref="TailorKVException">The time limit came before any solution.</exception>
-    public PlanChoice? Solve(Measure objective, Measure tieBreak, TimeSpan? timeLimit, CancellationToken cancellation)
+    /// <summary>Solves the program by CP-SAT.</summary>
+    /// <param name="objective">What is made least.</param>
+    /// <param name="tieBreak">What is made least among equals.</param>
+    /// <param name="work">The most work, in the solver's deterministic seconds.</param>
+    /// <param name="stop">Ends the search with the best found.</param>
+    /// <param name="proved">Whether the best is found, or that there is none.</param>
+    /// <returns>The best choice found; null where none was.</returns>
+    public PlanChoice? Solve(Measure objective, Measure tieBreak, double work, CancellationToken stop, out bool proved)
     {
-        double[] second = [.. _options.Select(option => (double)option.Own[tieBreak]), .. _priced.Settings.Select(setting => (double)setting.Fixed[tieBreak]),
-            .. new double[Program.Variables.Count - _options.Length - _priced.Settings.Count]];
-        while (true)
-        {
-            Solution solution = CbcSolver.SolveLexicographic(Program, second, timeLimit, cancellation);
-            if (solution.Status == SolverStatus.TimeLimit)
-                throw new TailorKVException($"the solver found no plan within {timeLimit}", "Give it more time or looser limits");
-            if (!solution.HasValues)
-                return null;
-            PricedOption[] chosen = [.. _options.Where((_, i) => solution.Values[i] > 0.5)];
-            Setting setting = _priced.Settings[Enumerable.Range(0, _priced.Settings.Count).First(i => solution.Values[_firstSetting + i] > 0.5)];
-            Measures total = _priced.Total(setting, chosen);
-            if (total.Within(_limits))
-            {
-                return new PlanChoice(
-                    setting, chosen, total, solution.Status, solution.Status == SolverStatus.Optimal ? total[objective] : (long)Math.Ceiling(Math.Min(total[objective], solution.Bound)));
-            }
-
-            // A row with waits in it holds to the solver's tolerance only: this choice breaks it by less, and is none.
-            int[] taken = [.. Enumerable.Range(0, _firstSetting + _priced.Settings.Count).Where(i => solution.Values[i] > 0.5)];
-            Program.AddConstraint($"not{Program.Constraints.Count}", taken.Select(i => new Term(i, 1)), ConstraintSense.AtMost, taken.Length - 1);
-        }
+        long[] second = [.. _options.Select(option => option.Own[tieBreak]), .. _priced.Settings.Select(setting => setting.Fixed[tieBreak]),
+            .. new long[Program.Variables.Count - _options.Length - _priced.Settings.Count]];
+        Solution solution = CpSatSolver.SolveLexicographic(Program, second, work, stop);
+        proved = solution.Status is SolverStatus.Optimal or SolverStatus.Infeasible;
+        if (!solution.HasValues)
+            return null;
+        PricedOption[] chosen = [.. _options.Where((_, i) => solution.Values[i] == 1)];
+        Setting setting = _priced.Settings[Enumerable.Range(0, _priced.Settings.Count).First(i => solution.Values[_firstSetting + i] == 1)];
+        Measures total = _priced.Total(setting, chosen);
+        return new PlanChoice(setting, chosen, total, solution.Status, Math.Min(total[objective], solution.Bound));
     }
 
     private IEnumerable<Term> Terms(Measure measure) =>
@@ -121,7 +113,7 @@ internal sealed class PlanProgram
             long longest = _priced.Layers[layer].Max(option => option.Prefetch);
             if (longest == 0)
                 continue;
-            int wait = Program.AddContinuous(0, longest, cost ? 1 : 0, $"wait{layer}");
+            int wait = Program.AddInteger(0, longest, cost ? 1 : 0, $"wait{layer}");
             waits.Add(wait);
             IEnumerable<Term> terms = Enumerable.Range(0, _options.Length)
                 .Where(i => (_options[i].Layer == layer && _options[i].Prefetch > 0) || _options[i].Layer == layer - 1)

@@ -4,83 +4,143 @@ namespace TailorKV.Planner.Plans;
 
 /// <summary>
 /// Finds the best choice under limits. For one setting at a time it is a <see cref="MultipleChoice"/>; settings are taken in order of their Lagrangian bounds, until
-/// none that is left can hold a better choice. What that does not decide, prefetches whose overlap matters and programs with too many near equals, goes to CBC whole.
+/// none that is left can hold a better choice. Where too many partial choices are nearly equal, the whole program goes to an integer solver.
 /// </summary>
-internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure objective, Measure tieBreak)
+/// <param name="priced">What to choose from.</param>
+/// <param name="limits">The limits.</param>
+/// <param name="objective">What to make least.</param>
+/// <param name="tieBreak">What to make least among equals.</param>
+/// <param name="fallback">A choice within the limits, known from elsewhere, for when the time ends before any is found; null for none.</param>
+internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure objective, Measure tieBreak, PlanChoice? fallback = null)
 {
     private const int FewestLabels = 1 << 8;
-    private const int MostLabels = 1 << 20;
     private const int Widening = 1 << 3;
 
-    private readonly Measure[] _resources =
-        [tieBreak, .. Enum.GetValues<Measure>().Where(measure => measure != objective && measure != tieBreak && limits[measure] != Measures.Unlimited)];
+    // Labels and the integer solver take turns: so many labels at most, so many while no plan is known (without one labels have nothing to be measured against), and so much work of the
+    // integer solver, in its deterministic seconds.
+    private static readonly (int Labels, int LabelsWithoutPlan, double Work)[] Turns = [(1 << 17, FewestLabels, 3), (1 << 20, 1 << 20, double.PositiveInfinity)];
+
+    // What labels of all rounds may hold in numbers: a gigabyte.
+    private const int MostNumbers = 1 << 24;
+
+    // What is limited by measures, the tie-break first whether it is or not.
+    private readonly Measure[] _limited = [tieBreak, .. Enum.GetValues<Measure>().Where(measure => measure != tieBreak && limits[measure] != Measures.Unlimited)];
+
+    private readonly int[] _inequalities = [.. Binding(priced).Where(c => priced.Constraints[c].Sense != ConstraintSense.Equal)];
+    private readonly int[] _equalities = [.. Binding(priced).Where(c => priced.Constraints[c].Sense == ConstraintSense.Equal)];
+
+    private PlanChoice? _held;
+    private double _bound = double.NegativeInfinity;
+
+    /// <summary>How layers wait for what they prefetch.</summary>
+    private enum Waits
+    {
+        /// <summary>There are no prefetches, or times do not count.</summary>
+        None,
+
+        /// <summary>As long as after the slowest option of the layer before, so no longer than they do.</summary>
+        Least,
+
+        /// <summary>As long as they do.</summary>
+        Exact,
+    }
 
     private PricedProfile Priced => priced;
 
-    private Measures Limits => limits;
-
-    private Measure Objective => objective;
-
-    private bool TimeCounts => objective == Measure.Time || tieBreak == Measure.Time || limits.Time != Measures.Unlimited;
-
-    /// <summary>Finds the choice of least objective, and among equals of least tie-break; null where nothing holds to the limits.</summary>
-    /// <param name="timeLimit">Ends the search with the best choice found; null for none.</param>
+    /// <summary>Finds the choice of least objective, and among equals of least tie-break; null where it is proved that nothing holds to the limits.</summary>
+    /// <param name="deadline">Ends the search with the best choice found.</param>
     /// <param name="cancellation">Ends the search with nothing.</param>
-    /// <exception cref="TailorKVException">The time limit came before any solution.</exception>
-    /// <exception cref="SolverUnavailableException">COIN-OR's libraries are not installed.</exception>
-    public PlanChoice? Solve(TimeSpan? timeLimit, CancellationToken cancellation)
+    /// <exception cref="NoPlanInTimeException">The deadline came before any solution.</exception>
+    public PlanChoice? Solve(CancellationToken deadline, CancellationToken cancellation)
     {
-        using var deadline = new CancellationTokenSource();
-        if (timeLimit is { } limit)
-            deadline.CancelAfter(limit);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline, cancellation);
         try
         {
-            if (!TimeCounts || priced.Layers.All(layer => layer.All(option => option.Prefetch == 0)))
-                return Search(Overlap.None, deadline.Token, cancellation);
+            foreach ((int labels, int withoutPlan, double work) in Turns)
+            {
+                if (SearchLabels(labels, withoutPlan, stop.Token, out PlanChoice? best))
+                    return best is null ? null : best with { Status = SolverStatus.Optimal, Bound = best.Total[objective] };
+                PlanChoice? whole = new PlanProgram(priced, limits, objective).Solve(objective, tieBreak, work, stop.Token, out bool proved);
+                Hold(whole);
+                _bound = Math.Max(_bound, whole?.Bound ?? double.NegativeInfinity);
+                if (proved)
+                    return whole;
+                stop.Token.ThrowIfCancellationRequested();
+            }
 
-            // How long a layer waits depends on the layer before it: at least as long as after the slowest option there, at most as long as after the quickest.
-            PlanChoice? relaxed = Search(Overlap.Most, deadline.Token, cancellation);
-            if (relaxed is null)
-                return null;
-            PlanChoice exact = Exact(relaxed);
-            if (exact.Total.Within(limits) && SameValue(exact, relaxed))
-                return exact;
-            PlanChoice? restricted = Search(Overlap.Least, deadline.Token, cancellation);
-            if (restricted is not null && SameValue(restricted, relaxed))
-                return Exact(restricted) with { Bound = relaxed.Bound, Status = relaxed.Status };
+            throw new TailorKVException("the solver ran out of memory before the best plan was proved", "Give a limit of time (--time-limit) to settle for the best plan found by then");
         }
-        catch (TooManyLabelsException) when (!deadline.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
+            PlanChoice best = _held ?? fallback ?? throw new NoPlanInTimeException();
+            long least = Math.Max(Trivial(), double.IsNegativeInfinity(_bound) ? long.MinValue : (long)Math.Ceiling(_bound));
+            return best with { Status = SolverStatus.Feasible, Bound = Math.Min(least, best.Total[objective]) };
         }
-        catch (TooManyLabelsException)
-        {
-            throw new TailorKVException($"no plan was found within {timeLimit}", "Give it more time or looser limits");
-        }
-
-        return new PlanProgram(priced, limits, objective).Solve(objective, tieBreak, timeLimit, cancellation);
     }
 
-    private bool SameValue(PlanChoice a, PlanChoice b) => (a.Total[objective], a.Total[tieBreak]) == (b.Total[objective], b.Total[tieBreak]);
-
-    private PlanChoice Exact(PlanChoice choice) => choice with { Total = priced.Total(choice.Setting, choice.Options) };
-
-    private PlanChoice? Search(Overlap overlap, CancellationToken deadline, CancellationToken cancellation)
+    // A constraint that every choice holds to is none.
+    private static IEnumerable<int> Binding(PricedProfile priced)
     {
+        for (int c = 0; c < priced.Constraints.Count; c++)
+        {
+            PlanConstraint constraint = priced.Constraints[c];
+            int index = c;
+            long least = priced.Layers.Sum(layer => layer.Min(option => option.Custom[index])), most = priced.Layers.Sum(layer => layer.Max(option => option.Custom[index]));
+            if ((constraint.Sense != ConstraintSense.AtLeast && most > constraint.RightHandSide) || (constraint.Sense != ConstraintSense.AtMost && least < constraint.RightHandSide))
+                yield return c;
+        }
+    }
+
+    // Whether labels decided; what they decided may be that there is no choice.
+    private bool SearchLabels(int most, int mostWithoutPlan, CancellationToken stop, out PlanChoice? best)
+    {
+        bool waits = (objective == Measure.Time || limits.Time != Measures.Unlimited) && priced.Layers.Any(layer => layer.Any(option => option.Prefetch > 0));
+        if (!waits)
+            return Search(Waits.None, most, mostWithoutPlan, stop, out best);
+
+        // Without waits in it a choice need not be made from the first layer to the last, and is made far quicker. Mostly it is the best one with them too.
+        if (Search(Waits.Least, most, mostWithoutPlan, stop, out best))
+        {
+            if (best is null)
+                return true;
+            PlanChoice exact = best with { Total = priced.Total(best.Setting, best.Options) };
+            if (exact.Total.Within(limits))
+                Hold(exact);
+            if (exact.Total.Within(limits) && Value(exact) == Value(best))
+            {
+                best = exact;
+                return true;
+            }
+        }
+
+        return Search(Waits.Exact, most, mostWithoutPlan, stop, out best);
+    }
+
+    private bool Search(Waits waits, int most, int mostWithoutPlan, CancellationToken stop, out PlanChoice? best)
+    {
+        most = Math.Min(most, MostNumbers / (_limited.Length + _inequalities.Length + _equalities.Length + 2));
         MultipleChoice.Item[][] items = [.. priced.Layers.Select(layer => layer.Select(option => Item(option, wait: 0)).ToArray())];
-        var open = priced.Settings.Select(setting => Candidate.Of(this, setting, items, overlap)).OfType<Candidate>().ToList();
-        PlanChoice? best = null;
+        var open = priced.Settings.Select(setting => Candidate.Of(this, setting, items, waits)).OfType<Candidate>().ToList();
+        best = _held;
         while (open.Count > 0)
         {
-            cancellation.ThrowIfCancellationRequested();
+            stop.ThrowIfCancellationRequested();
             if (best is not null)
-                open.RemoveAll(candidate => candidate.Bound > best.Total[objective] + Rounding(best.Total[objective]));
+            {
+                long value = best.Total[objective];
+                open.RemoveAll(candidate => candidate.Bound > value + Rounding(value));
+            }
+
             // Quick searches of all settings come before a thorough one of any: what they find spares most of the work.
             if (open.MinBy(candidate => (candidate.Width, candidate.Bound)) is not { } next)
                 break;
+            _bound = Math.Max(_bound, Math.Min(open.Min(candidate => candidate.Bound), best?.Total[objective] ?? double.PositiveInfinity));
+            if (best is null && next.Width > mostWithoutPlan)
+                return false;
             if (next.Multipliers is null)
             {
                 next.Problem = next.Problem.Tightened();
-                if ((next.Multipliers = next.Problem.Multipliers()) is { } multipliers)
+                if ((next.Multipliers = next.Problem.Multipliers(stop)) is { } multipliers)
                     open.ForEach(candidate => candidate.Tighten(objective, multipliers));
                 else
                     open.Remove(next);
@@ -89,70 +149,67 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
 
             long known = best is null ? long.MaxValue : best.Total[objective] - next.Setting.Fixed[objective];
             var search = new LabelSearch(next.Problem, next.Multipliers, known, next.Width);
-            if (search.Run(deadline, cancellation) is { } chosen)
+            if (search.Run(stop) is { } chosen)
             {
-                (PricedOption Option, long Wait)[] options = [.. chosen.Select((item, layer) => next.Options[layer][item])];
-                Measures total = options.Aggregate(next.Setting.Fixed, (sum, option) => sum + WithWait(option.Option, option.Wait));
-                if (best is null || (total[objective], total[tieBreak]).CompareTo((best.Total[objective], best.Total[tieBreak])) < 0)
-                    best = new PlanChoice(next.Setting, [.. options.Select(option => option.Option)], total, SolverStatus.Optimal, total[objective]);
+                PlanChoice choice = next.Choice(this, chosen, waits);
+                if (best is null || Value(choice).CompareTo(Value(best)) < 0)
+                    best = choice;
+                if (waits != Waits.Least)
+                    Hold(choice);
             }
 
             if (search.IsComplete)
                 open.Remove(next);
-            else if (deadline.IsCancellationRequested && best is not null)
-                return best with { Status = SolverStatus.Feasible, Bound = (long)Math.Min(best.Total[objective], Math.Ceiling(open.Min(candidate => candidate.Bound))) };
-            else if (deadline.IsCancellationRequested || next.Width >= MostLabels)
-                throw new TooManyLabelsException();
+            else if (next.Width >= most)
+                return false;
             else
-                next.Width *= Widening;
+                next.Width = Math.Min(most, next.Width * Widening);
         }
 
-        return best;
+        _bound = best is null ? _bound : Math.Max(_bound, best.Total[objective]);
+        return true;
     }
 
-    private static Measures WithWait(PricedOption option, long wait) => option.Own with { Time = option.Own.Time + wait };
+    private (long, long) Value(PlanChoice choice) => (choice.Total[objective], choice.Total[tieBreak]);
+
+    private void Hold(PlanChoice? choice)
+    {
+        if (choice is not null && (_held is null || Value(choice).CompareTo(Value(_held)) < 0))
+            _held = choice;
+    }
+
+    private long Trivial() => priced.Settings.Min(setting => setting.Fixed[objective]) + priced.Layers.Sum(layer => layer.Min(option => option.Own[objective]));
 
     private MultipleChoice.Item Item(PricedOption option, long wait)
     {
-        Measures own = WithWait(option, wait);
+        Measures own = option.Own with { Time = option.Own.Time + wait };
         return new MultipleChoice.Item(
             own[objective],
             [
-                .. _resources.Select(measure => own[measure]),
-                .. limits[objective] == Measures.Unlimited ? [] : new[] { own[objective] },
-                .. priced.Constraints.SelectMany((constraint, c) => Signs(constraint).Select(sign => sign * option.Custom[c])),
+                .. _limited.Select(measure => own[measure]),
+                .. _inequalities.Select(c => Sign(c) * option.Custom[c]),
+                .. _equalities.Select(c => option.Custom[c]),
             ]);
     }
 
-    private long[] LimitsUnder(Setting setting) =>
-    [
-        .. _resources.Select(measure => limits[measure] == Measures.Unlimited ? MultipleChoice.Unlimited : limits[measure] - setting.Fixed[measure]),
-        .. limits[objective] == Measures.Unlimited ? [] : new[] { limits[objective] - setting.Fixed[objective] },
-        .. priced.Constraints.SelectMany(constraint => Signs(constraint).Select(sign => sign * constraint.RightHandSide)),
-    ];
-
-    // At most is a resource, at least one of the opposite sign, and equal both.
-    private static int[] Signs(PlanConstraint constraint) => constraint.Sense switch
+    private MultipleChoice Problem(Setting setting, IReadOnlyList<IReadOnlyList<MultipleChoice.Item>> groups, Waits waits) => new(
+        groups,
+        [
+            .. _limited.Select(measure => limits[measure] == Measures.Unlimited ? MultipleChoice.Unlimited : limits[measure] - setting.Fixed[measure]),
+            .. _inequalities.Select(c => Sign(c) * priced.Constraints[c].RightHandSide),
+            .. _equalities.Select(c => priced.Constraints[c].RightHandSide),
+        ])
     {
-        ConstraintSense.AtMost => [1],
-        ConstraintSense.AtLeast => [-1],
-        _ => [1, -1],
+        Equalities = _equalities.Length,
+        Waiting = waits != Waits.Exact ? null : new MultipleChoice.Item(
+            objective == Measure.Time ? 1 : 0,
+            [.. _limited.Select(measure => measure == Measure.Time ? 1L : 0), .. new long[_inequalities.Length + _equalities.Length]]),
     };
 
+    // At least is at most of the opposite sign.
+    private int Sign(int constraint) => priced.Constraints[constraint].Sense == ConstraintSense.AtLeast ? -1 : 1;
+
     private static double Rounding(double value) => 1 + (1e-9 * Math.Abs(value));
-
-    /// <summary>How much of a layer's prefetch is taken to overlap the layer before.</summary>
-    private enum Overlap
-    {
-        /// <summary>There are no prefetches, or times do not count.</summary>
-        None,
-
-        /// <summary>As much as the quickest option there allows.</summary>
-        Least,
-
-        /// <summary>As much as the slowest option there allows.</summary>
-        Most,
-    }
 
     /// <summary>One setting with what it leaves to choose.</summary>
     private sealed class Candidate
@@ -176,8 +233,8 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
         /// <param name="search">What is searched for.</param>
         /// <param name="setting">The setting.</param>
         /// <param name="items">All options as items that wait for nothing.</param>
-        /// <param name="overlap">How long options wait.</param>
-        public static Candidate? Of(PlanSearch search, Setting setting, MultipleChoice.Item[][] items, Overlap overlap)
+        /// <param name="waits">How options wait.</param>
+        public static Candidate? Of(PlanSearch search, Setting setting, MultipleChoice.Item[][] items, Waits waits)
         {
             var options = new List<(PricedOption Option, long Wait)>[items.Length];
             var left = new List<MultipleChoice.Item>[items.Length];
@@ -186,26 +243,42 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
             {
                 (options[layer], left[layer]) = ([], []);
                 IReadOnlyList<PricedOption> all = search.Priced.Layers[layer];
-                (long quickest, long slowest) = (long.MaxValue, 0);
+                long slowest = 0;
                 for (int i = 0; i < all.Count; i++)
                 {
                     if (!setting.Allows(all[i]))
                         continue;
-                    long wait = overlap == Overlap.None ? 0 : Math.Max(0, all[i].Prefetch - hidden);
+                    long wait = waits == Waits.Least ? Math.Max(0, all[i].Prefetch - hidden) : 0;
                     options[layer].Add((all[i], wait));
-                    left[layer].Add(wait == 0 ? items[layer][i] : search.Item(all[i], wait));
-                    (quickest, slowest) = (Math.Min(quickest, all[i].Own.Time), Math.Max(slowest, all[i].Own.Time));
+                    left[layer].Add(
+                        waits == Waits.Exact ? items[layer][i] with { Prefetch = all[i].Prefetch, Hides = all[i].Own.Time + setting.LayerTime }
+                        : wait == 0 ? items[layer][i]
+                        : search.Item(all[i], wait));
+                    slowest = Math.Max(slowest, all[i].Own.Time);
                 }
 
                 if (left[layer].Count == 0)
                     return null;
-                hidden = setting.LayerTime + (overlap == Overlap.Most ? slowest : quickest);
+                hidden = setting.LayerTime + slowest;
             }
 
-            return new Candidate { Setting = setting, Options = options, Problem = new MultipleChoice(left, search.LimitsUnder(setting)) };
+            return new Candidate { Setting = setting, Options = options, Problem = search.Problem(setting, left, waits) };
         }
 
         /// <summary>Raises the bound by multipliers found for this setting or another.</summary>
         public void Tighten(Measure objective, double[] multipliers) => Bound = Math.Max(Bound, Setting.Fixed[objective] + Problem.Bound(multipliers));
+
+        /// <summary>What a search chose; its time is as its options were taken to wait.</summary>
+        public PlanChoice Choice(PlanSearch search, int[] chosen, Waits waits)
+        {
+            (PricedOption Option, long Wait)[] options = [.. chosen.Select((item, layer) => Options[layer][item])];
+            PricedOption[] own = [.. options.Select(option => option.Option)];
+            Measures total = search.Priced.Total(Setting, own);
+            if (waits == Waits.Least)
+                total = total with { Time = options.Aggregate(Setting.Fixed.Time, (sum, option) => sum + option.Option.Own.Time + option.Wait) };
+            return new PlanChoice(Setting, own, total, SolverStatus.Optimal, total[search.Objective]);
+        }
     }
+
+    private Measure Objective => objective;
 }

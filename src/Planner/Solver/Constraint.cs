@@ -5,42 +5,20 @@ namespace TailorKV.Planner.Solver;
 /// <param name="Terms">Its left-hand side, each variable at most once.</param>
 /// <param name="Sense">How the two sides compare.</param>
 /// <param name="RightHandSide">The constant side.</param>
-public sealed record Constraint(string Name, IReadOnlyList<Term> Terms, ConstraintSense Sense, double RightHandSide)
+public sealed record Constraint(string Name, IReadOnlyList<Term> Terms, ConstraintSense Sense, long RightHandSide)
 {
-    /// <summary>The left-hand side's value. Exact while coefficients and values are integers and every partial sum is below 2^53.</summary>
+    /// <summary>Whether values hold to the constraint; exact whatever their size.</summary>
     /// <param name="values">A value for each variable of the program.</param>
-    public double Activity(IReadOnlyList<double> values)
+    public bool Holds(IReadOnlyList<long> values)
     {
-        double sum = 0;
-        foreach (var term in Terms)
-            sum += term.Coefficient * values[term.Variable];
-        return sum;
-    }
-
-    /// <summary>
-    /// By how much the values break the constraint, in its own units (bytes for a row of bytes): positive when the left-hand side is too large, negative
-    /// when it is too small, 0 when it holds. Where every number involved is an integer nothing is forgiven; otherwise rounding of 1e-12 of the magnitudes summed is.
-    /// </summary>
-    /// <param name="values">A value for each variable of the program.</param>
-    public double Violation(IReadOnlyList<double> values)
-    {
-        double magnitude = Math.Abs(RightHandSide);
-        bool integral = double.IsInteger(RightHandSide);
-        foreach (var term in Terms)
-        {
-            double part = term.Coefficient * values[term.Variable];
-            magnitude += Math.Abs(part);
-            integral &= double.IsInteger(part);
-        }
-
-        double excess = Activity(values) - RightHandSide;
-        if (Math.Abs(excess) <= (integral ? 0 : 1e-12 * magnitude))
-            return 0;
+        Int128 sum = 0;
+        foreach (Term term in Terms)
+            sum += (Int128)term.Coefficient * values[term.Variable];
         return Sense switch
         {
-            ConstraintSense.AtMost => Math.Max(0, excess),
-            ConstraintSense.AtLeast => Math.Min(0, excess),
-            _ => excess,
+            ConstraintSense.AtMost => sum <= RightHandSide,
+            ConstraintSense.AtLeast => sum >= RightHandSide,
+            _ => sum == RightHandSide,
         };
     }
 }

@@ -10,6 +10,9 @@ internal sealed class LabelSearch
     // The share of the labels kept that is tried of a group's items.
     private const int LabelsPerItem = 1 << 5;
 
+    // Each subset of so many resources is scaled by each of the other scales.
+    private const int MostScaled = 3;
+
     /// <summary>How many cheaper labels each label is compared with; the rest it would rarely lose against.</summary>
     private const int Compared = 256;
 
@@ -21,46 +24,55 @@ internal sealed class LabelSearch
     private readonly double _margin;
     private readonly int[] _order;
     private readonly int[][] _items;
-    private readonly Bound[] _bounds;
+    private readonly MultipleChoice.Item[][] _ordered;
+    private readonly (double[] Multipliers, LagrangianBounds Bounds)[] _bounds;
     private readonly long[][] _leastAfter;
+    private readonly long[][] _mostAfter;
     private readonly long _most;
     private readonly int _width;
 
     /// <summary>Prepares a search.</summary>
     /// <param name="problem">What to choose from.</param>
-    /// <param name="multipliers">The relaxation's, or any others that are not negative; the better the quicker.</param>
+    /// <param name="multipliers">The relaxation's, or any others that are not negative (of resources to be used exactly: any); the better the quicker.</param>
     /// <param name="most">A cost that the answer must not exceed: that of a solution known from elsewhere; <see cref="long.MaxValue"/> for none.</param>
     /// <param name="width">The most labels to keep of a group. Where there are more, the search finds a good solution and proves nothing.</param>
     public LabelSearch(MultipleChoice problem, double[] multipliers, long most, int width)
     {
         (_problem, _multipliers, _most, _width) = (problem, multipliers, most, width);
         int groups = problem.Groups.Count;
-        double bound = problem.Bound(multipliers);
+        var whole = new LagrangianBounds(problem, problem.Groups, multipliers);
+        double[] prices = [.. multipliers.Select(Math.Abs)];
+        double longest = problem.Waiting is { } waiting ? waiting.Priced(prices) * problem.Groups.Sum(group => (double)group.Max(item => item.Prefetch)) : 0;
         // Rounding of the sums that bounds are made of.
-        _margin = 1e-13 * (groups + 10) * (Math.Abs(bound) + problem.Groups.Sum(group => group.Max(item => Math.Abs(item.Priced(multipliers))))
-            + problem.Limits.Select((limit, r) => multipliers[r] * Math.Abs((double)limit)).Sum()) + 0.5;
+        _margin = 1e-13 * (groups + 10) * (Math.Abs(whole.Least) + longest + problem.Groups.Sum(group => group.Max(item => Math.Abs((double)item.Cost) + item.Use.Select((use, r) => prices[r] * Math.Abs((double)use)).Sum()))
+            + problem.Limits.Select((limit, r) => prices[r] * Math.Abs((double)limit)).Sum()) + 0.5;
 
         _items = new int[groups][];
         var secondBest = new double[groups];
+        double[][] through = whole.Through();
         for (int g = 0; g < groups; g++)
         {
-            double[] priced = [.. problem.Groups[g].Select(item => item.Priced(multipliers))];
-            double least = priced.Min();
+            double[] costs = through[g];
+            double least = costs.Min();
             // The cheapest stays even where the bound is above what is known already: the search then drops its label.
-            int[] items = [.. Enumerable.Range(0, priced.Length).Where(i => priced[i] == least || bound + priced[i] - least <= most + _margin).OrderBy(i => priced[i])];
+            int[] items = [.. Enumerable.Range(0, costs.Length).Where(i => costs[i] == least || costs[i] <= most + _margin).OrderBy(i => costs[i])];
             IsComplete &= items.Length <= width / LabelsPerItem;
             _items[g] = [.. items.Take(width / LabelsPerItem)];
-            secondBest[g] = _items[g].Length > 1 ? priced[_items[g][1]] - least : double.PositiveInfinity;
+            secondBest[g] = _items[g].Length > 1 ? costs[_items[g][1]] - least : double.PositiveInfinity;
         }
 
-        _order = [.. Enumerable.Range(0, groups).OrderByDescending(g => secondBest[g])];
-        MultipleChoice.Item[][] ordered = [.. _order.Select(g => _items[g].Select(i => problem.Groups[g][i]).ToArray())];
-        _bounds = [.. Scaled(multipliers).Select(scaled => new Bound(scaled, After(ordered, problem.Limits, scaled)))];
-        _leastAfter = [.. problem.Limits.Select(_ => new long[groups + 1])];
+        _order = [.. problem.Waiting is null ? Enumerable.Range(0, groups).OrderByDescending(g => secondBest[g]) : Enumerable.Range(0, groups)];
+        _ordered = [.. _order.Select(g => _items[g].Select(i => problem.Groups[g][i]).ToArray())];
+        _bounds = [.. Scaled(multipliers).Select(scaled => (scaled, new LagrangianBounds(problem, _ordered, scaled)))];
+        (_leastAfter, _mostAfter) = ([.. problem.Limits.Select(_ => new long[groups])], [.. problem.Limits.Select(_ => new long[groups])]);
         for (int r = 0; r < multipliers.Length; r++)
         {
-            for (int step = groups - 1; step >= 0; step--)
-                _leastAfter[r][step] = _leastAfter[r][step + 1] + ordered[step].Min(item => item.Use[r]);
+            for (int step = groups - 1; step > 0; step--)
+            {
+                long wait = problem.Waiting is { } unit ? unit.Use[r] * _ordered[step].Max(item => item.Prefetch) : 0;
+                _leastAfter[r][step - 1] = _leastAfter[r][step] + _ordered[step].Min(item => item.Use[r]);
+                _mostAfter[r][step - 1] = _mostAfter[r][step] + _ordered[step].Max(item => item.Use[r]) + wait;
+            }
         }
     }
 
@@ -68,32 +80,27 @@ internal sealed class LabelSearch
     public bool IsComplete { get; private set; } = true;
 
     /// <summary>Finds the best choice.</summary>
-    /// <param name="deadline">Ends the search with nothing, as one that is not complete.</param>
-    /// <param name="cancellation">Stops the search.</param>
+    /// <param name="stop">Stops the search.</param>
     /// <returns>The item of each group; null where none was found within the limits that costs at most what was said.</returns>
-    public int[]? Run(CancellationToken deadline, CancellationToken cancellation)
+    /// <exception cref="OperationCanceledException">The search was stopped.</exception>
+    public int[]? Run(CancellationToken stop)
     {
         var steps = new (int[] Parents, int[] Items)[_order.Length];
-        var labels = new Labels(_multipliers.Length);
-        labels.Add(0, new long[_multipliers.Length], 0, 0);
+        Labels labels = NoLabels();
+        labels.Add(0, new long[labels.Use.Length], 0, 0);
         for (int step = 0; step < _order.Length; step++)
         {
-            var next = new Labels(_multipliers.Length);
-            foreach (int item in _items[_order[step]])
+            Labels next = NoLabels();
+            for (int item = 0; item < _ordered[step].Length; item++)
             {
-                if (deadline.IsCancellationRequested)
-                {
-                    IsComplete = false;
-                    return null;
-                }
-
-                Extend(labels, next, step + 1, item, _problem.Groups[_order[step]][item]);
+                stop.ThrowIfCancellationRequested();
+                Extend(labels, next, step, item);
                 // Memory stays bounded whatever the number of items.
                 if (next.Count > 4 * _width)
-                    next = Best(next, cancellation);
+                    next = Best(next, stop);
             }
 
-            labels = Best(next, cancellation);
+            labels = Best(next, stop);
             steps[step] = (labels.Parents, labels.Items);
         }
 
@@ -105,38 +112,34 @@ internal sealed class LabelSearch
             return null;
         var chosen = new int[_order.Length];
         for (int step = _order.Length - 1; step >= 0; step--)
-            (chosen[_order[step]], label) = (steps[step].Items[label], steps[step].Parents[label]);
+            (chosen[_order[step]], label) = (_items[_order[step]][steps[step].Items[label]], steps[step].Parents[label]);
         return chosen;
     }
 
-    // The multipliers themselves come first: they drop the most.
+    // The multipliers themselves come first: they drop the most. However many resources there are, few are scaled.
     private static IEnumerable<double[]> Scaled(double[] multipliers)
     {
         yield return multipliers;
-        for (int subset = 1; subset < 1 << multipliers.Length; subset++)
+        int[] scaled = [.. Enumerable.Range(0, multipliers.Length).Where(r => multipliers[r] != 0).Take(MostScaled)];
+        for (int subset = 1; subset < 1 << scaled.Length; subset++)
         {
-            if (multipliers.Where((multiplier, r) => multiplier == 0 && Contains(subset, r)).Any())
-                continue;
             foreach (double scale in OtherScales)
-                yield return [.. multipliers.Select((multiplier, r) => Contains(subset, r) ? scale * multiplier : multiplier)];
+            {
+                double[] others = [.. multipliers];
+                for (int i = 0; i < scaled.Length; i++)
+                    others[scaled[i]] *= ((subset >> i) & 1) != 0 ? scale : 1;
+                yield return others;
+            }
         }
-
-        static bool Contains(int subset, int r) => ((subset >> r) & 1) != 0;
     }
 
-    private static double[] After(MultipleChoice.Item[][] ordered, IReadOnlyList<long> limits, double[] multipliers)
-    {
-        var after = new double[ordered.Length + 1];
-        for (int r = 0; r < multipliers.Length; r++)
-            after[^1] -= multipliers[r] == 0 ? 0 : multipliers[r] * limits[r];
-        for (int step = ordered.Length - 1; step >= 0; step--)
-            after[step] = after[step + 1] + ordered[step].Min(item => item.Priced(multipliers));
-        return after;
-    }
+    // Where groups wait, one number more: less of what the next item's prefetch may hide behind is worse.
+    private Labels NoLabels() => new(
+        _multipliers.Length + (_problem.Waiting is null ? 0 : 1), (_multipliers.Length - _problem.Equalities).._multipliers.Length);
 
-    private Labels Best(Labels labels, CancellationToken cancellation)
+    private Labels Best(Labels labels, CancellationToken stop)
     {
-        int[] kept = labels.Undominated(Compared, cancellation);
+        int[] kept = labels.Undominated(Compared, stop);
         if (kept.Length > _width)
         {
             IsComplete = false;
@@ -148,38 +151,50 @@ internal sealed class LabelSearch
         return labels.Take(kept);
     }
 
-    private void Extend(Labels from, Labels to, int step, int itemIndex, in MultipleChoice.Item item)
+    private void Extend(Labels from, Labels to, int step, int itemIndex)
     {
-        Span<long> use = stackalloc long[item.Use.Length];
+        MultipleChoice.Item item = _ordered[step][itemIndex];
+        int resources = _multipliers.Length, exact = resources - _problem.Equalities;
+        MultipleChoice.Item unit = _problem.Waiting ?? new MultipleChoice.Item(0, new long[resources]);
+        // The most that may be used by now for the limit to be kept, and the least of which that is sure whatever comes.
+        long[] most = [.. _problem.Limits.Select((limit, r) => limit == MultipleChoice.Unlimited ? limit : limit - _leastAfter[r][step])];
+        long[] sure = [.. _problem.Limits.Select((limit, r) => limit == MultipleChoice.Unlimited ? limit : limit - _mostAfter[r][step])];
+        double[] after = [.. _bounds.Select(bound => bound.Bounds.After(step, itemIndex))];
         double highest = _most + _margin;
+        long[] use = new long[from.Use.Length];
         for (int label = 0; label < from.Count; label++)
         {
-            long cost = from.Cost[label] + item.Cost;
+            long wait = _problem.Waiting is null ? 0 : _problem.Wait(-from.Use[^1][label], item);
+            long cost = from.Cost[label] + item.Cost + (wait * unit.Cost);
             bool within = true;
-            for (int r = 0; r < use.Length; r++)
+            for (int r = 0; r < resources; r++)
             {
-                use[r] = from.Use[r][label] + item.Use[r];
-                within &= use[r] + _leastAfter[r][step] <= _problem.Limits[r];
+                use[r] = from.Use[r][label] + item.Use[r] + (wait * unit.Use[r]);
+                within &= use[r] <= most[r] && (r < exact || use[r] >= sure[r]);
             }
 
-            for (int i = 0; i < _bounds.Length && within; i++)
-                within = _bounds[i].Of(cost, use, step) <= highest;
-            if (within)
-                to.Add(cost, use, label, itemIndex);
+            for (int i = 0; i < after.Length && within; i++)
+                within = Bound(_bounds[i].Multipliers, cost, use) + after[i] <= highest;
+            if (!within)
+                continue;
+            // Where a limit is kept whatever comes, how far below it a label is makes no difference; but it makes one to the order of labels, where it has a price. The first resource breaks ties, and counts always.
+            for (int r = 1; r < exact; r++)
+            {
+                if (_multipliers[r] == 0)
+                    use[r] = sure[r] == MultipleChoice.Unlimited ? 0 : Math.Max(use[r], sure[r]);
+            }
+
+            if (_problem.Waiting is not null)
+                use[^1] = step == _order.Length - 1 ? 0 : -item.Hides;
+            to.Add(cost, use, label, itemIndex);
         }
     }
 
-    /// <summary>A lower bound of what labels end at.</summary>
-    /// <param name="Multipliers">One for each resource.</param>
-    /// <param name="After">For each step, the bound of the groups from there on.</param>
-    private readonly record struct Bound(double[] Multipliers, double[] After)
+    private static double Bound(double[] multipliers, long cost, long[] use)
     {
-        public double Of(long cost, ReadOnlySpan<long> use, int step)
-        {
-            double bound = cost + After[step];
-            for (int r = 0; r < use.Length; r++)
-                bound += Multipliers[r] * use[r];
-            return bound;
-        }
+        double sum = cost;
+        for (int r = 0; r < multipliers.Length; r++)
+            sum += multipliers[r] * use[r];
+        return sum;
     }
 }

@@ -3,8 +3,9 @@ using System.Numerics;
 namespace TailorKV.Planner.Solver;
 
 /// <summary>Partial choices of a <see cref="LabelSearch"/>, a column for each number.</summary>
-/// <param name="resources">How many resources there are.</param>
-internal sealed class Labels(int resources)
+/// <param name="resources">How many numbers are compared, each the better the smaller.</param>
+/// <param name="equal">Of these the ones that are no better smaller: labels of different ones do not compare.</param>
+internal sealed class Labels(int resources, Range equal = default)
 {
     private const int LabelsBetweenChecks = 1 << 14;
 
@@ -51,7 +52,7 @@ internal sealed class Labels(int resources)
     /// <summary>Some of the labels.</summary>
     public Labels Take(int[] chosen)
     {
-        var taken = new Labels(Use.Length);
+        var taken = new Labels(Use.Length, equal);
         taken.Resize(chosen.Length);
         taken.Count = chosen.Length;
         for (int i = 0; i < chosen.Length; i++)
@@ -64,8 +65,10 @@ internal sealed class Labels(int resources)
         return taken;
     }
 
-    /// <summary>The labels, in order of cost and first use, that none of the <paramref name="compared"/> kept before them equals or beats in everything.</summary>
-    public int[] Undominated(int compared, CancellationToken cancellation)
+    /// <summary>
+    /// The labels, in order of cost and first use, that none of the <paramref name="compared"/> kept before them equals or beats in everything; of those that use the same of everything one is left in any case.
+    /// </summary>
+    public int[] Undominated(int compared, CancellationToken stop)
     {
         var keys = new (long Cost, long Use)[Count];
         int[] order = new int[Count];
@@ -76,12 +79,16 @@ internal sealed class Labels(int resources)
         for (int r = 0; r < kept.Length; r++)
             kept[r] = new long[Count];
         int count = 0;
+        // Layers of one shape have options of the same sizes, and few of all choices then differ in what they use.
+        int[] seen = new int[2 * BitOperations.RoundUpToPowerOf2((uint)Count + 1)];
         for (int i = 0; i < order.Length; i++)
         {
             if (i % LabelsBetweenChecks == 0)
-                cancellation.ThrowIfCancellationRequested();
+                stop.ThrowIfCancellationRequested();
             int label = order[i];
             if (IsDominated(kept, Math.Max(0, count - compared), count, label))
+                continue;
+            if (!IsNew(seen, kept, count + 1, label))
                 continue;
             for (int r = 0; r < kept.Length; r++)
                 kept[r][count] = Use[r][label];
@@ -89,6 +96,27 @@ internal sealed class Labels(int resources)
         }
 
         return order[..count];
+    }
+
+    // Enters a label in a table of those kept, numbered from 1, unless one there uses the same of everything.
+    private bool IsNew(int[] table, long[][] kept, int number, int label)
+    {
+        ulong hash = 0;
+        foreach (long[] use in Use)
+            hash = BitOperations.RotateLeft((hash ^ (ulong)use[label]) * 0x9E3779B97F4A7C15, 29);
+        int place = (int)(hash & (ulong)(table.Length - 1));
+        while (table[place] != 0)
+        {
+            int other = table[place] - 1, r = 0;
+            while (r < kept.Length && kept[r][other] == Use[r][label])
+                r++;
+            if (r == kept.Length)
+                return false;
+            place = (place + 1) & (table.Length - 1);
+        }
+
+        table[place] = number;
+        return true;
     }
 
     private void Resize(int capacity)
@@ -108,6 +136,8 @@ internal sealed class Labels(int resources)
             Vector<long> noWorse = Vector<long>.AllBitsSet;
             for (int r = 0; r < kept.Length; r++)
                 noWorse &= Vector.LessThanOrEqual(new Vector<long>(kept[r], i), new Vector<long>(Use[r][label]));
+            for (int r = equal.Start.Value; r < equal.End.Value; r++)
+                noWorse &= Vector.Equals(new Vector<long>(kept[r], i), new Vector<long>(Use[r][label]));
             if (noWorse != Vector<long>.Zero)
                 return true;
         }
@@ -117,6 +147,8 @@ internal sealed class Labels(int resources)
             bool noWorse = true;
             for (int r = 0; r < kept.Length && noWorse; r++)
                 noWorse = kept[r][i] <= Use[r][label];
+            for (int r = equal.Start.Value; r < equal.End.Value && noWorse; r++)
+                noWorse = kept[r][i] == Use[r][label];
             if (noWorse)
                 return true;
         }

@@ -25,7 +25,7 @@ public static class MpsFile
         for (int r = 0; r < rows.Length; r++)
             Line($" {program.Constraints[r].Sense switch { ConstraintSense.AtMost => 'L', ConstraintSense.AtLeast => 'G', _ => 'E' }} {rows[r]}");
 
-        var entries = program.Variables.Select(variable => new List<(string Row, double Value)> { (Objective, variable.Objective) }).ToArray();
+        var entries = program.Variables.Select(variable => new List<(string Row, long Value)> { (Objective, variable.Objective) }).ToArray();
         for (int r = 0; r < rows.Length; r++)
         {
             foreach (Term term in program.Constraints[r].Terms)
@@ -33,20 +33,17 @@ public static class MpsFile
         }
 
         Line($"COLUMNS");
-        bool binary = false;
+        Line($" MARKER 'MARKER' 'INTORG'");
         for (int c = 0; c < entries.Length; c++)
         {
-            if (program.Variables[c].IsBinary != binary)
-                Marker(binary = !binary);
-            foreach ((string row, double value) in entries[c])
-                Line($" {Column(c)} {row} {value:R}");
+            foreach ((string row, long value) in entries[c])
+                Line($" {Column(c)} {row} {value}");
         }
 
-        if (binary)
-            Marker(false);
+        Line($" MARKER 'MARKER' 'INTEND'");
         Line($"RHS");
         for (int r = 0; r < rows.Length; r++)
-            Line($" rhs {rows[r]} {program.Constraints[r].RightHandSide:R}");
+            Line($" rhs {rows[r]} {program.Constraints[r].RightHandSide}");
         Line($"BOUNDS");
         for (int c = 0; c < entries.Length; c++)
         {
@@ -57,16 +54,14 @@ public static class MpsFile
                 continue;
             }
 
-            Line($" LO bound {Column(c)} {variable.Lower:R}");
-            Line($" UP bound {Column(c)} {variable.Upper:R}");
+            Line($" LO bound {Column(c)} {variable.Lower}");
+            Line($" UP bound {Column(c)} {variable.Upper}");
         }
 
         Line($"ENDATA");
         return text.ToString();
 
         void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
-
-        void Marker(bool start) => Line($" MARKER 'MARKER' '{(start ? "INTORG" : "INTEND")}'");
 
         string Column(int c) => $"c{c}.{Word(program.Variables[c].Name)}";
     }

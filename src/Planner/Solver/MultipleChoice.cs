@@ -18,28 +18,71 @@ internal sealed record MultipleChoice(IReadOnlyList<IReadOnlyList<MultipleChoice
     // A bit for each: 16 KiB for each group and number.
     private const int MostSums = 1 << 17;
 
-    /// <summary>The linear relaxation's multipliers: what one unit more of each resource would save, not negative; null where no choice holds to the limits.</summary>
-    public double[]? Multipliers()
+    /// <summary>How many of the last resources are to be used to their limit exactly, neither more nor less.</summary>
+    public int Equalities { get; init; }
+
+    /// <summary>
+    /// What a unit of waiting costs and uses, where groups depend on the one before: an item waits for what of its <see cref="Item.Prefetch"/> the item before it does not hide. Null where they do not.
+    /// </summary>
+    public Item? Waiting { get; init; }
+
+    /// <summary>Whether a resource is to be used to its limit exactly.</summary>
+    public bool IsExact(int resource) => resource >= Limits.Count - Equalities;
+
+    /// <summary>How long an item waits after another.</summary>
+    public long Wait(long hidden, in Item item) => Waiting is null ? 0 : Math.Max(0, item.Prefetch - hidden);
+
+    /// <summary>What whole choices cost and use.</summary>
+    /// <param name="chosen">An item of each group.</param>
+    public Item Sum(IReadOnlyList<int> chosen)
     {
-        if (Limits.Where((limit, r) => limit != Unlimited && Groups.Sum(group => group.Min(item => item.Use[r])) > limit).Any())
-            return null;
+        long cost = 0, hidden = 0;
+        long[] use = new long[Limits.Count];
+        for (int g = 0; g < chosen.Count; g++)
+        {
+            Item item = Groups[g][chosen[g]];
+            long wait = Wait(hidden, item);
+            cost += item.Cost + (wait == 0 ? 0 : wait * Waiting!.Value.Cost);
+            for (int r = 0; r < use.Length; r++)
+                use[r] += item.Use[r] + (wait == 0 ? 0 : wait * Waiting!.Value.Use[r]);
+            hidden = item.Hides;
+        }
+
+        return new Item(cost, use);
+    }
+
+    /// <summary>The linear relaxation's multipliers: what one unit more of each resource would save, not negative but where it is to be used exactly; null where no choice holds to the limits.</summary>
+    /// <param name="stop">Stops the work.</param>
+    public double[]? Multipliers(CancellationToken stop = default)
+    {
+        (long Least, long Most)[] sums = [.. Limits.Select((_, r) => (Groups.Sum(group => group.Min(item => item.Use[r])), Groups.Sum(group => group.Max(item => item.Use[r]))))];
+        for (int r = 0; r < sums.Length; r++)
+        {
+            if (Limits[r] != Unlimited && (sums[r].Least > Limits[r] || (IsExact(r) && sums[r].Most < Limits[r])))
+                return null;
+        }
+
         // Whole choices enter the relaxation one at a time, each the cheapest at the multipliers found so far (Dantzig and Wolfe's decomposition). The first stands for
         // none: it keeps every limit and costs far more than any choice does.
-        double most = Groups.Sum(group => (double)group.Max(item => Math.Abs(item.Cost))) + 1;
-        var choices = new List<Item> { new((long)Math.Min(1000 * most, long.MaxValue / 2), [.. Limits.Select(limit => limit == Unlimited ? 0 : limit)]) };
+        double longest = Groups.Sum(group => (double)group.Max(item => item.Prefetch));
+        double most = Groups.Sum(group => (double)group.Max(item => Math.Abs(item.Cost))) + ((Waiting?.Cost ?? 0) * longest) + 1;
+        using var mixture = new MixtureProgram(
+            Limits, Equalities, [.. Limits.Select((limit, r) => Math.Max(Math.Abs((double)sums[r].Least - limit), Math.Abs((double)sums[r].Most - limit) + ((Waiting?.Use[r] ?? 0) * longest)))], most);
+        mixture.Add(1000 * most, [.. Limits.Select(limit => limit == Unlimited ? 0 : limit)]);
         double[] best = new double[Limits.Count], multipliers = best;
         double bound = double.NegativeInfinity;
-        while (choices.Count < MostChoices)
+        for (int choices = 1; choices < MostChoices; choices++)
         {
+            stop.ThrowIfCancellationRequested();
             (double reached, Item cheapest) = Cheapest(multipliers);
             if (reached > bound)
                 (bound, best) = (reached, multipliers);
             if (bound > most)
                 return null;
-            choices.Add(cheapest);
-            if (Of(choices) is not { Bound: < double.PositiveInfinity } relaxation || relaxation.Bound <= bound + (1e-9 * Math.Abs(bound)))
+            mixture.Add(cheapest.Cost, cheapest.Use);
+            if (mixture.Solve() is not { } solved || solved.Cost <= bound + (1e-9 * Math.Abs(bound)))
                 break;
-            multipliers = [.. relaxation.RowDuals.Take(Limits.Count).Select(dual => Math.Max(0, -dual))];
+            multipliers = [.. solved.Multipliers.Select((multiplier, r) => IsExact(r) ? multiplier : Math.Max(0, multiplier))];
         }
 
         return best;
@@ -49,63 +92,24 @@ internal sealed record MultipleChoice(IReadOnlyList<IReadOnlyList<MultipleChoice
     /// The same choice with each limit lowered to the largest sum not above it that items can make. Where items use one of a few numbers, as host bytes do, this leaves
     /// out what no choice can use, and bounds are closer.
     /// </summary>
-    public MultipleChoice Tightened() => this with { Limits = [.. Limits.Select((limit, r) => limit == Unlimited ? limit : LargestSum(r, limit))] };
-
-    // Shares of choices, of which the sum is one and the use within the limits.
-    private IntegerProgram Mixture(List<Item> choices)
-    {
-        var program = new IntegerProgram();
-        foreach (Item choice in choices)
-            program.AddBinary(choice.Cost, "");
-        for (int r = 0; r < Limits.Count; r++)
-        {
-            program.AddConstraint(
-                "", Limits[r] == Unlimited ? [] : choices.Select((choice, i) => new Term(i, choice.Use[r] - Limits[r])).Where(term => term.Coefficient != 0), ConstraintSense.AtMost, 0);
-        }
-
-        program.AddConstraint("", choices.Select((_, i) => new Term(i, 1)), ConstraintSense.Equal, 1);
-        return program;
-    }
-
-    private Relaxation? Of(List<Item> choices)
-    {
-        IntegerProgram program = Mixture(choices);
-        return Relaxation.Of(program, program.Constraints);
-    }
+    public MultipleChoice Tightened() => this with { Limits = [.. Limits.Select((limit, r) => limit == Unlimited || IsExact(r) || Waiting?.Use[r] > 0 ? limit : LargestSum(r, limit))] };
 
     private (double Bound, Item Choice) Cheapest(double[] multipliers)
     {
-        double bound = 0, magnitude = 0;
-        long cost = 0;
-        long[] use = new long[Limits.Count];
-        foreach (IReadOnlyList<Item> group in Groups)
+        var bounds = new LagrangianBounds(this, Groups, multipliers);
+        int[] chosen = bounds.Cheapest();
+        Item sum = Sum(chosen);
+        double magnitude = Math.Abs((double)sum.Cost);
+        for (int g = 0; g < chosen.Length; g++)
+            magnitude += Math.Abs((double)Groups[g][chosen[g]].Cost);
+        for (int r = 0; r < multipliers.Length; r++)
         {
-            double least = double.PositiveInfinity;
-            Item cheapest = default;
-            for (int i = 0; i < group.Count; i++)
-            {
-                double priced = group[i].Priced(multipliers);
-                if (priced < least)
-                    (least, cheapest) = (priced, group[i]);
-            }
-
-            bound += least;
-            magnitude += Math.Abs((double)cheapest.Cost);
-            for (int r = 0; r < multipliers.Length; r++)
-                magnitude += multipliers[r] * Math.Abs((double)cheapest.Use[r]);
-            cost += cheapest.Cost;
-            for (int r = 0; r < use.Length; r++)
-                use[r] += cheapest.Use[r];
-        }
-
-        for (int r = 0; r < use.Length; r++)
-        {
-            bound -= multipliers[r] == 0 ? 0 : multipliers[r] * Limits[r];
-            magnitude += multipliers[r] == 0 ? 0 : multipliers[r] * Math.Abs((double)Limits[r]);
+            if (multipliers[r] != 0)
+                magnitude += Math.Abs(multipliers[r]) * (Math.Abs((double)Limits[r]) + chosen.Select((item, g) => Math.Abs((double)Groups[g][item].Use[r])).Sum());
         }
 
         // Less what its sums may have been rounded up: at a limit that one choice alone can keep, multipliers grow without end.
-        return (bound - (1e-15 * (Groups.Count + 10) * magnitude), new Item(cost, use));
+        return (bounds.Least - (1e-15 * (Groups.Count + 10) * magnitude), sum);
     }
 
     private long LargestSum(int resource, long limit)
@@ -126,13 +130,15 @@ internal sealed record MultipleChoice(IReadOnlyList<IReadOnlyList<MultipleChoice
     }
 
     /// <summary>No choice within the limits costs less than this, whatever the multipliers; the best of them make it the linear relaxation's optimum.</summary>
-    /// <param name="multipliers">One for each resource, not negative; 0 where there is no limit.</param>
+    /// <param name="multipliers">One for each resource, not negative but where it is to be used exactly; 0 where there is no limit.</param>
     public double Bound(double[] multipliers) => Cheapest(multipliers).Bound;
 
     /// <summary>One thing to choose.</summary>
     /// <param name="Cost">What it costs.</param>
     /// <param name="Use">What it uses of each resource.</param>
-    public readonly record struct Item(long Cost, long[] Use)
+    /// <param name="Prefetch">What may run while the item of the group before works.</param>
+    /// <param name="Hides">How much of the next group's prefetch runs meanwhile.</param>
+    public readonly record struct Item(long Cost, long[] Use, long Prefetch = 0, long Hides = 0)
     {
         /// <summary>Its cost with the resources it uses at a price.</summary>
         public double Priced(double[] multipliers)

@@ -6,12 +6,12 @@ public enum SolverStatus
     /// <summary>The solution is proven to be the best.</summary>
     Optimal,
 
-    /// <summary>The time limit came first: the solution is feasible, and its gap says how far it may be from the best.</summary>
+    /// <summary>The search was stopped first: the solution is feasible, and its bound says how far it may be from the best.</summary>
     Feasible,
 
     /// <summary>No solution exists.</summary>
     Infeasible,
 
-    /// <summary>The time limit came before any solution.</summary>
-    TimeLimit,
+    /// <summary>The search was stopped before any solution.</summary>
+    Unknown,
 }

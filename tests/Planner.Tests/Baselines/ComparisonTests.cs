@@ -4,18 +4,15 @@ using TailorKV.Planner.Baselines;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Profiles;
-using TailorKV.Planner.Solver;
 using TailorKV.Planner.Tests.Solver;
 
 namespace TailorKV.Planner.Tests.Baselines;
 
-[Collection(nameof(CbcSolverTests))]
 public sealed class ComparisonTests
 {
     [Fact]
     public void No_baseline_beats_the_optimum()
     {
-        Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
         int fitting = 0, tooLarge = 0;
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(5), Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ToArbitrary(), seed =>
         {
@@ -48,7 +45,6 @@ public sealed class ComparisonTests
     [Fact]
     public void Where_no_plan_is_as_small_as_a_baseline_there_is_none_beside_it()
     {
-        Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
         ModelProfile profile = MeasuredModel.Make(new Random(8));
         profile = profile with { Layers = [.. profile.Layers.Select(layer => layer with { Options = [layer.Options[0]] })] };
         Comparison comparison = Comparison.Of(profile, new PlanBuilder(profile, new PlanTarget { Context = 4096 }).Build(), []);

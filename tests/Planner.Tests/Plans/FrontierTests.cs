@@ -1,7 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
 using TailorKV.Planner.Plans;
-using TailorKV.Planner.Solver;
 using TailorKV.Testing;
 using static TailorKV.Planner.Tests.Plans.ExhaustivePlans;
 
@@ -68,7 +67,6 @@ public sealed class FrontierTests
 
     private static void Holds(int count, Action<PlanningProblem> body)
     {
-        Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
         Property.Holds(Arbitraries.PlanningProblem(), count, body);
     }
 }

@@ -1,7 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
 using TailorKV.Planner.Plans;
-using TailorKV.Planner.Solver;
 using TailorKV.Testing;
 using static TailorKV.Planner.Tests.Plans.ExhaustivePlans;
 
@@ -13,7 +12,6 @@ public sealed class OptimumTests
     [Fact]
     public void A_plan_holds_to_every_limit_and_none_is_better()
     {
-        RequireCbc();
         int feasible = 0;
         Property.Holds(AtOneContext(ProblemGenerators.Small()), 1500, problem =>
         {
@@ -48,7 +46,6 @@ public sealed class OptimumTests
     [Fact]
     public void Where_there_is_no_plan_the_limit_said_would_do_and_nothing_less()
     {
-        RequireCbc();
         var named = new Dictionary<string, int>(StringComparer.Ordinal);
         Property.Holds(AtOneContext(ProblemGenerators.Small()), 1500, problem =>
         {
@@ -89,7 +86,6 @@ public sealed class OptimumTests
     [Fact]
     public void Most_context_is_the_most_that_any_plan_holds()
     {
-        RequireCbc();
         int feasible = 0;
         var cases = from problem in ProblemGenerators.Small(mostLayers: 2, mostOptions: 3, mostContext: 200)
                     from above in Gen.Choose(0, 30)
@@ -114,13 +110,10 @@ public sealed class OptimumTests
     [Fact]
     public void The_same_problem_gives_the_same_bytes()
     {
-        RequireCbc();
         Property.Holds(ProblemGenerators.Small(mostLayers: 6, mostOptions: 8), 150, problem =>
             Assert.Equal(problem.Build() is { } plan ? Json.Write(plan) : null, problem.Build() is { } again ? Json.Write(again) : null));
     }
 
     private static Arbitrary<PlanningProblem> AtOneContext(Gen<PlanningProblem> problems) =>
         Arb.From(problems, ProblemGenerators.Shrink).Filter(problem => problem.Target.Goal != PlanGoal.MostContext);
-
-    private static void RequireCbc() => Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
 }

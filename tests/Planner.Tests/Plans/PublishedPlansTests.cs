@@ -1,13 +1,11 @@
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Profiles;
-using TailorKV.Planner.Solver;
 using TailorKV.Planner.Tests.Solver;
 using TailorKV.Tests;
 
 namespace TailorKV.Planner.Tests.Plans;
 
 /// <summary>The plans that come with the repository are what the planner makes of their profiles, to the byte.</summary>
-[Collection(nameof(CbcSolverTests))]
 public sealed class PublishedPlansTests
 {
     private static string Folder => Path.Combine(SharedData.Root, "plans");
@@ -18,7 +16,6 @@ public sealed class PublishedPlansTests
     [MemberData(nameof(Plans))]
     public void A_plan_is_made_of_its_profile_again(string path)
     {
-        Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
         path = Path.Combine(Folder, path);
         Plan plan = Json.ReadPlan(path);
         ModelProfile profile = Json.ReadProfile(Path.Combine(Path.GetDirectoryName(path)!, "profile.json"));

@@ -6,7 +6,7 @@ using TailorKV.Planner.Solver;
 namespace TailorKV.Planner.Tests.Solver;
 
 /// <summary>A multiple-choice knapsack as the planner poses it: one option a layer, least loss, device and host bytes limited.</summary>
-internal sealed record Knapsack(double[][] Loss, long[][] Device, long[][] Host, long DeviceLimit, long HostLimit)
+internal sealed record Knapsack(long[][] Loss, long[][] Device, long[][] Host, long DeviceLimit, long HostLimit)
 {
     public IntegerProgram Program()
     {
@@ -21,7 +21,7 @@ internal sealed record Knapsack(double[][] Loss, long[][] Device, long[][] Host,
         IEnumerable<Term> Row(long[][] bytes) => variables.SelectMany((layer, l) => layer.Select((v, o) => new Term(v, bytes[l][o])));
     }
 
-    public double[] DeviceBytes() => [.. Device.SelectMany(l => l).Select(b => (double)b)];
+    public long[] DeviceBytes() => [.. Device.SelectMany(l => l)];
 
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
@@ -38,9 +38,9 @@ internal sealed record Knapsack(double[][] Loss, long[][] Device, long[][] Host,
     {
         int layers = random.Next(1, maxLayers + 1);
         int[] options = [.. Enumerable.Range(0, layers).Select(_ => random.Next(1, maxOptions + 1))];
-        // Rounded losses make ties, which the oracle must agree with too.
-        int digits = random.Next(1, 12);
-        var loss = options.Select(n => Enumerable.Range(0, n).Select(_ => Math.Round(random.NextDouble(), digits)).ToArray()).ToArray();
+        // Few losses make ties, which the oracle must agree with too.
+        long losses = (long)Math.Pow(10, random.Next(1, 13));
+        var loss = options.Select(n => Enumerable.Range(0, n).Select(_ => random.NextInt64(losses)).ToArray()).ToArray();
         var device = options.Select(n => Enumerable.Range(0, n).Select(_ => random.NextInt64(largest + 1)).ToArray()).ToArray();
         var host = options.Select(n => Enumerable.Range(0, n).Select(_ => random.Next(2) * random.NextInt64(largest + 1)).ToArray()).ToArray();
         long chosen = device.Sum(layer => layer[random.Next(layer.Length)]);

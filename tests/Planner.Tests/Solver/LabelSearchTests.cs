@@ -19,7 +19,6 @@ public sealed class LabelSearchTests
     [Fact]
     public void The_choice_is_the_best_whatever_the_multipliers()
     {
-        Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
         int feasible = 0;
         Property.Holds(Cases(mostGroups: 5, mostItems: 5), 3000, one =>
         {
@@ -45,14 +44,13 @@ public sealed class LabelSearchTests
     [Fact]
     public void With_few_labels_the_search_gives_up_or_is_right()
     {
-        Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
         int right = 0, gaveUp = 0;
         Property.Holds(Cases(mostGroups: 3, mostItems: 14), 500, one =>
         {
             if (one.Multipliers() is not { } multipliers)
                 return;
             var search = new LabelSearch(one.Problem, multipliers, long.MaxValue, Few);
-            int[]? chosen = search.Run(default, default);
+            int[]? chosen = search.Run(default);
             if (search.IsComplete)
             {
                 right++;
@@ -71,7 +69,6 @@ public sealed class LabelSearchTests
     [Fact]
     public void Scaling_what_is_used_and_the_limits_changes_nothing()
     {
-        Assert.SkipUnless(CbcSolver.IsAvailable(out string reason), reason);
         Property.Holds(Cases(mostGroups: 6, mostItems: 5).SelectMany(one => Gen.Choose(2, 1000), (one, factor) => (one.Problem, Factor: factor)), 500, one =>
         {
             MultipleChoice scaled = new(
@@ -88,7 +85,7 @@ public sealed class LabelSearchTests
     private static int[]? Solve(MultipleChoice problem, double[] multipliers, long most)
     {
         var search = new LabelSearch(problem, multipliers, most, Plenty);
-        int[]? chosen = search.Run(default, default);
+        int[]? chosen = search.Run(default);
         Assert.True(search.IsComplete);
         return chosen;
     }
