@@ -54,7 +54,6 @@ public sealed class RefusedWorkTests : IDisposable
     [InlineData("\"text 0\"", "{}")]
     [InlineData("attention\"", "{\"densities\":[[1]],\"recalls\":[]}")]
     [InlineData("attention\"", "{\"densities\":[null],\"recalls\":[]}")]
-    [InlineData("option 0\"", "{\"loss\":0}")]
     [InlineData("option 0\"", "3")]
     public void A_result_of_another_kind_is_refused_by_its_name(string step, string result)
     {
