@@ -44,7 +44,7 @@ internal sealed class LabelSearch
         double[] prices = [.. multipliers.Select(Math.Abs)];
         double longest = problem.Waiting is { } waiting ? waiting.Priced(prices) * problem.Groups.Sum(group => (double)group.Max(item => item.Prefetch)) : 0;
         // Rounding of the sums that bounds are made of.
-        _margin = 1e-13 * (groups + 10) * (Math.Abs(whole.Least) + longest + problem.Groups.Sum(group => group.Max(item => Math.Abs((double)item.Cost) + item.Use.Select((use, r) => prices[r] * Math.Abs((double)use)).Sum()))
+        _margin = 1e-13 * (groups + 10) * (Math.Abs(whole.Least) + longest + problem.Groups.Sum(group => group.Max(item => Size(item, prices)))
             + problem.Limits.Select((limit, r) => prices[r] * Math.Abs((double)limit)).Sum()) + 0.5;
 
         _items = new int[groups][];
@@ -188,6 +188,14 @@ internal sealed class LabelSearch
                 use[^1] = step == _order.Length - 1 ? 0 : -item.Hides;
             to.Add(cost, use, label, itemIndex);
         }
+    }
+
+    private static double Size(MultipleChoice.Item item, double[] prices)
+    {
+        double size = Math.Abs((double)item.Cost);
+        for (int r = 0; r < prices.Length; r++)
+            size += prices[r] * Math.Abs((double)item.Use[r]);
+        return size;
     }
 
     private static double Bound(double[] multipliers, long cost, long[] use)
