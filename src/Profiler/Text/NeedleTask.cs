@@ -134,7 +134,9 @@ public sealed record NeedleTask
         if (filler < 1 || text.Length < filler)
         {
             throw new TailorKVException(
-                $"a passage of {length} tokens leaves {filler} for text beside its notes and question, and the text has {text.Length}",
+                filler < 1
+                    ? $"the notes and the question take {length - filler} tokens, and the passage has {length}"
+                    : $"a passage of {length} tokens takes {filler} of text beside its notes and question, and the text has {text.Length}",
                 "Ask for a longer context or give a longer text");
         }
 

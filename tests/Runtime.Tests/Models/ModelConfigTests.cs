@@ -89,7 +89,7 @@ public sealed class ModelConfigTests : IDisposable
     [InlineData("""{"num_hidden_layers": null}""", "num_hidden_layers is missing")]
     [InlineData("""{"num_key_value_heads": 3}""", "3 key and value heads")]
     [InlineData("""{"head_dim": 7}""", "7 is odd")]
-    [InlineData("""{"head_dim": 4194304}""", "4 heads of 4194304")]
+    [InlineData("""{"head_dim": 8388608}""", "4 heads of 8388608")]
     [InlineData("""{"head_dim": null, "num_attention_heads": 5}""", "num_attention_heads is 5")]
     [InlineData("""{"rms_norm_eps": 1e999}""", "rms_norm_eps")]
     [InlineData("""{"rope_theta": -1}""", "rope_theta is -1")]
