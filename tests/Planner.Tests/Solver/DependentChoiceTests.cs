@@ -105,18 +105,8 @@ public sealed class DependentChoiceTests
 
         private static IEnumerable<Choice> Shrink(Choice choice)
         {
-            for (int g = 0; g < choice.Groups.Length; g++)
-            {
-                int index = g;
-                if (choice.Groups.Length > 1)
-                    yield return choice with { Groups = [.. choice.Groups.Where((_, i) => i != index)] };
-                for (int item = 0; choice.Groups[g].Length > 1 && item < choice.Groups[g].Length; item++)
-                {
-                    int dropped = item;
-                    yield return choice with { Groups = [.. choice.Groups.Select((group, i) => i == index ? [.. group.Where((_, o) => o != dropped)] : group)] };
-                }
-            }
-
+            foreach (int[][][] groups in SimplerLists.Smaller<int[]>(choice.Groups, _ => []))
+                yield return choice with { Groups = groups };
             if (choice.Waits)
                 yield return choice with { Waits = false };
             if (choice.Exactly)

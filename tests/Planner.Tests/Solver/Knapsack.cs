@@ -6,44 +6,57 @@ using TailorKV.Planner.Solver;
 namespace TailorKV.Planner.Tests.Solver;
 
 /// <summary>A multiple-choice knapsack as the planner poses it: one option a layer, least loss, device and host bytes limited.</summary>
-internal sealed record Knapsack(long[][] Loss, long[][] Device, long[][] Host, long DeviceLimit, long HostLimit)
+/// <param name="Layers">The options of each layer.</param>
+/// <param name="DeviceLimit">The most device bytes.</param>
+/// <param name="HostLimit">The most host bytes.</param>
+public sealed record Knapsack(Knapsack.Option[][] Layers, long DeviceLimit, long HostLimit)
 {
-    public IntegerProgram Program()
+    /// <summary>
+    /// Up to so many layers of up to so many options, of bytes up to one of the largest. Often the device limit is what some choice takes to the byte, or one byte less. Losses of few digits make ties,
+    /// which an oracle must agree with too.
+    /// </summary>
+    internal static Gen<Knapsack> Any(int mostLayers, int mostOptions, params long[] largest) =>
+        from bytes in Gen.Elements(largest)
+        from digits in Gen.Choose(1, 12)
+        from count in Gen.Choose(1, mostLayers)
+        from counts in Gen.Choose(1, mostOptions).ArrayOf(count)
+        from layers in Gen.CollectToArray(counts, options => OneOption((long)Math.Pow(10, digits) - 1, bytes).ArrayOf(options))
+        from chosen in Gen.CollectToArray(layers, layer => Gen.Elements(layer))
+        from less in Gen.Choose(0, 1)
+        from host in FsCheck.FSharp.Gen.Choose64(0, bytes * count / 2)
+        select new Knapsack(layers, Math.Max(0, chosen.Sum(option => option.Device) - less), host);
+
+    internal static IEnumerable<Knapsack> Shrink(Knapsack knapsack) => SimplerLists.Smaller(knapsack.Layers, Shrink).Select(layers => knapsack with { Layers = layers });
+
+    internal IntegerProgram Program()
     {
         var program = new IntegerProgram();
-        var variables = Loss.Select((layer, l) => layer.Select((loss, o) => program.AddBinary(loss, $"x{l},{o}")).ToArray()).ToArray();
-        for (int l = 0; l < Loss.Length; l++)
+        var variables = Layers.Select((layer, l) => layer.Select((option, o) => program.AddBinary(option.Loss, $"x{l},{o}")).ToArray()).ToArray();
+        for (int l = 0; l < Layers.Length; l++)
             program.AddConstraint($"layer {l}", variables[l].Select(v => new Term(v, 1)), ConstraintSense.Equal, 1);
-        program.AddConstraint("device", Row(Device), ConstraintSense.AtMost, DeviceLimit);
-        program.AddConstraint("host", Row(Host), ConstraintSense.AtMost, HostLimit);
+        program.AddConstraint("device", Row(option => option.Device), ConstraintSense.AtMost, DeviceLimit);
+        program.AddConstraint("host", Row(option => option.Host), ConstraintSense.AtMost, HostLimit);
         return program;
 
-        IEnumerable<Term> Row(long[][] bytes) => variables.SelectMany((layer, l) => layer.Select((v, o) => new Term(v, bytes[l][o])));
+        IEnumerable<Term> Row(Func<Option, long> bytes) => variables.SelectMany((layer, l) => layer.Select((v, o) => new Term(v, bytes(Layers[l][o]))));
     }
 
-    public long[] DeviceBytes() => [.. Device.SelectMany(l => l)];
+    internal long[] DeviceBytes() => [.. Layers.SelectMany(layer => layer.Select(option => option.Device))];
 
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"loss {string.Join('|', Loss.Select(l => string.Join(' ', l)))} device {string.Join('|', Device.Select(l => string.Join(' ', l)))} <= {DeviceLimit} host {string.Join('|', Host.Select(l => string.Join(' ', l)))} <= {HostLimit}");
+        $"{string.Join(" / ", Layers.Select(layer => string.Join(" | ", layer.Select(option => $"loss {option.Loss}, device {option.Device}, host {option.Host}"))))}; device <= {DeviceLimit}, host <= {HostLimit}");
 
-    /// <summary>
-    /// Up to five layers of up to three options, of bytes up to <paramref name="largest"/>. Often the device limit is what some choice takes to the byte, or one byte less.
-    /// </summary>
-    public static Arbitrary<Knapsack> Arbitrary(long largest) => Arb.From(
-        from seed in Gen.Choose(0, int.MaxValue - 1)
-        select Random(new System.Random(seed), largest));
+    private static Gen<Option> OneOption(long mostLoss, long mostBytes) =>
+        from loss in FsCheck.FSharp.Gen.Choose64(0, mostLoss)
+        from device in FsCheck.FSharp.Gen.Choose64(0, mostBytes)
+        from host in Gen.OneOf(Gen.Constant(0L), FsCheck.FSharp.Gen.Choose64(0, mostBytes))
+        select new Option(loss, device, host);
 
-    public static Knapsack Random(System.Random random, long largest, int maxLayers = 5, int maxOptions = 3)
-    {
-        int layers = random.Next(1, maxLayers + 1);
-        int[] options = [.. Enumerable.Range(0, layers).Select(_ => random.Next(1, maxOptions + 1))];
-        // Few losses make ties, which the oracle must agree with too.
-        long losses = (long)Math.Pow(10, random.Next(1, 13));
-        var loss = options.Select(n => Enumerable.Range(0, n).Select(_ => random.NextInt64(losses)).ToArray()).ToArray();
-        var device = options.Select(n => Enumerable.Range(0, n).Select(_ => random.NextInt64(largest + 1)).ToArray()).ToArray();
-        var host = options.Select(n => Enumerable.Range(0, n).Select(_ => random.Next(2) * random.NextInt64(largest + 1)).ToArray()).ToArray();
-        long chosen = device.Sum(layer => layer[random.Next(layer.Length)]);
-        return new Knapsack(loss, device, host, Math.Max(0, chosen - random.Next(2)), random.NextInt64((largest * layers / 2) + 1));
-    }
+    private static IEnumerable<Option> Shrink(Option option) => SimplerLists.Smaller(option.Loss).Select(loss => option with { Loss = loss })
+        .Concat(SimplerLists.Smaller(option.Device).Select(bytes => option with { Device = bytes }))
+        .Concat(SimplerLists.Smaller(option.Host).Select(bytes => option with { Host = bytes }));
+
+    /// <summary>One way to keep a layer.</summary>
+    public readonly record struct Option(long Loss, long Device, long Host);
 }

@@ -1,85 +1,65 @@
 using FsCheck;
-using FsCheck.Fluent;
+using FsCheck.Xunit;
 using TailorKV.Planner.Solver;
 
 namespace TailorKV.Planner.Tests.Solver;
 
-public sealed class LabelSearchTests
+public sealed class LabelSearchTests : IDisposable
 {
     private const int Few = 1 << 8;
     private const int Plenty = 1 << 20;
 
-    private enum Multipliers
+    private readonly Tally _tally = new();
+
+    public void Dispose() => _tally.Dispose();
+
+    [Property(Arbitrary = [typeof(RandomChoice.Small)], MaxTest = 3000)]
+    public void The_choice_is_the_best_whatever_the_multipliers(RandomChoice choice, Prices prices)
     {
-        None,
-        Random,
-        Relaxation,
+        MultipleChoice problem = choice.Problem;
+        (long, long)? best = Best(choice);
+        _tally.Count("feasible", best is not null, least: 501);
+        if (prices.Of(problem) is not { } multipliers)
+        {
+            Assert.Null(best);
+            return;
+        }
+
+        int[]? chosen = Solve(problem, multipliers, long.MaxValue);
+        Assert.Equal(best, chosen is null ? null : Value(problem, chosen));
+        if (best is not ({ } cost, _))
+            return;
+        Assert.Equal(best, Value(problem, Solve(problem, multipliers, cost)!));
+        Assert.Null(Solve(problem, multipliers, cost - 1));
+        Assert.True(problem.Bound(multipliers) <= cost + (1e-9 * (Math.Abs(cost) + Magnitude(problem, multipliers))));
     }
 
-    [Fact]
-    public void The_choice_is_the_best_whatever_the_multipliers()
+    [Property(Arbitrary = [typeof(RandomChoice.Wide)], MaxTest = 500)]
+    public void With_few_labels_the_search_gives_up_or_is_right(RandomChoice choice, Prices prices)
     {
-        int feasible = 0;
-        Property.Holds(Cases(mostGroups: 5, mostItems: 5), 3000, one =>
-        {
-            if (one.Multipliers() is not { } multipliers)
-            {
-                Assert.Empty(RandomChoice.Feasible(one.Problem));
-                return;
-            }
-
-            int[]? chosen = Solve(one.Problem, multipliers, long.MaxValue);
-            (long, long)? best = Best(one.Problem);
-            Assert.Equal(best, chosen is null ? null : Value(one.Problem, chosen));
-            if (best is not ({ } cost, _))
-                return;
-            feasible++;
-            Assert.Equal(best, Value(one.Problem, Solve(one.Problem, multipliers, cost)!));
-            Assert.Null(Solve(one.Problem, multipliers, cost - 1));
-            Assert.True(one.Problem.Bound(multipliers) <= cost + (1e-9 * (Math.Abs(cost) + one.Magnitude(multipliers))));
-        });
-        Assert.True(feasible > 500);
+        LabelSearch? search = prices.Of(choice.Problem) is { } multipliers ? new(choice.Problem, multipliers, long.MaxValue, Few) : null;
+        int[]? chosen = search?.Run(default);
+        _tally.Count("right", search is { IsComplete: true }, least: 1);
+        _tally.Count("gave up", search is { IsComplete: false }, least: 1);
+        if (search is { IsComplete: true })
+            Assert.Equal(Best(choice), chosen is null ? null : Value(choice.Problem, chosen));
+        else if (chosen is not null)
+            Assert.Contains(choice.Feasible(), feasible => feasible.Chosen.SequenceEqual(chosen));
     }
 
-    [Fact]
-    public void With_few_labels_the_search_gives_up_or_is_right()
+    [Property(Arbitrary = [typeof(RandomChoice.Longer)], MaxTest = 500)]
+    public void Scaling_what_is_used_and_the_limits_changes_nothing(RandomChoice choice, DoNotSize<uint> by)
     {
-        int right = 0, gaveUp = 0;
-        Property.Holds(Cases(mostGroups: 3, mostItems: 14), 500, one =>
-        {
-            if (one.Multipliers() is not { } multipliers)
-                return;
-            var search = new LabelSearch(one.Problem, multipliers, long.MaxValue, Few);
-            int[]? chosen = search.Run(default);
-            if (search.IsComplete)
-            {
-                right++;
-                Assert.Equal(Best(one.Problem), chosen is null ? null : Value(one.Problem, chosen));
-            }
-            else
-            {
-                gaveUp++;
-                if (chosen is not null)
-                    Assert.Contains(RandomChoice.Feasible(one.Problem), feasible => feasible.Chosen.SequenceEqual(chosen));
-            }
-        });
-        Assert.All(new[] { right, gaveUp }, count => Assert.True(count > 0));
-    }
+        MultipleChoice problem = choice.Problem;
+        int factor = 2 + (int)(by.Item % 999);
+        MultipleChoice scaled = new(
+            [.. problem.Groups.Select(group => group.Select(item => item with { Use = [.. item.Use.Select(use => use * factor)] }).ToArray())],
+            [.. problem.Limits.Select(limit => limit == MultipleChoice.Unlimited ? limit : limit * factor)]);
+        Assert.Equal(Solved(problem, factor), Solved(scaled, 1));
 
-    [Fact]
-    public void Scaling_what_is_used_and_the_limits_changes_nothing()
-    {
-        Property.Holds(Cases(mostGroups: 6, mostItems: 5).SelectMany(one => Gen.Choose(2, 1000), (one, factor) => (one.Problem, Factor: factor)), 500, one =>
-        {
-            MultipleChoice scaled = new(
-                [.. one.Problem.Groups.Select(group => group.Select(item => item with { Use = [.. item.Use.Select(use => use * one.Factor)] }).ToArray())],
-                [.. one.Problem.Limits.Select(limit => limit == MultipleChoice.Unlimited ? limit : limit * one.Factor)]);
-            Assert.Equal(Solved(one.Problem, one.Factor), Solved(scaled, 1));
-        });
-
-        static (long, long)? Solved(MultipleChoice problem, int factor) =>
+        static (long, long)? Solved(MultipleChoice problem, int times) =>
             problem.Multipliers() is { } multipliers && Solve(problem, multipliers, long.MaxValue) is { } chosen
-                && Value(problem, chosen) is ({ } cost, { } use) ? (cost, use * factor) : null;
+                && Value(problem, chosen) is ({ } cost, { } use) ? (cost, use * times) : null;
     }
 
     private static int[]? Solve(MultipleChoice problem, double[] multipliers, long most)
@@ -90,14 +70,7 @@ public sealed class LabelSearchTests
         return chosen;
     }
 
-    private static Gen<Case> Cases(int mostGroups, int mostItems) =>
-        from problem in RandomChoice.Problems(mostGroups, mostItems)
-        from kind in Gen.Elements(Enum.GetValues<Multipliers>())
-        from seed in Gen.Choose(0, int.MaxValue - 1)
-        select new Case(problem, kind, seed);
-
-    private static (long Cost, long FirstUse)? Best(MultipleChoice problem) =>
-        RandomChoice.Feasible(problem).Select(one => ((long, long)?)(one.Cost, one.Use[0])).Min();
+    private static (long Cost, long FirstUse)? Best(RandomChoice choice) => choice.Feasible().Select(one => ((long, long)?)(one.Cost, one.Use[0])).Min();
 
     private static (long Cost, long FirstUse)? Value(MultipleChoice problem, int[] chosen)
     {
@@ -106,21 +79,7 @@ public sealed class LabelSearchTests
         return (cost, use[0]);
     }
 
-    private sealed record Case(MultipleChoice Problem, Multipliers Kind, int Seed)
-    {
-        /// <summary>Multipliers of the case's kind, 0 where there is no limit; null where the relaxation says that nothing is within the limits.</summary>
-        public double[]? Multipliers()
-        {
-            if (Kind == LabelSearchTests.Multipliers.Relaxation)
-                return Problem.Multipliers();
-            System.Random random = new(Seed);
-            return [.. Problem.Limits.Select(limit => limit == MultipleChoice.Unlimited || Kind == LabelSearchTests.Multipliers.None ? 0 : Math.Pow(10, random.Next(-6, 3)) * random.NextDouble())];
-        }
-
-        /// <summary>The size of the numbers that a bound is the sum of.</summary>
-        public double Magnitude(double[] multipliers) => Problem.Limits.Zip(multipliers, (limit, multiplier) => multiplier * Math.Abs((double)limit)).Sum()
-            + Problem.Groups.Sum(group => group.Max(item => Math.Abs((double)item.Cost) + item.Use.Zip(multipliers, (use, multiplier) => multiplier * Math.Abs((double)use)).Sum()));
-
-        public override string ToString() => $"{Kind} {Seed}\n{RandomChoice.Text(Problem)}";
-    }
+    // The size of the numbers that a bound is the sum of.
+    private static double Magnitude(MultipleChoice problem, double[] multipliers) => problem.Limits.Zip(multipliers, (limit, multiplier) => multiplier * Math.Abs((double)limit)).Sum()
+        + problem.Groups.Sum(group => group.Max(item => Math.Abs((double)item.Cost) + item.Use.Zip(multipliers, (use, multiplier) => multiplier * Math.Abs((double)use)).Sum()));
 }

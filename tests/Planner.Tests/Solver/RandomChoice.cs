@@ -5,52 +5,92 @@ using TailorKV.Planner.Solver;
 
 namespace TailorKV.Planner.Tests.Solver;
 
-/// <summary>Small multiple-choice problems, and every choice of them.</summary>
-internal static class RandomChoice
+/// <summary>A small multiple-choice problem, and every choice of it.</summary>
+public sealed record RandomChoice
 {
-    /// <summary>Numbers of either sign and of any size, ties, and limits that are often what some choice uses, or one less, or none.</summary>
-    public static Gen<MultipleChoice> Problems(int mostGroups, int mostItems) =>
-        from seed in Gen.Choose(0, int.MaxValue - 1)
-        select Make(new System.Random(seed), mostGroups, mostItems);
+    private static readonly Gen<long> Size =
+        from few in Gen.Elements(false, true)
+        from bits in Gen.Choose(0, few ? 4 : 47)
+        select 1L << bits;
 
-    public static string Text(MultipleChoice problem) => string.Join(
-        "\n",
-        problem.Groups.Select(group => string.Join(" | ", group.Select(item => $"{item.Cost}: {string.Join(' ', item.Use)}")))
-            .Append($"limits {string.Join(' ', problem.Limits.Select(limit => limit == MultipleChoice.Unlimited ? "none" : limit.ToString(CultureInfo.InvariantCulture)))}"));
+    private RandomChoice(MultipleChoice problem) => Problem = problem;
+
+    internal MultipleChoice Problem { get; }
+
+    /// <summary>Numbers of either sign and of any size, ties, and limits that are often what some choice uses, or one less, or none.</summary>
+    internal static Arbitrary<RandomChoice> Arbitrary(int mostGroups, int mostItems) => Arb.From(
+        from resources in Gen.Choose(1, 3)
+        from negative in Gen.Elements(0, -1)
+        from mostCost in Size
+        from mostUse in Size
+        from count in Gen.Choose(1, mostGroups)
+        from counts in Gen.Choose(1, mostItems).ArrayOf(count)
+        from groups in Gen.CollectToArray(counts, items => Item(negative * mostCost, mostCost, negative * mostUse, mostUse, resources).ArrayOf(items))
+        from one in Uses(groups, resources)
+        from others in Uses(groups, resources).ArrayOf(resources)
+        from same in Gen.Elements(false, true)
+        from limited in Gen.Elements(true, true, true, false).ArrayOf(resources)
+        from less in Gen.Choose(0, 1).ArrayOf(resources)
+        select new RandomChoice(new MultipleChoice(groups, [.. limited.Select((limit, r) => limit ? (same ? one[r] : others[r][r]) - less[r] : MultipleChoice.Unlimited)])),
+        Shrink);
 
     /// <summary>What choices within the limits cost and use; there may be none.</summary>
-    public static IEnumerable<(int[] Chosen, long Cost, long[] Use)> Feasible(MultipleChoice problem)
+    internal IEnumerable<(int[] Chosen, long Cost, long[] Use)> Feasible()
     {
         IEnumerable<int[]> all = [[]];
-        foreach (IReadOnlyList<MultipleChoice.Item> group in problem.Groups)
+        foreach (IReadOnlyList<MultipleChoice.Item> group in Problem.Groups)
             all = [.. all.SelectMany(chosen => Enumerable.Range(0, group.Count).Select(item => chosen.Append(item).ToArray()))];
-        return all.Select(chosen => Sum(problem, chosen)).Where(sum => sum.Use.Zip(problem.Limits).All(one => one.First <= one.Second));
+        return all.Select(chosen => Sum(Problem, chosen)).Where(sum => sum.Use.Zip(Problem.Limits).All(one => one.First <= one.Second));
     }
 
     /// <summary>What one choice costs and uses.</summary>
-    public static (int[] Chosen, long Cost, long[] Use) Sum(MultipleChoice problem, int[] chosen)
+    internal static (int[] Chosen, long Cost, long[] Use) Sum(MultipleChoice problem, int[] chosen)
     {
         MultipleChoice.Item[] items = [.. chosen.Select((item, g) => problem.Groups[g][item])];
         return (chosen, items.Sum(item => item.Cost), [.. problem.Limits.Select((_, r) => items.Sum(item => item.Use[r]))]);
     }
 
-    private static MultipleChoice Make(System.Random random, int mostGroups, int mostItems)
+    public override string ToString() => string.Join(
+        "\n",
+        Problem.Groups.Select(group => string.Join(" | ", group.Select(item => $"{item.Cost}: {string.Join(' ', item.Use)}")))
+            .Append($"limits {string.Join(' ', Problem.Limits.Select(limit => limit == MultipleChoice.Unlimited ? "none" : limit.ToString(CultureInfo.InvariantCulture)))}"));
+
+    private static Gen<MultipleChoice.Item> Item(long leastCost, long mostCost, long leastUse, long mostUse, int resources) =>
+        from cost in FsCheck.FSharp.Gen.Choose64(leastCost, mostCost)
+        from use in FsCheck.FSharp.Gen.Choose64(leastUse, mostUse).ArrayOf(resources)
+        select new MultipleChoice.Item(cost, use);
+
+    // What some choice uses.
+    private static Gen<long[]> Uses(MultipleChoice.Item[][] groups, int resources) =>
+        Gen.CollectToArray(groups, group => Gen.Elements(group)).Select(items => Enumerable.Range(0, resources).Select(r => items.Sum(item => item.Use[r])).ToArray());
+
+    private static IEnumerable<RandomChoice> Shrink(RandomChoice choice)
     {
-        int resources = random.Next(1, 4);
-        long mostCost = Size(), mostUse = Size();
-        long least = random.Next(2) == 0 ? 0 : -mostUse;
-        MultipleChoice.Item[][] groups =
-        [
-            .. Enumerable.Range(0, random.Next(1, mostGroups + 1)).Select(_ => Enumerable.Range(0, random.Next(1, mostItems + 1)).Select(_ => new MultipleChoice.Item(
-                random.NextInt64(least < 0 ? -mostCost : 0, mostCost + 1), [.. Enumerable.Range(0, resources).Select(_ => random.NextInt64(least, mostUse + 1))])).ToArray()),
-        ];
-        var open = new MultipleChoice(groups, new long[resources]);
-        bool same = random.Next(2) == 0;
-        long[] some = Some();
-        return open with { Limits = [.. some.Select((use, r) => random.Next(4) == 0 ? MultipleChoice.Unlimited : (same ? use : Some()[r]) - random.Next(2))] };
+        MultipleChoice problem = choice.Problem;
+        MultipleChoice.Item[][] groups = [.. problem.Groups.Select(group => group.ToArray())];
+        return SimplerLists.Smaller(groups, Shrink).Select(simpler => problem with { Groups = simpler })
+            .Concat(SimplerLists.Simpler(problem.Limits, limit => limit == MultipleChoice.Unlimited ? [] : [MultipleChoice.Unlimited]).Select(limits => problem with { Limits = limits }))
+            .Select(simpler => new RandomChoice(simpler));
+    }
 
-        long[] Some() => Sum(open, [.. groups.Select(group => random.Next(group.Length))]).Use;
+    private static IEnumerable<MultipleChoice.Item> Shrink(MultipleChoice.Item item) => SimplerLists.Smaller(item.Cost).Select(cost => item with { Cost = cost })
+        .Concat(SimplerLists.Simpler(item.Use, SimplerLists.Smaller).Select(use => item with { Use = use }));
 
-        long Size() => 1L << random.Next(0, random.Next(2) == 0 ? 5 : 48);
+    /// <summary>So small that every choice can be tried, over and over.</summary>
+    public static class Small
+    {
+        public static Arbitrary<RandomChoice> Choice() => Arbitrary(mostGroups: 5, mostItems: 5);
+    }
+
+    /// <summary>A group more.</summary>
+    public static class Longer
+    {
+        public static Arbitrary<RandomChoice> Choice() => Arbitrary(mostGroups: 6, mostItems: 5);
+    }
+
+    /// <summary>Few groups of many items.</summary>
+    public static class Wide
+    {
+        public static Arbitrary<RandomChoice> Choice() => Arbitrary(mostGroups: 3, mostItems: 14);
     }
 }

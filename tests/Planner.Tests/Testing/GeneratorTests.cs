@@ -26,7 +26,7 @@ public sealed class GeneratorTests
     }
 
     [Property(MaxTest = 2400)]
-    public FsCheck.Property Every_kind_of_policy_is_one_that_its_layer_allows_and_shrinks_to_a_simplest_of_its_kind(LayerShape layer)
+    public Property Every_kind_of_policy_is_one_that_its_layer_allows_and_shrinks_to_a_simplest_of_its_kind(LayerShape layer)
     {
         LayerShape open = layer with { SlidingWindow = null };
         Gen<(string Kind, LayerPolicy Policy)> policies = Gen.Elements(PolicyGenerators.Kinds.ToArray()).SelectMany(kind => PolicyGenerators.OfKind(kind, open, 1), (kind, policy) => (kind, policy));

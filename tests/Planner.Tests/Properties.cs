@@ -1,4 +1,0 @@
-using FsCheck.Xunit;
-using TailorKV.Testing;
-
-[assembly: Properties(Arbitrary = [typeof(Arbitraries)])]
