@@ -32,11 +32,15 @@ public sealed record ComparisonCase(ModelProfile Profile, int Context, int Perce
             + (Profile.Model.Shape.FullCacheBytes(Context) * Percent / 100),
     };
 
+    private PlanningProblem Problem => new(Profile, Target, new PlanOptions());
+
     // Without layers, and options that no baseline takes, while there is a plan.
     internal static IEnumerable<ComparisonCase> Shrink(ComparisonCase one) => ProfileGenerators.Shrink(one.Profile).Select(profile => one with { Profile = profile })
         .Concat(Shrinking.Smaller(one.Context, LeastContext).Select(context => one with { Context = context }))
         .Where(simpler => simpler.HasAll());
 
+    public override string ToString() => Problem.ToString();
+
     private bool HasAll() => BaselineCatalogue.For(Profile, Target).Append(Preset).All(baseline => baseline.PredictedLoss(Profile) is not null)
-        && new PlanningProblem(Profile, Target, new PlanOptions()).Build() is not null;
+        && Problem.Build() is not null;
 }

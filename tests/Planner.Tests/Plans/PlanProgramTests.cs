@@ -13,7 +13,7 @@ public sealed class PlanProgramTests : IDisposable
 
     public void Dispose() => _tally.Dispose();
 
-    [Property(Arbitrary = [typeof(Problems.AtOneContext)], MaxTest = 250)]
+    [Property(Arbitrary = [typeof(Problems.AtOneContext)], MaxTest = 1000)]
     public void The_program_has_the_optimum_of_the_search(PlanningProblem problem)
     {
         var priced = new PricedProfile(problem.Profile, problem.Target, problem.Options, problem.Options.PrefillChunks.Min());
