@@ -24,7 +24,7 @@ public sealed class RefusedWorkTests : IDisposable
     public void A_journal_without_measurements_is_not_left_behind()
     {
         // Too short for the notes of the model's own task.
-        Assert.Contains("leaves -", Assert.Throws<TailorKVException>(() => Measure(Request with { Context = 100 })).Message, StringComparison.Ordinal);
+        Assert.Contains("the notes and the question take ", Assert.Throws<TailorKVException>(() => Measure(Request with { Context = 100 })).Message, StringComparison.Ordinal);
         Assert.False(File.Exists(_path));
         Measure(Request);
     }
@@ -54,6 +54,7 @@ public sealed class RefusedWorkTests : IDisposable
     [InlineData("\"text 0\"", "{}")]
     [InlineData("attention\"", "{\"densities\":[[1]],\"recalls\":[]}")]
     [InlineData("attention\"", "{\"densities\":[null],\"recalls\":[]}")]
+    [InlineData("option 0\"", "{\"loss\":0}")]
     [InlineData("option 0\"", "3")]
     public void A_result_of_another_kind_is_refused_by_its_name(string step, string result)
     {
