@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace TailorKV.Planner.Machines;
 
 /// <summary>What a machine can hold and how fast it is: the coefficients of <see cref="LatencyModel"/>. Format: docs/hardware.md.</summary>
@@ -34,6 +36,7 @@ public sealed record Machine
     public required double LinkSeconds { get; init; }
 
     /// <summary>Whether transfers run while kernels do, so that a layer's prefetch hides behind the layer before it.</summary>
+    [JsonRequired]
     public bool OverlapsTransfers { get; init; } = true;
 
     /// <summary>The cost of each part of a layer.</summary>

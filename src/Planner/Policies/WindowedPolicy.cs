@@ -15,15 +15,19 @@ public abstract record WindowedPolicy : LayerPolicy
     private const int Most = 1 << 20;
 
     /// <summary>First tokens that stay exact on the device.</summary>
+    [JsonRequired]
     public int Sinks { get; init; } = 4;
 
     /// <summary>Newest tokens of the prompt that stay exact on the device, at least: KIVI's residual window.</summary>
+    [JsonRequired]
     public int Recent { get; init; } = 32;
 
     /// <summary>Generated tokens that stay exact on the device besides, before the oldest leave.</summary>
+    [JsonRequired]
     public int Generated { get; init; }
 
     /// <summary>How exact keys and values are stored, on the device and on the host.</summary>
+    [JsonRequired]
     public ExactPrecision Precision { get; init; } = ExactPrecision.BFloat16;
 
     /// <summary>Tokens that leave the window at once.</summary>

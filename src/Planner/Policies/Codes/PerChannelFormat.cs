@@ -9,6 +9,7 @@ namespace TailorKV.Planner.Policies.Codes;
 public sealed record PerChannelFormat : CodeFormat
 {
     /// <summary>Tokens that share a channel's scale and zero: 32, 64 or 128.</summary>
+    [JsonRequired]
     public int Group { get; init; } = 32;
 
     /// <inheritdoc/>

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace TailorKV.Planner.Policies.Codes;
 
 /// <summary>
@@ -10,6 +12,7 @@ public sealed record PerTokenFormat : CodeFormat
     public const int ScaleAndZeroBytes = 4;
 
     /// <summary>Channels that share a token's scale and zero: 32, 64 or 128.</summary>
+    [JsonRequired]
     public int Group { get; init; } = 32;
 
     /// <inheritdoc/>

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace TailorKV.Planner.Policies.Codes;
 
 /// <summary>
@@ -7,6 +9,7 @@ namespace TailorKV.Planner.Policies.Codes;
 public sealed record RotatedAffineFormat : CodeFormat
 {
     /// <summary>Channels that share a token's scale and zero: 32 or 64.</summary>
+    [JsonRequired]
     public int Group { get; init; } = 32;
 
     /// <inheritdoc/>
