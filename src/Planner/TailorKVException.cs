@@ -11,7 +11,7 @@ public class TailorKVException : Exception
     private const int LongestFile = 220;
 
     /// <summary>Creates the error.</summary>
-    /// <param name="message">What is wrong, naming the value found; cut after 400 characters.</param>
+    /// <param name="message">What is wrong, naming the value found; cut after 480 characters.</param>
     /// <param name="remedy">What the user can do about it.</param>
     /// <param name="file">The file concerned, where there is one.</param>
     /// <param name="inner">The cause, where there is one.</param>
