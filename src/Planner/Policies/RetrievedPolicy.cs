@@ -5,7 +5,7 @@ namespace TailorKV.Planner.Policies;
 
 /// <summary>
 /// Exact keys and values of everything between sinks and window lie in host memory, and the device holds an index that chooses, for each query,
-/// the <see cref="TopK"/> tokens per KV head to attend to besides sinks and window (TailorKV, arXiv 2505.19586, section 3 of the background facts).
+/// the <see cref="TopK"/> tokens per KV head to attend to besides sinks and window (TailorKV, arXiv 2505.19586; docs/policies.md).
 /// </summary>
 public sealed record RetrievedPolicy : WindowedPolicy
 {

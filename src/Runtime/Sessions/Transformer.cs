@@ -38,8 +38,8 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
     }
 
     /// <summary>
-    /// Normed, as the layer before left it, to Predicted: the queries this layer would have if the layer before changed nothing (TailorKV, section 3 of
-    /// the background facts).
+    /// Normed, as the layer before left it, to Predicted: the queries this layer would have if the layer before changed nothing (TailorKV, arXiv
+    /// 2505.19586; docs/policies.md).
     /// </summary>
     public void PredictQueries(int layer, int first, int count, Workspace workspace)
     {

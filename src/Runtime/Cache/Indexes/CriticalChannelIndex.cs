@@ -5,8 +5,8 @@ using TailorKV.Runtime.Memory;
 namespace TailorKV.Runtime.Cache.Indexes;
 
 /// <summary>
-/// Scores by the few channels where |predicted query, mean over the group| * max |key| is largest (TailorKV, arXiv 2505.19586, section 3 of the
-/// background facts). The channels' rows come from a transposed copy of the keys on the host, [headDim, capacity].
+/// Scores by the few channels where |predicted query, mean over the group| * max |key| is largest (TailorKV, arXiv 2505.19586;
+/// docs/policies.md). The channels' rows come from a transposed copy of the keys on the host, [headDim, capacity].
 /// </summary>
 internal sealed class CriticalChannelIndex(CriticalChannels index, int headDim, int capacity, Arena device, Arena host, Arena staging) : IKeyIndex
 {
