@@ -25,15 +25,15 @@ internal static class OwnWordsProtocol
         int context = Context + request.Tail;
 
         report.Heading($"SmolLM2-135M-Instruct, {context:N0} tokens, {request.WindowCount} windows: {real.Source} beside text {own.Source}");
-        LayerPolicy[] telling = [.. Catalogue.Telling.Skip(1)];
+        LayerPolicy[] diagnostic = [.. Catalogue.Diagnostic.Skip(1)];
         report.Table(
-            ["layer", "dense preference, real", "own", .. telling.SelectMany(option => new[] { $"{option.Describe()}, real", "own" })],
+            ["layer", "dense preference, real", "own", .. diagnostic.SelectMany(option => new[] { $"{option.Describe()}, real", "own" })],
             fromReal.Layers.Zip(fromOwn.Layers, (a, b) => (string[])
             [
                 $"{a.Layer}", $"{a.DensePreference:0.000}", $"{b.DensePreference:0.000}",
-                .. telling.SelectMany(option => new[] { Loss(a, option) is { } x ? $"{x:0.0000}" : "-", Loss(b, option) is { } y ? $"{y:0.0000}" : "-" }),
+                .. diagnostic.SelectMany(option => new[] { Loss(a, option) is { } x ? $"{x:0.0000}" : "-", Loss(b, option) is { } y ? $"{y:0.0000}" : "-" }),
             ]));
-        List<(double, double)> pairs = [.. fromReal.Layers.Zip(fromOwn.Layers).SelectMany(layers => telling
+        List<(double, double)> pairs = [.. fromReal.Layers.Zip(fromOwn.Layers).SelectMany(layers => diagnostic
             .Where(option => Loss(layers.First, option) is not null)
             .Select(option => (Loss(layers.First, option)!.Value, Loss(layers.Second, option)!.Value)))];
         report.Paragraph($"Rank correlation of the {pairs.Count} losses: {TruthProtocol.RankCorrelation(pairs):0.000}; of the dense-preference scores: "

@@ -103,7 +103,7 @@ internal sealed class PlanCommand : ToolCommand
         using CausalLanguageModel model = LoadModel(modelPath);
         using var measuring = new PlanRemeasurement(model, MeasuringText.Open(model, textPath), request.Profile, progress, Terminal.Cancellation);
         double loss = measuring.Loss(plan);
-        PlanRequest around = request with { Profile = measuring.Around(plan, progress, Terminal.Cancellation) };
+        PlanRequest around = request with { Profile = measuring.ProfileAround(plan, progress, Terminal.Cancellation) };
         Plan second = around.Build(left(), Terminal.Cancellation);
         double secondLoss = measuring.Loss(second);
         bool better = measuring.IsBetter(second, plan);

@@ -19,14 +19,14 @@ internal sealed class ProfileCommand : ToolCommand
     private const int DefaultTail = 64;
 
     // Enough to see where a layer breaks; the profile has them all.
-    private static readonly string[] TellingHeadings = ["", "K4V4", "keys at 2 bits", "values at 2 bits", "K2V2", "rotated K2V2", "top-64, 8 channels", "refined K1V1, top-32"];
+    private static readonly string[] DiagnosticHeadings = ["", "K4V4", "keys at 2 bits", "values at 2 bits", "K2V2", "rotated K2V2", "top-64, 8 channels", "refined K1V1, top-32"];
 
     // What is compared with must be measured on every layer; the rest where it can matter.
     private static readonly Dictionary<string, (LayerPolicy[] Options, LayerPolicy[] Candidates)> OptionSets = new(StringComparer.Ordinal)
     {
-        ["standard"] = ([.. Catalogue.Telling], [.. Catalogue.Standard]),
-        ["baselines"] = ([.. Catalogue.Telling, .. BaselineCatalogue.Options], [.. Catalogue.Standard]),
-        ["all"] = ([.. Catalogue.Telling, .. BaselineCatalogue.Options], [.. Catalogue.Standard, .. Catalogue.All]),
+        ["standard"] = ([.. Catalogue.Diagnostic], [.. Catalogue.Standard]),
+        ["baselines"] = ([.. Catalogue.Diagnostic, .. BaselineCatalogue.Options], [.. Catalogue.Standard]),
+        ["all"] = ([.. Catalogue.Diagnostic, .. BaselineCatalogue.Options], [.. Catalogue.Standard, .. Catalogue.All]),
     };
 
     private readonly Argument<string> _model = SharedArguments.Model();
@@ -121,11 +121,11 @@ internal sealed class ProfileCommand : ToolCommand
         Terminal.Line($"{result.Model}: {result.Windows} windows of {result.Context} + {result.Tail} tokens, text {result.Text}, seed {result.Seed}, {result.Seconds:0.0} s ("
             + $"{string.Join(", ", result.SecondsByPhase.Select(phase => $"{phase.Name} {phase.Seconds:0.0}"))})");
         Terminal.Table(
-            [">layer", ">dense preference", "TailorKV's side", .. TellingHeadings[1..].Select(heading => ">" + heading), $"cheapest under {ProfileResult.HarmlessLoss} nats", ">bytes"],
+            [">layer", ">dense preference", "TailorKV's side", .. DiagnosticHeadings[1..].Select(heading => ">" + heading), $"cheapest under {ProfileResult.HarmlessLoss} nats", ">bytes"],
             result.Layers.Select(layer => (string[])
             [
                 $"{layer.Index}", $"{layer.DensePreference:0.000}", layer.Side,
-                .. Catalogue.Telling.Skip(1).Select(telling => Show.Loss(profile.Layers[layer.Index].Options.FirstOrDefault(option => option.Policy.Equals(telling))?.Loss)),
+                .. Catalogue.Diagnostic.Skip(1).Select(diagnostic => Show.Loss(profile.Layers[layer.Index].Options.FirstOrDefault(option => option.Policy.Equals(diagnostic))?.Loss)),
                 layer.Cheapest is { } cheapest ? $"{cheapest.Mode}, {cheapest.Choices}" : "none", layer.Cheapest is null ? "-" : ByteSize.Format(layer.Cheapest.DeviceBytes),
             ]));
         foreach (ProfileResult.WeightFile weights in result.Weights)

@@ -13,14 +13,14 @@ namespace TailorKV.Planner.Plans;
 /// <param name="fallback">A choice within the limits, known from elsewhere, for when the time ends before any is found; null for none.</param>
 internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure objective, Measure tieBreak, PlanChoice? fallback = null)
 {
-    private const int FewestLabels = 1 << 8;
-    private const int Widening = 1 << 3;
+    private const int FirstWidth = 1 << 8;
+    private const int WidthGrowth = 1 << 3;
 
     // Labels and the integer solver take turns: so many labels at most, so many while no plan is known (without one labels have nothing to be measured against), and so much work of the
     // integer solver, in its deterministic seconds.
-    private static readonly (int Labels, int LabelsWithoutPlan, double Work)[] Turns = [(1 << 17, FewestLabels, 3), (1 << 20, 1 << 20, double.PositiveInfinity)];
+    private static readonly (int Labels, int LabelsWithoutPlan, double Work)[] Rounds = [(1 << 17, FirstWidth, 3), (1 << 20, 1 << 20, double.PositiveInfinity)];
 
-    // What labels of all rounds may hold in numbers: a gigabyte.
+    // Numbers that all labels of a search may hold: a gigabyte.
     private const int MostNumbers = 1 << 24;
 
     // What is limited by measures, the tie-break first whether it is or not.
@@ -29,19 +29,19 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
     private readonly int[] _inequalities = [.. Binding(priced).Where(c => priced.Constraints[c].Sense != ConstraintSense.Equal)];
     private readonly int[] _equalities = [.. Binding(priced).Where(c => priced.Constraints[c].Sense == ConstraintSense.Equal)];
 
-    private PlanChoice? _held;
+    private PlanChoice? _incumbent;
     private double _bound = double.NegativeInfinity;
 
-    /// <summary>How layers wait for what they prefetch.</summary>
-    private enum Waits
+    /// <summary>How the time that a layer waits for what it prefetches is reckoned.</summary>
+    private enum WaitModel
     {
         /// <summary>There are no prefetches, or times do not count.</summary>
         None,
 
-        /// <summary>As long as after the slowest option of the layer before, so no longer than they do.</summary>
-        Least,
+        /// <summary>As if the layer before had its slowest option, behind which most is hidden: never more than the true wait.</summary>
+        LowerBound,
 
-        /// <summary>As long as they do.</summary>
+        /// <summary>By the option that the layer before has.</summary>
         Exact,
     }
 
@@ -56,12 +56,12 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline, cancellation);
         try
         {
-            foreach ((int labels, int withoutPlan, double work) in Turns)
+            foreach ((int labels, int withoutPlan, double work) in Rounds)
             {
                 if (SearchLabels(labels, withoutPlan, stop.Token, out PlanChoice? best))
                     return best is null ? null : best with { Status = SolverStatus.Optimal, Bound = best.Total[objective] };
                 PlanChoice? whole = new PlanProgram(priced, limits, objective).Solve(objective, tieBreak, work, stop.Token, out bool proved);
-                Hold(whole);
+                KeepBetter(whole);
                 _bound = Math.Max(_bound, whole?.Bound ?? double.NegativeInfinity);
                 if (proved)
                     return whole;
@@ -72,8 +72,8 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            PlanChoice best = _held ?? fallback ?? throw new NoPlanInTimeException();
-            long least = Math.Max(Trivial(), double.IsNegativeInfinity(_bound) ? long.MinValue : (long)Math.Ceiling(_bound));
+            PlanChoice best = _incumbent ?? fallback ?? throw new NoPlanInTimeException();
+            long least = Math.Max(TrivialBound(), double.IsNegativeInfinity(_bound) ? long.MinValue : (long)Math.Ceiling(_bound));
             return best with { Status = SolverStatus.Feasible, Bound = Math.Min(least, best.Total[objective]) };
         }
     }
@@ -96,16 +96,16 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
     {
         bool waits = (objective == Measure.Time || limits.Time != Measures.Unlimited) && priced.Layers.Any(layer => layer.Any(option => option.Prefetch > 0));
         if (!waits)
-            return Search(Waits.None, most, mostWithoutPlan, stop, out best);
+            return Search(WaitModel.None, most, mostWithoutPlan, stop, out best);
 
         // Without waits in it a choice need not be made from the first layer to the last, and is made far quicker. Mostly it is the best one with them too.
-        if (Search(Waits.Least, most, mostWithoutPlan, stop, out best))
+        if (Search(WaitModel.LowerBound, most, mostWithoutPlan, stop, out best))
         {
             if (best is null)
                 return true;
             PlanChoice exact = best with { Total = priced.Total(best.Setting, best.Options) };
             if (exact.Total.Within(limits))
-                Hold(exact);
+                KeepBetter(exact);
             if (exact.Total.Within(limits) && Value(exact) == Value(best))
             {
                 best = exact;
@@ -113,15 +113,15 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
             }
         }
 
-        return Search(Waits.Exact, most, mostWithoutPlan, stop, out best);
+        return Search(WaitModel.Exact, most, mostWithoutPlan, stop, out best);
     }
 
-    private bool Search(Waits waits, int most, int mostWithoutPlan, CancellationToken stop, out PlanChoice? best)
+    private bool Search(WaitModel waits, int most, int mostWithoutPlan, CancellationToken stop, out PlanChoice? best)
     {
         most = Math.Min(most, MostNumbers / (_limited.Length + _inequalities.Length + _equalities.Length + 2));
         MultipleChoice.Item[][] items = [.. priced.Layers.Select(layer => layer.Select(option => Item(option, wait: 0)).ToArray())];
         var open = priced.Settings.Select(setting => Candidate.Of(this, setting, items, waits)).OfType<Candidate>().ToList();
-        best = _held;
+        best = _incumbent;
         while (open.Count > 0)
         {
             stop.ThrowIfCancellationRequested();
@@ -154,8 +154,8 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
                 PlanChoice choice = next.Choice(this, chosen, waits);
                 if (best is null || Value(choice).CompareTo(Value(best)) < 0)
                     best = choice;
-                if (waits != Waits.Least)
-                    Hold(choice);
+                if (waits != WaitModel.LowerBound)
+                    KeepBetter(choice);
             }
 
             if (search.IsComplete)
@@ -163,7 +163,7 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
             else if (next.Width >= most)
                 return false;
             else
-                next.Width = Math.Min(most, next.Width * Widening);
+                next.Width = Math.Min(most, next.Width * WidthGrowth);
         }
 
         _bound = best is null ? _bound : Math.Max(_bound, best.Total[objective]);
@@ -172,13 +172,13 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
 
     private (long, long) Value(PlanChoice choice) => (choice.Total[objective], choice.Total[tieBreak]);
 
-    private void Hold(PlanChoice? choice)
+    private void KeepBetter(PlanChoice? choice)
     {
-        if (choice is not null && (_held is null || Value(choice).CompareTo(Value(_held)) < 0))
-            _held = choice;
+        if (choice is not null && (_incumbent is null || Value(choice).CompareTo(Value(_incumbent)) < 0))
+            _incumbent = choice;
     }
 
-    private long Trivial() => priced.Settings.Min(setting => setting.Fixed[objective]) + priced.Layers.Sum(layer => layer.Min(option => option.Own[objective]));
+    private long TrivialBound() => priced.Settings.Min(setting => setting.Fixed[objective]) + priced.Layers.Sum(layer => layer.Min(option => option.Own[objective]));
 
     private MultipleChoice.Item Item(PricedOption option, long wait)
     {
@@ -192,7 +192,7 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
             ]);
     }
 
-    private MultipleChoice Problem(Setting setting, IReadOnlyList<IReadOnlyList<MultipleChoice.Item>> groups, Waits waits) => new(
+    private MultipleChoice Problem(Setting setting, IReadOnlyList<IReadOnlyList<MultipleChoice.Item>> groups, WaitModel waits) => new(
         groups,
         [
             .. _limited.Select(measure => limits[measure] == Measures.Unlimited ? MultipleChoice.Unlimited : limits[measure] - setting.Fixed[measure]),
@@ -201,7 +201,7 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
         ])
     {
         Equalities = _equalities.Length,
-        Waiting = waits != Waits.Exact ? null : new MultipleChoice.Item(
+        UnitWait = waits != WaitModel.Exact ? null : new MultipleChoice.Item(
             objective == Measure.Time ? 1 : 0,
             [.. _limited.Select(measure => measure == Measure.Time ? 1L : 0), .. new long[_inequalities.Length + _equalities.Length]]),
     };
@@ -224,7 +224,7 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
         public double Bound { get; private set; } = double.NegativeInfinity;
 
         /// <summary>How many labels the next search of it keeps.</summary>
-        public int Width { get; set; } = FewestLabels;
+        public int Width { get; set; } = FirstWidth;
 
         /// <summary>The relaxation's multipliers; null before they are asked for.</summary>
         public double[]? Multipliers { get; set; }
@@ -234,7 +234,7 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
         /// <param name="setting">The setting.</param>
         /// <param name="items">All options as items that wait for nothing.</param>
         /// <param name="waits">How options wait.</param>
-        public static Candidate? Of(PlanSearch search, Setting setting, MultipleChoice.Item[][] items, Waits waits)
+        public static Candidate? Of(PlanSearch search, Setting setting, MultipleChoice.Item[][] items, WaitModel waits)
         {
             var options = new List<(PricedOption Option, long Wait)>[items.Length];
             var left = new List<MultipleChoice.Item>[items.Length];
@@ -248,10 +248,10 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
                 {
                     if (!setting.Allows(all[i]))
                         continue;
-                    long wait = waits == Waits.Least ? Math.Max(0, all[i].Prefetch - hidden) : 0;
+                    long wait = waits == WaitModel.LowerBound ? Math.Max(0, all[i].Prefetch - hidden) : 0;
                     options[layer].Add((all[i], wait));
                     left[layer].Add(
-                        waits == Waits.Exact ? items[layer][i] with { Prefetch = all[i].Prefetch, Hides = all[i].Own.Time + setting.LayerTime }
+                        waits == WaitModel.Exact ? items[layer][i] with { Prefetch = all[i].Prefetch, Hides = all[i].Own.Time + setting.LayerTime }
                         : wait == 0 ? items[layer][i]
                         : search.Item(all[i], wait));
                     slowest = Math.Max(slowest, all[i].Own.Time);
@@ -269,12 +269,12 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
         public void Tighten(Measure objective, double[] multipliers) => Bound = Math.Max(Bound, Setting.Fixed[objective] + Problem.Bound(multipliers));
 
         /// <summary>What a search chose; its time is as its options were taken to wait.</summary>
-        public PlanChoice Choice(PlanSearch search, int[] chosen, Waits waits)
+        public PlanChoice Choice(PlanSearch search, int[] chosen, WaitModel waits)
         {
             (PricedOption Option, long Wait)[] options = [.. chosen.Select((item, layer) => Options[layer][item])];
             PricedOption[] own = [.. options.Select(option => option.Option)];
             Measures total = search.Priced.Total(Setting, own);
-            if (waits == Waits.Least)
+            if (waits == WaitModel.LowerBound)
                 total = total with { Time = options.Aggregate(Setting.Fixed.Time, (sum, option) => sum + option.Option.Own.Time + option.Wait) };
             return new PlanChoice(Setting, own, total, SolverStatus.Optimal, total[search.Objective]);
         }

@@ -7,7 +7,7 @@ namespace TailorKV.Planner.Policies;
 public static class Catalogue
 {
     /// <summary>What shows at a glance what a layer stands: the cache in full, keys and values coarse apart and together, tokens left out, and the two joined.</summary>
-    public static IReadOnlyList<LayerPolicy> Telling { get; } =
+    public static IReadOnlyList<LayerPolicy> Diagnostic { get; } =
     [
         new FullPolicy(), Kivi(4, 4), Kivi(2, 8), Kivi(8, 2), Kivi(2, 2), Rotated(2, 2),
         new RetrievedPolicy { TopK = 64, Index = new CriticalChannels(8) }, Refined(1, 1, 32),

@@ -10,14 +10,14 @@ internal sealed class LabelSearch
     // The share of the labels kept that is tried of a group's items.
     private const int LabelsPerItem = 1 << 5;
 
-    // Each subset of so many resources is scaled by each of the other scales.
-    private const int MostScaled = 3;
+    // Each subset of so many resources is scaled by each of these scales.
+    private const int MostScaledResources = 3;
 
     /// <summary>How many cheaper labels each label is compared with; the rest it would rarely lose against.</summary>
-    private const int Compared = 256;
+    private const int DominanceChecks = 256;
 
     // The multipliers are the best for all groups together. What a label leaves to the groups that are left may be scarcer or more plentiful than that.
-    private static readonly double[] OtherScales = [0, 0.5, 0.8, 1.25, 2];
+    private static readonly double[] MultiplierScales = [0, 0.5, 0.8, 1.25, 2];
 
     private readonly MultipleChoice _problem;
     private readonly double[] _multipliers;
@@ -42,14 +42,14 @@ internal sealed class LabelSearch
         int groups = problem.Groups.Count;
         var whole = new LagrangianBounds(problem, problem.Groups, multipliers);
         double[] prices = [.. multipliers.Select(Math.Abs)];
-        double longest = problem.Waiting is { } waiting ? waiting.Priced(prices) * problem.Groups.Sum(group => (double)group.Max(item => item.Prefetch)) : 0;
+        double longest = problem.UnitWait is { } waiting ? waiting.Priced(prices) * problem.Groups.Sum(group => (double)group.Max(item => item.Prefetch)) : 0;
         // Rounding of the sums that bounds are made of.
         _margin = 1e-13 * (groups + 10) * (Math.Abs(whole.Least) + longest + problem.Groups.Sum(group => group.Max(item => Size(item, prices)))
             + problem.Limits.Select((limit, r) => prices[r] * Math.Abs((double)limit)).Sum()) + 0.5;
 
         _items = new int[groups][];
         var secondBest = new double[groups];
-        double[][] through = whole.Through();
+        double[][] through = whole.BoundsThrough();
         for (int g = 0; g < groups; g++)
         {
             double[] costs = through[g];
@@ -61,7 +61,7 @@ internal sealed class LabelSearch
             secondBest[g] = _items[g].Length > 1 ? costs[_items[g][1]] - least : double.PositiveInfinity;
         }
 
-        _order = [.. problem.Waiting is null ? Enumerable.Range(0, groups).OrderByDescending(g => secondBest[g]) : Enumerable.Range(0, groups)];
+        _order = [.. problem.UnitWait is null ? Enumerable.Range(0, groups).OrderByDescending(g => secondBest[g]) : Enumerable.Range(0, groups)];
         _ordered = [.. _order.Select(g => _items[g].Select(i => problem.Groups[g][i]).ToArray())];
         _bounds = [.. Scaled(multipliers).Select(scaled => (scaled, new LagrangianBounds(problem, _ordered, scaled)))];
         (_leastAfter, _mostAfter) = ([.. problem.Limits.Select(_ => new long[groups])], [.. problem.Limits.Select(_ => new long[groups])]);
@@ -69,7 +69,7 @@ internal sealed class LabelSearch
         {
             for (int step = groups - 1; step > 0; step--)
             {
-                long wait = problem.Waiting is { } unit ? unit.Use[r] * _ordered[step].Max(item => item.Prefetch) : 0;
+                long wait = problem.UnitWait is { } unit ? unit.Use[r] * _ordered[step].Max(item => item.Prefetch) : 0;
                 _leastAfter[r][step - 1] = _leastAfter[r][step] + _ordered[step].Min(item => item.Use[r]);
                 _mostAfter[r][step - 1] = _mostAfter[r][step] + _ordered[step].Max(item => item.Use[r]) + wait;
             }
@@ -86,21 +86,21 @@ internal sealed class LabelSearch
     public int[]? Run(CancellationToken stop)
     {
         var steps = new (int[] Parents, int[] Items)[_order.Length];
-        Labels labels = NoLabels();
+        Labels labels = NewLabels();
         labels.Add(0, new long[labels.Use.Length], 0, 0);
         for (int step = 0; step < _order.Length; step++)
         {
-            Labels next = NoLabels();
+            Labels next = NewLabels();
             for (int item = 0; item < _ordered[step].Length; item++)
             {
                 stop.ThrowIfCancellationRequested();
                 Extend(labels, next, step, item);
                 // Memory stays bounded whatever the number of items.
                 if (next.Count > 4 * _width)
-                    next = Best(next, stop);
+                    next = KeepBest(next, stop);
             }
 
-            labels = Best(next, stop);
+            labels = KeepBest(next, stop);
             steps[step] = (labels.Parents, labels.Items);
         }
 
@@ -120,10 +120,10 @@ internal sealed class LabelSearch
     private static IEnumerable<double[]> Scaled(double[] multipliers)
     {
         yield return multipliers;
-        int[] scaled = [.. Enumerable.Range(0, multipliers.Length).Where(r => multipliers[r] != 0).Take(MostScaled)];
+        int[] scaled = [.. Enumerable.Range(0, multipliers.Length).Where(r => multipliers[r] != 0).Take(MostScaledResources)];
         for (int subset = 1; subset < 1 << scaled.Length; subset++)
         {
-            foreach (double scale in OtherScales)
+            foreach (double scale in MultiplierScales)
             {
                 double[] others = [.. multipliers];
                 for (int i = 0; i < scaled.Length; i++)
@@ -134,12 +134,12 @@ internal sealed class LabelSearch
     }
 
     // Where groups wait, one number more: less of what the next item's prefetch may hide behind is worse.
-    private Labels NoLabels() => new(
-        _multipliers.Length + (_problem.Waiting is null ? 0 : 1), (_multipliers.Length - _problem.Equalities).._multipliers.Length);
+    private Labels NewLabels() => new(
+        _multipliers.Length + (_problem.UnitWait is null ? 0 : 1), (_multipliers.Length - _problem.Equalities).._multipliers.Length);
 
-    private Labels Best(Labels labels, CancellationToken stop)
+    private Labels KeepBest(Labels labels, CancellationToken stop)
     {
-        int[] kept = labels.Undominated(Compared, stop);
+        int[] kept = labels.Undominated(DominanceChecks, stop);
         if (kept.Length > _width)
         {
             IsComplete = false;
@@ -155,7 +155,7 @@ internal sealed class LabelSearch
     {
         MultipleChoice.Item item = _ordered[step][itemIndex];
         int resources = _multipliers.Length, exact = resources - _problem.Equalities;
-        MultipleChoice.Item unit = _problem.Waiting ?? new MultipleChoice.Item(0, new long[resources]);
+        MultipleChoice.Item unit = _problem.UnitWait ?? new MultipleChoice.Item(0, new long[resources]);
         // The most that may be used by now for the limit to be kept, and the least of which that is sure whatever comes.
         long[] most = [.. _problem.Limits.Select((limit, r) => limit == MultipleChoice.Unlimited ? limit : limit - _leastAfter[r][step])];
         long[] sure = [.. _problem.Limits.Select((limit, r) => limit == MultipleChoice.Unlimited ? limit : limit - _mostAfter[r][step])];
@@ -164,7 +164,7 @@ internal sealed class LabelSearch
         long[] use = new long[from.Use.Length];
         for (int label = 0; label < from.Count; label++)
         {
-            long wait = _problem.Waiting is null ? 0 : _problem.Wait(-from.Use[^1][label], item);
+            long wait = _problem.UnitWait is null ? 0 : _problem.Wait(-from.Use[^1][label], item);
             long cost = from.Cost[label] + item.Cost + (wait * unit.Cost);
             bool within = true;
             for (int r = 0; r < resources; r++)
@@ -184,7 +184,7 @@ internal sealed class LabelSearch
                     use[r] = sure[r] == MultipleChoice.Unlimited ? 0 : Math.Max(use[r], sure[r]);
             }
 
-            if (_problem.Waiting is not null)
+            if (_problem.UnitWait is not null)
                 use[^1] = step == _order.Length - 1 ? 0 : -item.Hides;
             to.Add(cost, use, label, itemIndex);
         }

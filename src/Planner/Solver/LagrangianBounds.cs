@@ -18,7 +18,7 @@ internal sealed class LagrangianBounds
     public LagrangianBounds(MultipleChoice problem, IReadOnlyList<IReadOnlyList<MultipleChoice.Item>> groups, double[] multipliers)
     {
         _groups = groups;
-        _wait = problem.Waiting?.Priced(multipliers);
+        _wait = problem.UnitWait?.Priced(multipliers);
         _priced = [.. groups.Select(group => Priced(group, multipliers))];
         double limits = 0;
         for (int r = 0; r < multipliers.Length; r++)
@@ -64,7 +64,7 @@ internal sealed class LagrangianBounds
     }
 
     /// <summary>For each item, a bound of all whole choices that hold it.</summary>
-    public double[][] Through()
+    public double[][] BoundsThrough()
     {
         var through = new double[_groups.Count][];
         double[] before = [];

@@ -24,13 +24,13 @@ internal sealed record MultipleChoice(IReadOnlyList<IReadOnlyList<MultipleChoice
     /// <summary>
     /// What a unit of waiting costs and uses, where groups depend on the one before: an item waits for what of its <see cref="Item.Prefetch"/> the item before it does not hide. Null where they do not.
     /// </summary>
-    public Item? Waiting { get; init; }
+    public Item? UnitWait { get; init; }
 
     /// <summary>Whether a resource is to be used to its limit exactly.</summary>
     public bool IsExact(int resource) => resource >= Limits.Count - Equalities;
 
     /// <summary>How long an item waits after another.</summary>
-    public long Wait(long hidden, in Item item) => Waiting is null ? 0 : Math.Max(0, item.Prefetch - hidden);
+    public long Wait(long hidden, in Item item) => UnitWait is null ? 0 : Math.Max(0, item.Prefetch - hidden);
 
     /// <summary>What whole choices cost and use.</summary>
     /// <param name="chosen">An item of each group.</param>
@@ -42,9 +42,9 @@ internal sealed record MultipleChoice(IReadOnlyList<IReadOnlyList<MultipleChoice
         {
             Item item = Groups[g][chosen[g]];
             long wait = Wait(hidden, item);
-            cost += item.Cost + (wait == 0 ? 0 : wait * Waiting!.Value.Cost);
+            cost += item.Cost + (wait == 0 ? 0 : wait * UnitWait!.Value.Cost);
             for (int r = 0; r < use.Length; r++)
-                use[r] += item.Use[r] + (wait == 0 ? 0 : wait * Waiting!.Value.Use[r]);
+                use[r] += item.Use[r] + (wait == 0 ? 0 : wait * UnitWait!.Value.Use[r]);
             hidden = item.Hides;
         }
 
@@ -65,9 +65,9 @@ internal sealed record MultipleChoice(IReadOnlyList<IReadOnlyList<MultipleChoice
         // Whole choices enter the relaxation one at a time, each the cheapest at the multipliers found so far (Dantzig and Wolfe's decomposition). The first stands for
         // none: it keeps every limit and costs far more than any choice does.
         double longest = Groups.Sum(group => (double)group.Max(item => item.Prefetch));
-        double most = Groups.Sum(group => (double)group.Max(item => Math.Abs(item.Cost))) + ((Waiting?.Cost ?? 0) * longest) + 1;
+        double most = Groups.Sum(group => (double)group.Max(item => Math.Abs(item.Cost))) + ((UnitWait?.Cost ?? 0) * longest) + 1;
         using var mixture = new MixtureProgram(
-            Limits, Equalities, [.. Limits.Select((limit, r) => Math.Max(Math.Abs((double)sums[r].Least - limit), Math.Abs((double)sums[r].Most - limit) + ((Waiting?.Use[r] ?? 0) * longest)))], most);
+            Limits, Equalities, [.. Limits.Select((limit, r) => Math.Max(Math.Abs((double)sums[r].Least - limit), Math.Abs((double)sums[r].Most - limit) + ((UnitWait?.Use[r] ?? 0) * longest)))], most);
         mixture.Add(1000 * most, [.. Limits.Select(limit => limit == Unlimited ? 0 : limit)]);
         double[] best = new double[Limits.Count], multipliers = best;
         double bound = double.NegativeInfinity;
@@ -92,7 +92,7 @@ internal sealed record MultipleChoice(IReadOnlyList<IReadOnlyList<MultipleChoice
     /// The same choice with each limit lowered to the largest sum not above it that items can make. Where items use one of a few numbers, as host bytes do, this leaves
     /// out what no choice can use, and bounds are closer.
     /// </summary>
-    public MultipleChoice Tightened() => this with { Limits = [.. Limits.Select((limit, r) => limit == Unlimited || IsExact(r) || Waiting?.Use[r] > 0 ? limit : LargestSum(r, limit))] };
+    public MultipleChoice Tightened() => this with { Limits = [.. Limits.Select((limit, r) => limit == Unlimited || IsExact(r) || UnitWait?.Use[r] > 0 ? limit : LargestSum(r, limit))] };
 
     private (double Bound, Item Choice) Cheapest(double[] multipliers)
     {

@@ -23,9 +23,9 @@ internal sealed class LayerSums
     {
         (_shape, Layer, _tokens) = (shape, layer, request.Context + request.Tail);
         Options = Catalogue.Allowed([.. request.Options, .. request.Candidates], shape, layer);
-        Kept = Catalogue.Allowed(request.Options, shape, layer).Count;
+        AlwaysMeasured = Catalogue.Allowed(request.Options, shape, layer).Count;
         // Before screening, half of the candidates are expected to remain.
-        Measured = [.. Enumerable.Range(0, Kept + ((Options.Count - Kept) / 2))];
+        Measured = [.. Enumerable.Range(0, AlwaysMeasured + ((Options.Count - AlwaysMeasured) / 2))];
         _effects = new LayerEffect[Options.Count];
         Indexes = shape.SlidingWindow is null ? [null, .. Options.Select(IndexOf).OfType<KeyIndex>().Where(index => IsAllowed(index)).Distinct()] : [];
         Counts = [.. PowersOfTwo(request.Context).Concat(Options.Select(TopK).OfType<int>()).Distinct().Order()];
@@ -39,7 +39,7 @@ internal sealed class LayerSums
     public IReadOnlyList<LayerPolicy> Options { get; }
 
     /// <summary>Options that are always measured.</summary>
-    public int Kept { get; }
+    public int AlwaysMeasured { get; }
 
     /// <summary>Indices of the options whose loss is measured.</summary>
     public IReadOnlyList<int> Measured { get; private set; }
@@ -57,16 +57,16 @@ internal sealed class LayerSums
     /// <param name="errors">The output error of each option.</param>
     public void ScreenByErrors(IReadOnlyList<double> errors)
     {
-        bool[] pointless = Screening.Pointless(_shape, _tokens, Options, errors, Screening.ErrorFactor);
-        Measured = [.. Enumerable.Range(0, Options.Count).Where(option => option < Kept || !pointless[option])];
+        bool[] dominated = Screening.Dominated(_shape, _tokens, Options, errors, Screening.ErrorFactor);
+        Measured = [.. Enumerable.Range(0, Options.Count).Where(option => option < AlwaysMeasured || !dominated[option])];
     }
 
     /// <summary>Leaves out candidates that cannot matter by their losses in the windows so far.</summary>
     public void ScreenByLosses()
     {
-        bool[] pointless = Screening.Pointless(
+        bool[] dominated = Screening.Dominated(
             _shape, _tokens, [.. Measured.Select(option => Options[option])], [.. Measured.Select(option => Math.Max(Noise, _effects[option].Loss))], Screening.LossFactor);
-        Measured = [.. Measured.Where((option, i) => option < Kept || !pointless[i])];
+        Measured = [.. Measured.Where((option, i) => option < AlwaysMeasured || !dominated[i])];
     }
 
     /// <summary>Whether a measurement that was found written down has the numbers this layer's would have.</summary>

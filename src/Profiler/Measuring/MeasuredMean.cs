@@ -17,7 +17,7 @@ internal readonly record struct MeasuredMean(double Value, double Error)
     /// <summary>What is to be believed of a quantity that was expected to be something: the mean where it is sure, the expectation where it is noise.</summary>
     /// <param name="expected">What was expected, give or take as much again; not negative.</param>
     /// <returns>A quarter of what was expected or more.</returns>
-    public double DrawnTo(double expected)
+    public double ShrunkTowards(double expected)
     {
         // The weights of two normal estimates of one quantity, with a standard error of each.
         double trust = expected > 0 ? expected * expected / ((expected * expected) + (Error * Error)) : 0;

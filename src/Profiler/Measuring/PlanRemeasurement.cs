@@ -15,7 +15,7 @@ namespace TailorKV.Profiler.Measuring;
 public sealed class PlanRemeasurement : IDisposable
 {
     // Options of a layer measured again, on either side of the plan's.
-    private const int Neighbours = 3;
+    private const int NeighboursEachSide = 3;
 
     private readonly ModelProfile _profile;
     private readonly List<WindowMeasurement> _windows = [];
@@ -61,7 +61,7 @@ public sealed class PlanRemeasurement : IDisposable
     /// <param name="progress">Told the share done.</param>
     /// <param name="cancellation">Ends the work.</param>
     /// <exception cref="TailorKVException">The plan's loss is not a finite number.</exception>
-    public ModelProfile Around(Plan plan, IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
+    public ModelProfile ProfileAround(Plan plan, IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
     {
         int layers = plan.Layers.Count;
         double whole = Loss(plan);
@@ -72,7 +72,7 @@ public sealed class PlanRemeasurement : IDisposable
         {
             cancellation.ThrowIfCancellationRequested();
             progress?.Report(new WorkProgress("second round", (double)layer / layers));
-            again[layer] = Again(plan, layer);
+            again[layer] = LossesAroundPlan(plan, layer);
         }
 
         double sum = Enumerable.Range(0, layers).Sum(layer => again[layer][plan.Policies[layer]]);
@@ -82,7 +82,7 @@ public sealed class PlanRemeasurement : IDisposable
             Layers = [.. _profile.Layers.Select(layer =>
             {
                 LayerPolicy chosen = plan.Policies[layer.Layer];
-                double alone = Alone(layer.Layer, chosen), ratio = alone > 0 ? again[layer.Layer][chosen] / alone : 1;
+                double alone = LossAlone(layer.Layer, chosen), ratio = alone > 0 ? again[layer.Layer][chosen] / alone : 1;
                 return layer with
                 {
                     Options = [.. layer.Options.Select(option => option with
@@ -123,10 +123,10 @@ public sealed class PlanRemeasurement : IDisposable
     }
 
     /// <summary>What the options near the plan's lose with all other layers as the plan keeps them, by what was just measured of the plan.</summary>
-    private Dictionary<LayerPolicy, double> Again(Plan plan, int layer)
+    private Dictionary<LayerPolicy, double> LossesAroundPlan(Plan plan, int layer)
     {
         double[] exact = With(new FullPolicy(ExactPrecision.Float32));
-        return Near(layer, plan.Policies[layer]).ToDictionary(option => option, option => MeasuredMean.OfDifferences(With(option), exact).DrawnTo(Alone(layer, option)));
+        return NearbyOptions(layer, plan.Policies[layer]).ToDictionary(option => option, option => MeasuredMean.OfDifferences(With(option), exact).ShrunkTowards(LossAlone(layer, option)));
 
         double[] With(LayerPolicy option)
         {
@@ -136,12 +136,12 @@ public sealed class PlanRemeasurement : IDisposable
         }
     }
 
-    private double Alone(int layer, LayerPolicy policy) => _profile.Layers[layer].Options.First(option => option.Policy.Equals(policy)).Loss;
+    private double LossAlone(int layer, LayerPolicy policy) => _profile.Layers[layer].Options.First(option => option.Policy.Equals(policy)).Loss;
 
     private double[] TokenLosses(Plan plan) => [.. _windows.SelectMany(window => window.MeasureAll(plan.Policies))];
 
     /// <summary>The plan's option and those next to it, by device bytes, of which none loses more than another of no more bytes.</summary>
-    private List<LayerPolicy> Near(int layer, LayerPolicy chosen)
+    private List<LayerPolicy> NearbyOptions(int layer, LayerPolicy chosen)
     {
         LayerShape shape = _profile.Model.Shape.Layer(layer);
         CacheBytes Bytes(MeasuredOption option) => option.Policy.Bytes(shape, _profile.Context + _profile.Tail);
@@ -150,6 +150,6 @@ public sealed class PlanRemeasurement : IDisposable
             .Where(option => option.Policy.Equals(chosen) || !alike.Any(other => Bytes(other).Device <= Bytes(option).Device && other.Loss < option.Loss))
             .OrderBy(option => Bytes(option).Device).Select(option => option.Policy).Distinct()];
         int place = front.IndexOf(chosen);
-        return [.. front.Where((_, i) => Math.Abs(i - place) <= Neighbours)];
+        return [.. front.Where((_, i) => Math.Abs(i - place) <= NeighboursEachSide)];
     }
 }

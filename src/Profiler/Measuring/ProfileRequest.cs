@@ -18,7 +18,7 @@ public sealed record ProfileRequest
     public int Seed { get; init; } = 1;
 
     /// <summary>Ways of keeping a layer that are measured on every layer that allows them.</summary>
-    public IReadOnlyList<LayerPolicy> Options { get; init; } = Catalogue.Telling;
+    public IReadOnlyList<LayerPolicy> Options { get; init; } = Catalogue.Diagnostic;
 
     /// <summary>
     /// Ways of keeping a layer that are measured besides, unless the error of the layer's output, which is cheap to measure, shows that no plan would choose them: another takes

@@ -113,7 +113,7 @@ internal sealed class ProfileRun : IDisposable
         }));
         Finish(sums.Indexes.Count * _work.OutputError);
 
-        if (window == 0 && sums.Options.Count > sums.Kept)
+        if (window == 0 && sums.Options.Count > sums.AlwaysMeasured)
         {
             double[] errors = Remember(
                 ProfilePhase.Screening, $"{place}, errors", JournalJsonContext.Default.DoubleArray, found => found.Length == sums.Options.Count,
@@ -173,7 +173,7 @@ internal sealed class ProfileRun : IDisposable
     /// <summary>What a layer takes in each window, with what is known of its options.</summary>
     private double WindowWork(LayerSums layer) =>
         (layer.Indexes.Count * _work.OutputError) + (layer.Measured.Count * _work.Measure(layer.Layer))
-        + (layer.Options.Count > layer.Kept ? layer.Options.Count * _work.OutputError / _request.WindowCount : 0);
+        + (layer.Options.Count > layer.AlwaysMeasured ? layer.Options.Count * _work.OutputError / _request.WindowCount : 0);
 
     private void Finish(double products)
     {

@@ -16,14 +16,14 @@ internal static class Screening
     /// <summary>How many times another option's loss in the first window is too much.</summary>
     public const double LossFactor = 1.25;
 
-    /// <summary>Those of some options that another one makes pointless.</summary>
+    /// <summary>Which options another one dominates: it takes no more bytes of any sort, and its value is smaller by more than a factor.</summary>
     /// <param name="layer">The layer's shape.</param>
     /// <param name="tokens">Tokens that the cache holds.</param>
     /// <param name="options">Options of the layer.</param>
     /// <param name="values">What was measured of each.</param>
-    /// <param name="factor">How many times another's value is too much.</param>
-    /// <returns>For each option whether it is pointless; never where what was measured is no finite number, which is to be told.</returns>
-    public static bool[] Pointless(LayerShape layer, int tokens, IReadOnlyList<LayerPolicy> options, IReadOnlyList<double> values, double factor)
+    /// <param name="factor">How many times the other's value is too much.</param>
+    /// <returns>For each option whether it is dominated; never where its value is not finite, since the profile has to name that.</returns>
+    public static bool[] Dominated(LayerShape layer, int tokens, IReadOnlyList<LayerPolicy> options, IReadOnlyList<double> values, double factor)
     {
         long[][] costs = [.. options.Select(option => Costs(option, layer, tokens))];
         return [.. Enumerable.Range(0, options.Count).Select(i => Enumerable.Range(0, options.Count).Any(other =>

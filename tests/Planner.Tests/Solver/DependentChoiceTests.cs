@@ -37,7 +37,7 @@ public sealed class DependentChoiceTests
         if (problem.Multipliers() is not { } multipliers)
             return;
         var bounds = new LagrangianBounds(problem, problem.Groups, multipliers);
-        double[][] through = bounds.Through();
+        double[][] through = bounds.BoundsThrough();
         foreach (int[] one in All(problem).Where(one => Holds(problem, one)))
         {
             double cost = Value(problem, one).Cost, rounding = 1e-9 * (1 + Math.Abs(cost) + Math.Abs(bounds.Least));
@@ -62,10 +62,10 @@ public sealed class DependentChoiceTests
         long[] use = new long[problem.Limits.Count];
         foreach (MultipleChoice.Item item in chosen.Select((item, group) => problem.Groups[group][item]))
         {
-            long wait = problem.Waiting is null || item.Prefetch < before ? 0 : item.Prefetch - before;
-            cost += item.Cost + (wait * (problem.Waiting?.Cost ?? 0));
+            long wait = problem.UnitWait is null || item.Prefetch < before ? 0 : item.Prefetch - before;
+            cost += item.Cost + (wait * (problem.UnitWait?.Cost ?? 0));
             for (int r = 0; r < use.Length; r++)
-                use[r] += item.Use[r] + (wait * (problem.Waiting?.Use[r] ?? 0));
+                use[r] += item.Use[r] + (wait * (problem.UnitWait?.Use[r] ?? 0));
             before = item.Hides;
         }
 
@@ -85,7 +85,7 @@ public sealed class DependentChoiceTests
             [.. Limits.Select(limit => (long)limit)])
         {
             Equalities = Exactly ? 1 : 0,
-            Waiting = Waits ? new MultipleChoice.Item(WaitCosts ? 1 : 0, Exactly ? [1, 0] : [0, 1]) : null,
+            UnitWait = Waits ? new MultipleChoice.Item(WaitCosts ? 1 : 0, Exactly ? [1, 0] : [0, 1]) : null,
         };
 
         public override string ToString() =>

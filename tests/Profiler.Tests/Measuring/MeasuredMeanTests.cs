@@ -12,7 +12,7 @@ public class MeasuredMeanTests
     public Property What_is_believed_lies_between_the_expected_and_the_measured(NormalFloat value, NonNegativeInt error, NonNegativeInt expected)
     {
         var mean = new MeasuredMean(value.Get, error.Get / 8.0);
-        double expectedLoss = expected.Get / 8.0, believed = mean.DrawnTo(expectedLoss);
+        double expectedLoss = expected.Get / 8.0, believed = mean.ShrunkTowards(expectedLoss);
         double slack = 1e-9 * (1 + Math.Abs(value.Get));
         return (believed >= expectedLoss / 4 && believed >= Math.Min(expectedLoss, value.Get) - slack && believed <= Math.Max(expectedLoss, value.Get) + slack).ToProperty();
     }
@@ -25,7 +25,7 @@ public class MeasuredMeanTests
     [InlineData(3, 1, 0, 0)]
     [InlineData(double.NaN, double.NaN, 2, 2)]
     public void The_surer_the_measurement_the_more_it_counts(double value, double error, double expected, double believed) =>
-        Assert.Equal(believed, new MeasuredMean(value, error).DrawnTo(expected));
+        Assert.Equal(believed, new MeasuredMean(value, error).ShrunkTowards(expected));
 
     [Fact]
     public void The_error_is_that_of_paired_differences()

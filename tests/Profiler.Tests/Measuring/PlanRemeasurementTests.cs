@@ -31,10 +31,10 @@ public sealed class PlanRemeasurementTests : IDisposable
         using var remeasurement = new PlanRemeasurement(_model, _text, _profile);
         double loss = remeasurement.Loss(plan);
         Assert.InRange(loss, 1e-3, 2);
-        ModelProfile around = remeasurement.Around(plan);
+        ModelProfile around = remeasurement.ProfileAround(plan);
         Assert.Null(around.Problem());
         Assert.Equal(loss, plan.Layers.Sum(layer => around.Layers[layer.Layer].Options.First(option => option.Policy.Equals(layer.Policy)).Loss), 1e-4 * loss);
-        Assert.Equal(Json.Write(around), Json.Write(remeasurement.Around(plan)));
+        Assert.Equal(Json.Write(around), Json.Write(remeasurement.ProfileAround(plan)));
 
         using var window = new WindowMeasurement(_model, _text.Window(TextPurpose.Calibration, 0, 2, 224, 3), 200);
         for (int layer = 0; layer < _model.Shape.Layers; layer++)
@@ -67,7 +67,7 @@ public sealed class PlanRemeasurementTests : IDisposable
         double first = 0, kept = 0;
         foreach (PlanTarget target in targets)
         {
-            Plan before = new PlanBuilder(profile, target).Build(), after = new PlanBuilder(remeasurement.Around(before), target).Build();
+            Plan before = new PlanBuilder(profile, target).Build(), after = new PlanBuilder(remeasurement.ProfileAround(before), target).Build();
             double lossBefore = Judged(before), lossAfter = Judged(after);
             Assert.InRange(lossAfter, 0, 2 * lossBefore);
             (first, kept) = (first + lossBefore, kept + (remeasurement.IsBetter(after, before) ? lossAfter : lossBefore));
