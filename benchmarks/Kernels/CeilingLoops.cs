@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using TailorKV.Runtime.Cache.Kernels;
+using TailorKV.Runtime.Backends.Cpu.Vectors;
 
 namespace TailorKV.Benchmarks.Kernels;
 

@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using TailorKV.Planner.Policies.Codes;
-using TailorKV.Runtime.Cache.Kernels;
+using TailorKV.Runtime.Backends.Cpu.Kernels;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Benchmarks.Kernels;

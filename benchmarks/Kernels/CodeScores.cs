@@ -1,7 +1,7 @@
 using System.Numerics.Tensors;
 using BenchmarkDotNet.Attributes;
 using TailorKV.Planner.Policies.Codes;
-using TailorKV.Runtime.Cache.Codes;
+using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 
 namespace TailorKV.Benchmarks.Kernels;
 

@@ -1,11 +1,10 @@
 using System.Diagnostics;
 using BenchmarkDotNet.Attributes;
-using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
-using TailorKV.Runtime.Cache;
+using TailorKV.Runtime.Backends.Cpu.Cache;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Benchmarks.Kernels;

@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Running;
 using TailorKV.Planner.Policies;
-using TailorKV.Runtime.Threads;
+using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Weights;
 
 namespace TailorKV.Benchmarks.Kernels;

@@ -1,9 +1,10 @@
 using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
+using TailorKV.Runtime.Backends.Cpu.Panels;
+using TailorKV.Runtime.Backends.Cpu.Products;
+using TailorKV.Runtime.Backends.Cpu.Products.Layout;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Weights;
-using TailorKV.Runtime.Weights.Panels;
-using TailorKV.Runtime.Weights.Rows;
 
 namespace TailorKV.Benchmarks.Kernels;
 
@@ -36,9 +37,9 @@ public unsafe class PanelProducts : IDisposable
     public void Fill()
     {
         byte[] stored = new byte[_format.ByteLength(Rows * Columns)];
-        _memory = new Arena("weights", LaidOutRows.Bytes(_format.Rows!, Rows, Columns));
+        _memory = new Arena("weights", LaidOutRows.Bytes(RowFormat.Of(_format.Type)!, Rows, Columns));
         fixed (byte* from = stored)
-            _weights = new LaidOutRows(_format.Rows!, from, _format.ByteLength(Columns), Rows, Columns, _memory);
+            _weights = new LaidOutRows(RowFormat.Of(_format.Type)!, from, _format.ByteLength(Columns), Rows, Columns, _memory);
         _input = (float*)NativeMemory.AllocZeroed((nuint)(Count * Columns), sizeof(float));
         _output = (float*)NativeMemory.AllocZeroed((nuint)(Count * Rows), sizeof(float));
     }

@@ -1,8 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using TailorKV.Planner.Models;
-using TailorKV.Runtime.Attention;
+using TailorKV.Runtime.Backends.Cpu.Attention;
 using TailorKV.Runtime.Memory;
-using TailorKV.Runtime.Weights.Panels;
 
 namespace TailorKV.Benchmarks.Kernels;
 

@@ -1,6 +1,7 @@
 using BenchmarkDotNet.Attributes;
+using TailorKV.Runtime.Backends.Cpu.Products;
+using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Formats;
-using TailorKV.Runtime.Threads;
 using TailorKV.Runtime.Weights;
 
 namespace TailorKV.Benchmarks.Kernels;

@@ -1,3 +1,5 @@
+using TailorKV.Planner.Baselines;
+
 namespace TailorKV.Quality;
 
 /// <summary>Figures of ours beside those of another implementation, and whether each is near enough.</summary>

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime;
 
 namespace TailorKV.Quality;
 

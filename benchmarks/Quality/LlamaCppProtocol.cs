@@ -2,8 +2,8 @@ using TailorKV.Planner.Baselines;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Profiler.Measuring;
+using TailorKV.Runtime;
 using TailorKV.Runtime.Formats;
-using TailorKV.Runtime.Models;
 
 namespace TailorKV.Quality;
 

@@ -3,7 +3,7 @@ using TailorKV.Planner.Policies.Codes;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Tasks;
 using TailorKV.Profiler.Text;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime;
 
 namespace TailorKV.Quality;
 

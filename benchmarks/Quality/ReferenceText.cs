@@ -1,5 +1,5 @@
+using TailorKV.Runtime;
 using TailorKV.Runtime.Formats;
-using TailorKV.Runtime.Models;
 
 namespace TailorKV.Quality;
 

@@ -1,7 +1,7 @@
 using TailorKV.Planner.Policies;
 using TailorKV.Profiler.Measuring;
+using TailorKV.Runtime;
 using TailorKV.Runtime.Formats;
-using TailorKV.Runtime.Models;
 
 namespace TailorKV.Quality;
 

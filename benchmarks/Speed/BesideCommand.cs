@@ -1,7 +1,7 @@
 using System.CommandLine;
 using TailorKV.Planner;
 using TailorKV.Planner.Plans;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime;
 
 namespace TailorKV.Benchmarks.Speed;
 

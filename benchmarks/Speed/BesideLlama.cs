@@ -2,8 +2,8 @@ using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Profiler.Speed;
 using TailorKV.Quality;
-using TailorKV.Runtime.Models;
-using TailorKV.Runtime.Threads;
+using TailorKV.Runtime;
+using TailorKV.Runtime.Backends.Cpu.Threads;
 
 namespace TailorKV.Benchmarks.Speed;
 

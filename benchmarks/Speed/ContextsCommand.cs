@@ -1,5 +1,5 @@
 using System.CommandLine;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime;
 
 namespace TailorKV.Benchmarks.Speed;
 

@@ -5,8 +5,8 @@ using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Profiler.Speed;
 using TailorKV.Quality;
-using TailorKV.Runtime.Models;
-using TailorKV.Runtime.Threads;
+using TailorKV.Runtime;
+using TailorKV.Runtime.Backends.Cpu.Threads;
 
 namespace TailorKV.Benchmarks.Speed;
 

@@ -1,6 +1,6 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
-using TailorKV.Runtime.Cache;
+using TailorKV.Runtime.Backends.Cpu.Cache;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Profiler;

@@ -1,7 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
 using TailorKV.Planner.Models;
-using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 
 namespace TailorKV.Testing;

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using TailorKV.Planner;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime;
 using TailorKV.Tests;
 
 namespace TailorKV.Cli.Tests;

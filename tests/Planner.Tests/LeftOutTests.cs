@@ -1,7 +1,5 @@
 using System.Text.Json.Nodes;
 using TailorKV.Planner.Machines;
-using TailorKV.Planner.Policies;
-using TailorKV.Planner.Profiles;
 using TailorKV.Tests;
 
 namespace TailorKV.Planner.Tests;

@@ -3,7 +3,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using FsCheck.Xunit;
 using TailorKV.Planner.Policies.Codes;
-using TailorKV.Runtime.Tests.Cache;
+using TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 using TailorKV.Runtime.Tests.Sessions;
 using TailorKV.Testing;
 
@@ -32,7 +32,7 @@ public static class Cases
 
     public static Arbitrary<CodeFormat> CodeFormat() => Arbitraries.CodeFormat();
 
-    public static Arbitrary<CacheCase> CacheCase() => Arb.From(Cache.CacheCase.Any, Cache.CacheCase.Shrink);
+    public static Arbitrary<CacheCase> CacheCase() => Arb.From(Backends.Cpu.Cache.CacheCase.Any, Backends.Cpu.Cache.CacheCase.Shrink);
 
     public static Arbitrary<TinyPolicies> TinyPolicies() => Arb.From(Sessions.TinyPolicies.Any, Sessions.TinyPolicies.Shrink);
 

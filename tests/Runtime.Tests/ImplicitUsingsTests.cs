@@ -1,4 +1,5 @@
 using System.Reflection;
+using TailorKV.Planner;
 
 namespace TailorKV.Runtime.Tests;
 

@@ -3,7 +3,7 @@ using TailorKV.Cli.Options;
 using TailorKV.Cli.Results;
 using TailorKV.Planner;
 using TailorKV.Profiler;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime;
 using TailorKV.Runtime.Verification;
 
 namespace TailorKV.Cli.Commands;

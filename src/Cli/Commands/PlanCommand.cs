@@ -9,7 +9,7 @@ using TailorKV.Planner.Solver;
 using TailorKV.Profiler;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime;
 
 namespace TailorKV.Cli.Commands;
 

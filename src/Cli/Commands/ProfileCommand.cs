@@ -8,7 +8,7 @@ using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime;
 
 namespace TailorKV.Cli.Commands;
 

@@ -6,9 +6,9 @@ using TailorKV.Cli.Results;
 using TailorKV.Planner;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Runtime;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Generation;
-using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Tokenizers;
 

@@ -1,7 +1,5 @@
 using System.CommandLine;
-using TailorKV.Planner;
-using TailorKV.Planner.Profiles;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime;
 
 namespace TailorKV.Cli.Commands;
 

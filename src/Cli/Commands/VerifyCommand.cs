@@ -5,7 +5,7 @@ using TailorKV.Planner;
 using TailorKV.Planner.Plans;
 using TailorKV.Profiler.Text;
 using TailorKV.Profiler.Verification;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime;
 
 namespace TailorKV.Cli.Commands;
 

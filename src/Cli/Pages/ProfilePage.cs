@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Net;
 using TailorKV.Cli.Pages.Charts;
 using TailorKV.Planner;
-using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 
 namespace TailorKV.Cli.Pages;

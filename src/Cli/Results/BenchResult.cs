@@ -1,6 +1,6 @@
 using TailorKV.Planner.Plans;
 using TailorKV.Profiler.Speed;
-using TailorKV.Runtime.Threads;
+using TailorKV.Runtime.Backends.Cpu.Threads;
 
 namespace TailorKV.Cli.Results;
 

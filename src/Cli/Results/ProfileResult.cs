@@ -1,5 +1,4 @@
 using TailorKV.Planner.Baselines;
-using TailorKV.Planner.Plans;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Measuring;
 

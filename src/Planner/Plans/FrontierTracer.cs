@@ -1,5 +1,3 @@
-using TailorKV.Planner.Solver;
-
 namespace TailorKV.Planner.Plans;
 
 /// <summary>Solves one priced profile at many limits of device bytes.</summary>

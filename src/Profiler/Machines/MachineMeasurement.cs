@@ -27,7 +27,7 @@ public static class MachineMeasurement
     /// <param name="request">At what sizes.</param>
     /// <param name="progress">Told what is being timed and the share done.</param>
     /// <param name="cancellation">Ends the work with nothing.</param>
-    /// <exception cref="Runtime.CapacityExceededException">The machine has not enough memory free.</exception>
+    /// <exception cref="CapacityExceededException">The machine has not enough memory free.</exception>
     public static Machine Measure(MachineRequest request, IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
     {
         FreeMemory.Require(MemoryBytes(request), "measuring the machine");

@@ -1,7 +1,7 @@
 using System.Numerics.Tensors;
 using TailorKV.Planner.Models;
-using TailorKV.Runtime.Cache;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Profiler.Machines;
 

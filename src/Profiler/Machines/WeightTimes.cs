@@ -1,3 +1,4 @@
+using TailorKV.Runtime.Backends.Cpu.Products;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Weights;
 

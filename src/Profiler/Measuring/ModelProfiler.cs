@@ -4,9 +4,8 @@ using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Text;
+using TailorKV.Runtime;
 using TailorKV.Runtime.Memory;
-using TailorKV.Runtime.Models;
-using TailorKV.Runtime.Sessions;
 
 namespace TailorKV.Profiler.Measuring;
 
@@ -25,7 +24,7 @@ public static class ModelProfiler
     /// <param name="cancellation">Ends the work; the journal keeps what is finished.</param>
     /// <exception cref="TailorKVException">The request is out of range, or the text too short.</exception>
     /// <exception cref="InvalidFileException">The journal is of other work, or a file of other weights is of another model.</exception>
-    /// <exception cref="Runtime.CapacityExceededException">The machine has not enough memory free.</exception>
+    /// <exception cref="CapacityExceededException">The machine has not enough memory free.</exception>
     public static ModelProfile Measure(
         CausalLanguageModel model, MeasuringText text, ProfileRequest request, MeasurementJournal? journal = null, ProfileTimes? times = null,
         IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)

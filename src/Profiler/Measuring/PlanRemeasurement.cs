@@ -4,7 +4,7 @@ using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Text;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime;
 
 namespace TailorKV.Profiler.Measuring;
 
@@ -27,7 +27,7 @@ public sealed class PlanRemeasurement : IDisposable
     /// <param name="progress">Told what is being done and the share done.</param>
     /// <param name="cancellation">Ends the work.</param>
     /// <exception cref="TailorKVException">The model or the text is not the profile's.</exception>
-    /// <exception cref="Runtime.CapacityExceededException">The machine has not enough memory free.</exception>
+    /// <exception cref="CapacityExceededException">The machine has not enough memory free.</exception>
     public PlanRemeasurement(
         CausalLanguageModel model, MeasuringText text, ModelProfile profile, IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
     {

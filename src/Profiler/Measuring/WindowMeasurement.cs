@@ -4,10 +4,10 @@ using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime;
-using TailorKV.Runtime.Attention;
-using TailorKV.Runtime.Cache;
+using TailorKV.Runtime.Backends.Cpu;
+using TailorKV.Runtime.Backends.Cpu.Attention;
+using TailorKV.Runtime.Backends.Cpu.Cache;
 using TailorKV.Runtime.Memory;
-using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Verification;
 
@@ -36,7 +36,7 @@ public sealed class WindowMeasurement : IDisposable
     /// <param name="context">Tokens before the tail.</param>
     /// <param name="progress">Told the share of the exact pass done, 0 to 1.</param>
     /// <param name="cancellation">Ends the work.</param>
-    /// <exception cref="Runtime.CapacityExceededException">The machine has not enough memory free.</exception>
+    /// <exception cref="CapacityExceededException">The machine has not enough memory free.</exception>
     public WindowMeasurement(
         CausalLanguageModel model, ReadOnlySpan<int> window, int context, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
@@ -186,7 +186,7 @@ public sealed class WindowMeasurement : IDisposable
     /// <param name="progress">Told the share of the pass done, 0 to 1.</param>
     /// <param name="cancellation">Ends the work.</param>
     /// <returns>Mean KL divergence over the tail in nats per token.</returns>
-    /// <exception cref="Runtime.CapacityExceededException">The machine has not enough memory free.</exception>
+    /// <exception cref="CapacityExceededException">The machine has not enough memory free.</exception>
     public double MeasureWeights(
         CausalLanguageModel other, ReadOnlySpan<int> window, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {

@@ -2,7 +2,6 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Sessions;
-using TailorKV.Runtime.Verification;
 
 namespace TailorKV.Profiler.Measuring;
 

@@ -1,5 +1,6 @@
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Runtime;
 using TailorKV.Runtime.Models;
 
 namespace TailorKV.Profiler.Speed;

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using TailorKV.Planner;
 using TailorKV.Planner.Plans;
+using TailorKV.Runtime;
 using TailorKV.Runtime.Memory;
-using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 
 namespace TailorKV.Profiler.Speed;
@@ -32,7 +32,7 @@ public sealed class SpeedMeasurement
     /// <param name="progress">Told what is being timed and the share done.</param>
     /// <param name="cancellation">Ends the work with nothing.</param>
     /// <exception cref="TailorKVException">The plan's context is too short, or the plan is for another model.</exception>
-    /// <exception cref="Runtime.CapacityExceededException">The machine has not enough memory free.</exception>
+    /// <exception cref="CapacityExceededException">The machine has not enough memory free.</exception>
     public static SessionSpeed Measure(
         CausalLanguageModel model, Plan plan, SpeedRequest request, IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
     {

@@ -6,11 +6,10 @@ using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Tasks;
-using TailorKV.Runtime.Cache;
+using TailorKV.Runtime;
+using TailorKV.Runtime.Backends.Cpu.Attention;
 using TailorKV.Runtime.Formats;
-using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
-using TailorKV.Runtime.Tokenizers;
 
 namespace TailorKV.Profiler.Text;
 

@@ -6,8 +6,8 @@ using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Profiler.Tasks;
 using TailorKV.Profiler.Text;
+using TailorKV.Runtime;
 using TailorKV.Runtime.Memory;
-using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Verification;
 
@@ -60,7 +60,7 @@ public sealed class PlanVerifier
     /// <param name="progress">Told what is being done and the share done.</param>
     /// <param name="cancellation">Ends the work.</param>
     /// <exception cref="TailorKVException">The plan is for another model or for a shorter context.</exception>
-    /// <exception cref="Runtime.CapacityExceededException">The machine has not enough memory free.</exception>
+    /// <exception cref="CapacityExceededException">The machine has not enough memory free.</exception>
     public PlanVerification Verify(Plan plan, IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
     {
         for (int i = 0; i < _windows.Count; i++)

@@ -1,4 +1,4 @@
-using TailorKV.Runtime.Weights;
+using TailorKV.Runtime.Backends.Cpu.Products;
 
 namespace TailorKV.Runtime.Models;
 

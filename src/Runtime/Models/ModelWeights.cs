@@ -1,7 +1,7 @@
 using System.Numerics.Tensors;
 using TailorKV.Planner;
+using TailorKV.Runtime.Backends.Cpu.Products;
 using TailorKV.Runtime.Memory;
-using TailorKV.Runtime.Weights;
 
 namespace TailorKV.Runtime.Models;
 

@@ -3,10 +3,10 @@ using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
-using TailorKV.Runtime.Attention;
-using TailorKV.Runtime.Cache;
+using TailorKV.Runtime.Backends.Cpu;
+using TailorKV.Runtime.Backends.Cpu.Attention;
+using TailorKV.Runtime.Backends.Cpu.Cache;
 using TailorKV.Runtime.Memory;
-using TailorKV.Runtime.Models;
 
 namespace TailorKV.Runtime.Sessions;
 

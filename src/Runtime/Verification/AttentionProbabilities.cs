@@ -1,5 +1,6 @@
+using TailorKV.Runtime.Backends.Cpu.Attention;
 using TailorKV.Planner.Models;
-using TailorKV.Runtime.Cache.Kernels;
+using TailorKV.Runtime.Backends.Cpu.Kernels;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Verification;
@@ -23,6 +24,6 @@ internal static class AttentionProbabilities
         Span<float> seen = probabilities[first..(position + 1)];
         for (int i = 0; i < seen.Length; i++)
             seen[i] = DotProduct.Of(query, keys.Slice((start + first + i) * layer.HeadDim, layer.HeadDim));
-        Cache.Softmax.Probabilities(seen);
+        Softmax.Probabilities(seen);
     }
 }

@@ -1,5 +1,5 @@
 using System.Numerics.Tensors;
-using TailorKV.Runtime.Cache;
+using TailorKV.Runtime.Backends.Cpu.Attention;
 
 namespace TailorKV.Runtime.Verification;
 

@@ -3,7 +3,6 @@ using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Memory;
-using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 
 namespace TailorKV.Runtime.Verification;

@@ -1,5 +1,4 @@
 using TailorKV.Runtime.Weights.Blocks;
-using TailorKV.Runtime.Weights.Rows;
 
 namespace TailorKV.Runtime.Weights;
 
@@ -23,9 +22,9 @@ public sealed unsafe class WeightFormat
 
     private readonly delegate*<byte*, float*, int, void> _decode;
 
-    private WeightFormat(WeightType type, int blockElements, int blockBytes, delegate*<byte*, float*, int, void> decode, RowFormat? rows = null)
+    private WeightFormat(WeightType type, int blockElements, int blockBytes, delegate*<byte*, float*, int, void> decode)
     {
-        (Type, BlockElements, BlockBytes, Rows) = (type, blockElements, blockBytes, rows);
+        (Type, BlockElements, BlockBytes) = (type, blockElements, blockBytes);
         _decode = decode;
     }
 
@@ -37,9 +36,6 @@ public sealed unsafe class WeightFormat
 
     /// <summary>Bytes in a block.</summary>
     public int BlockBytes { get; }
-
-    /// <summary>How rows lie side by side for products; null for the plain types, whose rows are multiplied as they are stored.</summary>
-    internal RowFormat? Rows { get; }
 
     /// <summary>The format of <paramref name="type"/>.</summary>
     public static WeightFormat Of(WeightType type) => Formats[(int)type];
@@ -64,5 +60,5 @@ public sealed unsafe class WeightFormat
     internal void Decode(byte* source, float* destination, int count) => _decode(source, destination, count);
 
     private static WeightFormat Of<TBlocks>(WeightType type)
-        where TBlocks : struct, IBlocks => new(type, TBlocks.Elements, TBlocks.Bytes, &BlockKernel<TBlocks>.Decode, RowFormat.Of<TBlocks>());
+        where TBlocks : struct, IBlocks => new(type, TBlocks.Elements, TBlocks.Bytes, &BlockKernel<TBlocks>.Decode);
 }

@@ -2,7 +2,6 @@ using FsCheck;
 using FsCheck.Fluent;
 using TailorKV.Planner.Baselines;
 using TailorKV.Planner.Plans;
-using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 using TailorKV.Testing;
 

@@ -5,7 +5,6 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
-using TailorKV.Testing;
 
 namespace TailorKV.Planner.Tests.Plans;
 

@@ -1,6 +1,5 @@
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Profiles;
-using TailorKV.Planner.Tests.Solver;
 using TailorKV.Tests;
 
 namespace TailorKV.Planner.Tests.Plans;

@@ -5,7 +5,7 @@ using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
 using TailorKV.Profiler.Verification;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Tests;
 

@@ -4,7 +4,7 @@ using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime;
 using TailorKV.Tests;
 
 namespace TailorKV.Profiler.Tests.Measuring;

@@ -2,7 +2,7 @@ using TailorKV.Planner;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Profiler.Speed;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime;
 using TailorKV.Tests;
 
 namespace TailorKV.Profiler.Tests.Speed;

@@ -4,7 +4,7 @@ using TailorKV.Planner.Policies;
 using TailorKV.Profiler.Tasks;
 using TailorKV.Profiler.Text;
 using TailorKV.Profiler.Verification;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Tests;
 

@@ -1,6 +1,6 @@
 using TailorKV.Planner;
 using TailorKV.Profiler.Tasks;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime;
 using TailorKV.Tests;
 
 namespace TailorKV.Profiler.Tests.Tasks;

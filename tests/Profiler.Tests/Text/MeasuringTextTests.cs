@@ -1,7 +1,7 @@
 using TailorKV.Planner;
 using TailorKV.Profiler.Tasks;
 using TailorKV.Profiler.Text;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime;
 using TailorKV.Tests;
 
 namespace TailorKV.Profiler.Tests.Text;

@@ -2,11 +2,11 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
-using TailorKV.Runtime.Attention;
-using TailorKV.Runtime.Cache;
-using TailorKV.Runtime.Cache.Codes;
-using TailorKV.Runtime.Cache.Indexes;
-using TailorKV.Runtime.Cache.Tiles;
+using TailorKV.Runtime.Backends.Cpu.Attention;
+using TailorKV.Runtime.Backends.Cpu.Cache;
+using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
+using TailorKV.Runtime.Backends.Cpu.Cache.Exact;
+using TailorKV.Runtime.Backends.Cpu.Cache.Indexes;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Tests.Memory;

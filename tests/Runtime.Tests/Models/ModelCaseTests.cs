@@ -1,5 +1,4 @@
 using TailorKV.Planner;
-using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Tokenizers;
 using TailorKV.Runtime.Verification;
 using TailorKV.Tests;

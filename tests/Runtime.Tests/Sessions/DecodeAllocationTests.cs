@@ -2,9 +2,8 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
-using TailorKV.Runtime.Models;
+using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Sessions;
-using TailorKV.Runtime.Threads;
 using TailorKV.Tests;
 
 namespace TailorKV.Runtime.Tests.Sessions;

@@ -1,9 +1,7 @@
 using System.Runtime.CompilerServices;
-using TailorKV.Planner.Plans;
-using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Backends.Cpu.Products;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
-using TailorKV.Runtime.Tests.Formats;
 using TailorKV.Runtime.Tests.Models;
 using TailorKV.Runtime.Weights;
 

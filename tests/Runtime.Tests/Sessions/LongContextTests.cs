@@ -1,7 +1,6 @@
 using TailorKV.Planner;
 using TailorKV.Planner.Plans;
 using TailorKV.Runtime.Memory;
-using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Tests;
 

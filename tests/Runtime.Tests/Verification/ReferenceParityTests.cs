@@ -3,7 +3,6 @@ using System.Text.Json;
 using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Runtime.Formats;
-using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Verification;
 using TailorKV.Tests;

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using TailorKV.Runtime.Weights.Rows;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 

@@ -1,5 +1,3 @@
-using TailorKV.Runtime.Weights.Rows;
-
 namespace TailorKV.Runtime.Weights.Blocks;
 
 /// <summary>A format that stores numbers in blocks of codes: (code - bias) * scale, or code * scale + offset, with a scale and perhaps an offset for each group.</summary>

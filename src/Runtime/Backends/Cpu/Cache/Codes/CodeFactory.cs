@@ -1,0 +1,44 @@
+using TailorKV.Planner.Policies.Codes;
+using TailorKV.Runtime.Backends.Cpu.Kernels;
+using TailorKV.Runtime.Memory;
+
+namespace TailorKV.Runtime.Backends.Cpu.Cache.Codes;
+
+/// <summary>Makes the codes of a format, and takes the memory of as many tokens as are ever coded.</summary>
+internal static class CodeFactory
+{
+    /// <summary>Codes of keys.</summary>
+    public static IKeyCodes Keys(CodeFormat format, int tokens, int headDim, Arena arena) => Keys(format, tokens, headDim, arena, RowKernel.Widest);
+
+    /// <summary>Codes of values.</summary>
+    public static IValueCodes Values(CodeFormat format, int tokens, int headDim, Arena arena) => Values(format, tokens, headDim, arena, RowKernel.Widest);
+
+    /// <summary>The same, in vectors of a number of lanes: 16, 8, or 1 for the plain twin.</summary>
+    internal static IKeyCodes Keys(CodeFormat format, int tokens, int headDim, Arena arena, int lanes)
+    {
+        if (format is PerChannelFormat perChannel)
+            return new PerChannelKeyCodes(arena, tokens, headDim, perChannel.Bits, perChannel.Group, lanes);
+        var codes = new KeyCodes(arena, tokens, Scales(format, tokens, headDim, arena), lanes);
+        return Turns(format) ? new RotatedKeyCodes(codes, headDim) : codes;
+    }
+
+    /// <summary>The same, in vectors of a number of lanes.</summary>
+    /// <exception cref="ArgumentException">The format is for keys alone: where scales belong to groups of tokens, values cannot be summed over them.</exception>
+    internal static IValueCodes Values(CodeFormat format, int tokens, int headDim, Arena arena, int lanes)
+    {
+        var codes = new ValueCodes(arena, tokens, Scales(format, tokens, headDim, arena), lanes);
+        return Turns(format) ? new RotatedValueCodes(codes, headDim) : codes;
+    }
+
+    private static bool Turns(CodeFormat format) => format is RotatedAffineFormat or RotatedBlockFormat or RotatedNormalFormat;
+
+    private static TokenScales Scales(CodeFormat format, int tokens, int headDim, Arena arena) => format switch
+    {
+        PerTokenFormat affine => new AffineScales(arena, tokens, headDim, affine.Bits, affine.Group),
+        PerBlockFormat symmetric => new BlockScales(arena, tokens, headDim, symmetric.Bits),
+        RotatedAffineFormat affine => new AffineScales(arena, tokens, headDim, affine.Bits, affine.Group),
+        RotatedBlockFormat symmetric => new BlockScales(arena, tokens, headDim, symmetric.Bits),
+        RotatedNormalFormat normal => new NormalScales(arena, tokens, headDim, normal.Bits),
+        _ => throw new ArgumentException($"There are no scales a token of {format.GetType().Name}.", nameof(format)),
+    };
+}

@@ -1,0 +1,34 @@
+using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
+using TailorKV.Runtime.Memory;
+
+namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
+
+/// <summary>The middle lies in codes, and every query sees all of it.</summary>
+internal sealed class QuantizedHead : WindowedHead
+{
+    private readonly IKeyCodes _keys;
+    private readonly IValueCodes _values;
+
+    public QuantizedHead(QuantizedPolicy policy, LayerShape layer, int context, int segmentTokens, Arena device)
+        : base(policy, layer.HeadDim, segmentTokens, device)
+    {
+        int middle = policy.MiddleTokens(context);
+        _keys = CodeFactory.Keys(policy.Keys, middle, layer.HeadDim, device);
+        _values = CodeFactory.Values(policy.Values, middle, layer.HeadDim, device);
+    }
+
+    public override void Prepare(AttentionStep step) => _keys.Prepare(step.Queries);
+
+    protected override void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores) => _keys.Scores(first, end, scores, ScoreStride);
+
+    protected override void SumMiddle(ReadOnlySpan<float> weights, ReadOnlySpan<float> largest, int first, int end, Span<float> outputs) =>
+        _values.AddWeighted(weights, largest, ScoreStride, first, end, outputs);
+
+    protected override void AddToMiddle(int first, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
+    {
+        _keys.Encode(first, keys);
+        _values.Encode(first, values);
+    }
+}

@@ -1,0 +1,55 @@
+namespace TailorKV.Runtime.Backends.Cpu.Cache.Packs;
+
+/// <summary>A vector of words, one a lane, as wide as a register of the machine. A word is a pair of numbers, or the sum of products of pairs.</summary>
+internal unsafe interface IWords<TSelf>
+    where TSelf : struct, IWords<TSelf>
+{
+    /// <summary>Words of a vector.</summary>
+    static abstract int Count { get; }
+
+    /// <summary>Bytes of a word.</summary>
+    static abstract int Bytes { get; }
+
+    static abstract TSelf Load(byte* source);
+
+    /// <summary>One word in all lanes.</summary>
+    static abstract TSelf Repeat(byte* word);
+
+    /// <summary>A sum to begin with, the same in all lanes: as many of its bits as a word has.</summary>
+    static abstract TSelf Sum(int sum);
+
+    /// <summary>Sixteen bytes that <see cref="LookUp"/> reads, the first of them 0.</summary>
+    static abstract TSelf Table(byte* bytes);
+
+    /// <summary>Some bits.</summary>
+    /// <param name="words">All bits.</param>
+    /// <param name="ones">Ones for the bits that are left.</param>
+    static abstract TSelf And(TSelf words, TSelf ones);
+
+    /// <summary>Some bits of other words put to those of these.</summary>
+    /// <param name="words">The words, without those bits.</param>
+    /// <param name="others">The others.</param>
+    /// <param name="ones">Ones for the bits that are taken.</param>
+    static abstract TSelf OrBits(TSelf words, TSelf others, TSelf ones);
+
+    /// <summary>Shifts each byte to lower bits; in the upper ones there may be anything.</summary>
+    static abstract TSelf ShiftRight(TSelf words, int bits);
+
+    /// <summary>The two halves of each byte exchanged.</summary>
+    static abstract TSelf SwapHalves(TSelf words);
+
+    /// <summary>For each byte, below 16, what the table has there.</summary>
+    static abstract TSelf LookUp(TSelf table, TSelf indices);
+
+    /// <summary>Each number's lower byte, as a number: of one byte itself.</summary>
+    static abstract TSelf LowerBytes(TSelf words);
+
+    /// <summary>Each number's upper byte, as a number: of one byte nothing.</summary>
+    static abstract TSelf UpperBytes(TSelf words);
+
+    /// <summary>The products of the numbers of pairs, none below 0, with those of factors, added to each other and to a sum.</summary>
+    static abstract TSelf AddProducts(TSelf pairs, TSelf factors, TSelf sums);
+
+    /// <summary>destination[lane] += sum * (scales[lane] * step).</summary>
+    static abstract void AddScaled(TSelf sums, float* scales, float step, float* destination);
+}

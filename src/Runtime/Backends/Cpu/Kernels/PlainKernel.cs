@@ -1,0 +1,46 @@
+using TailorKV.Runtime.Backends.Cpu.Vectors;
+
+namespace TailorKV.Runtime.Backends.Cpu.Kernels;
+
+/// <summary>The plain twin of <see cref="VectorKernel{TElements, TLanes}"/>: an element at a time. It does for machines without wide registers, and for the ends of rows.</summary>
+internal sealed unsafe class PlainKernel<TElements>(int length, int rowBytes) : RowKernel(length, rowBytes)
+    where TElements : struct, IElements
+{
+    protected override void Dots(Rows rows, float* queries, int queryStride, int n, float* dots, int stride)
+    {
+        for (int query = 0; query < n; query++)
+            new Span<float>(dots + ((nint)query * stride), rows.Count).Clear();
+        AddDots(rows, queries, queryStride, n, dots, stride);
+    }
+
+    protected override void AddWeighted(Rows rows, float* weights, int stride, int n, float* outputs, int outputStride) =>
+        AddSums(rows, weights, stride, n, outputs, outputStride);
+
+    /// <summary>dots[query, row] += query . row.</summary>
+    internal static void AddDots(Rows rows, float* queries, int queryStride, int n, float* dots, int stride)
+    {
+        for (int row = 0; row < rows.Count; row++)
+        {
+            for (int i = rows.Start; i < rows.End; i++)
+            {
+                float element = TElements.Read(rows.Row(row), i);
+                for (int query = 0; query < n; query++)
+                    dots[((nint)query * stride) + row] += queries[((nint)query * queryStride) + i] * element;
+            }
+        }
+    }
+
+    /// <summary>outputs[query, i - start] += sum over rows of weight * element.</summary>
+    internal static void AddSums(Rows rows, float* weights, int stride, int n, float* outputs, int outputStride)
+    {
+        for (int row = 0; row < rows.Count; row++)
+        {
+            for (int i = rows.Start; i < rows.End; i++)
+            {
+                float element = TElements.Read(rows.Row(row), i);
+                for (int query = 0; query < n; query++)
+                    outputs[((nint)query * outputStride) + i - rows.Start] += weights[((nint)query * stride) + row] * element;
+            }
+        }
+    }
+}

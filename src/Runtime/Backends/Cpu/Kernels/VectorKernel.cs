@@ -1,0 +1,72 @@
+using TailorKV.Runtime.Backends.Cpu.Vectors;
+
+namespace TailorKV.Runtime.Backends.Cpu.Kernels;
+
+/// <summary>Products with rows a vector of elements at a time, for as many queries at once as there are registers for.</summary>
+internal sealed unsafe class VectorKernel<TElements, TLanes>(int length, int rowBytes) : RowKernel(length, rowBytes)
+    where TElements : struct, IElements
+    where TLanes : struct, ILanes<TLanes>
+{
+    protected override void Dots(Rows rows, float* queries, int queryStride, int n, float* dots, int stride)
+    {
+        (Rows whole, Rows tail) = Split(rows);
+        for (int done = 0, together; done < n; done += together)
+        {
+            together = ICount.Together(n - done, TLanes.Queries);
+            float* query = queries + ((nint)done * queryStride), dot = dots + ((nint)done * stride);
+            switch (together)
+            {
+                case 1:
+                    DotKernel<TElements, TLanes>.Run<ICount.One>(whole, query, queryStride, dot, stride);
+                    break;
+                case 2:
+                    DotKernel<TElements, TLanes>.Run<ICount.Two>(whole, query, queryStride, dot, stride);
+                    break;
+                case 3:
+                    DotKernel<TElements, TLanes>.Run<ICount.Three>(whole, query, queryStride, dot, stride);
+                    break;
+                default:
+                    DotKernel<TElements, TLanes>.Run<ICount.Four>(whole, query, queryStride, dot, stride);
+                    break;
+            }
+        }
+
+        if (tail.Start < tail.End)
+            PlainKernel<TElements>.AddDots(tail, queries, queryStride, n, dots, stride);
+    }
+
+    protected override void AddWeighted(Rows rows, float* weights, int stride, int n, float* outputs, int outputStride)
+    {
+        (Rows whole, Rows tail) = Split(rows);
+        for (int done = 0, together; done < n; done += together)
+        {
+            together = ICount.Together(n - done, TLanes.Queries);
+            float* weight = weights + ((nint)done * stride), output = outputs + ((nint)done * outputStride);
+            switch (together)
+            {
+                case 1:
+                    SumKernel<TElements, TLanes>.Run<ICount.One>(whole, weight, stride, output, outputStride);
+                    break;
+                case 2:
+                    SumKernel<TElements, TLanes>.Run<ICount.Two>(whole, weight, stride, output, outputStride);
+                    break;
+                case 3:
+                    SumKernel<TElements, TLanes>.Run<ICount.Three>(whole, weight, stride, output, outputStride);
+                    break;
+                default:
+                    SumKernel<TElements, TLanes>.Run<ICount.Four>(whole, weight, stride, output, outputStride);
+                    break;
+            }
+        }
+
+        if (tail.Start < tail.End)
+            PlainKernel<TElements>.AddSums(tail, weights, stride, n, outputs + tail.Start - rows.Start, outputStride);
+    }
+
+    /// <summary>The elements that make whole sixteens, whatever the width, and those left over.</summary>
+    private static (Rows Whole, Rows Tail) Split(Rows rows)
+    {
+        int end = rows.End - ((rows.End - rows.Start) % RowKernel.Block);
+        return (rows with { End = end }, rows with { Start = end });
+    }
+}

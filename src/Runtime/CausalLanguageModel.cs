@@ -1,0 +1,161 @@
+using TailorKV.Planner;
+using TailorKV.Planner.Models;
+using TailorKV.Planner.Plans;
+using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Backends.Cpu;
+using TailorKV.Runtime.Formats;
+using TailorKV.Runtime.Models;
+using TailorKV.Runtime.Sessions;
+using TailorKV.Runtime.Tokenizers;
+
+namespace TailorKV.Runtime;
+
+/// <summary>A language model whose weights lie mapped in its files. Sessions share it; it must outlive them.</summary>
+public sealed class CausalLanguageModel : IDisposable
+{
+    private readonly ModelFiles _files;
+    private readonly Lazy<ModelFingerprint> _fingerprint;
+    private readonly Lazy<Tokenizer> _tokenizer;
+    private readonly Lazy<ChatTemplate?> _chatTemplate;
+
+    private CausalLanguageModel(ModelFiles files, ModelShape shape)
+    {
+        _files = files;
+        Shape = shape;
+        Transformer = new Transformer(files.Config, files.Weights);
+        _fingerprint = new Lazy<ModelFingerprint>(() => new ModelFingerprint
+        {
+            Name = NameOf(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(files.Path))),
+            Shape = shape,
+            WeightBytes = files.Weights.StoredBytes,
+            LaidOutBytes = files.Weights.LaidOutBytes,
+            WeightsHash = "xxh128:" + files.Hash(),
+        });
+        _tokenizer = new Lazy<Tokenizer>(() => LoadTokenizer(files));
+        _chatTemplate = new Lazy<ChatTemplate?>(
+            () => files.GgufMetadata is { } metadata ? ChatTemplate.FromGguf(metadata, files.Path) : ChatTemplate.FromFolder(files.Path));
+    }
+
+    /// <summary>The folder, file or first shard the model was loaded from.</summary>
+    public string Path => _files.Path;
+
+    /// <summary>What was chosen or passed over in reading the model, a sentence each. What was in reading its tokenizer: <see cref="Tokenizer.Remarks"/>.</summary>
+    public IReadOnlyList<string> Remarks => _files.Remarks;
+
+    /// <summary>Its configuration.</summary>
+    public ModelConfig Config => _files.Config;
+
+    /// <summary>Its weights.</summary>
+    public ModelWeights Weights => _files.Weights;
+
+    /// <summary>Its sizes.</summary>
+    public ModelShape Shape { get; }
+
+    /// <summary>What a profile or plan must have been made for. Reads all weights at the first call.</summary>
+    public ModelFingerprint Fingerprint => _fingerprint.Value;
+
+    /// <summary>The tokenizer that comes with the model.</summary>
+    /// <exception cref="InvalidFileException">There is none, or it is malformed.</exception>
+    /// <exception cref="UnsupportedModelException">It is of a kind that is not supported.</exception>
+    public Tokenizer Tokenizer => _tokenizer.Value;
+
+    /// <summary>The chat template that comes with the model, or null.</summary>
+    /// <exception cref="InvalidFileException">It is malformed.</exception>
+    /// <exception cref="UnsupportedModelException">It uses what is not supported.</exception>
+    public ChatTemplate? ChatTemplate => _chatTemplate.Value;
+
+    internal Transformer Transformer { get; }
+
+    /// <summary>Opens a Hugging Face folder or a GGUF file.</summary>
+    /// <param name="path">A folder with config.json and safetensors, or with one GGUF model alone, or a GGUF file, of several shards the first.</param>
+    /// <exception cref="InvalidFileException">A file is missing, truncated or inconsistent.</exception>
+    /// <exception cref="UnsupportedModelException">The architecture, a tensor type or the RoPE scaling is not supported.</exception>
+    /// <exception cref="CapacityExceededException">The machine has not as much memory free as weights stored in blocks take once more.</exception>
+    public static CausalLanguageModel Load(string path)
+    {
+        ModelFiles files = ModelFiles.Open(path);
+        try
+        {
+            ModelShape shape = ShapeOf(files.Config);
+            if (shape.Problem() is { } problem)
+                throw new UnsupportedModelException(path, problem, "Use a model within these bounds");
+            files.Weights.LayOut();
+            return new CausalLanguageModel(files, shape);
+        }
+        catch
+        {
+            files.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Checks that a plan is for this model and consistent in itself.</summary>
+    /// <exception cref="TailorKVException">It is not.</exception>
+    public void RequirePlan(Plan plan)
+    {
+        if (plan.Model.DifferenceFrom(Fingerprint) is { } difference)
+        {
+            throw new TailorKVException(
+                $"the plan is for the model \"{plan.Model.Name}\": {difference}", "Make a plan from a profile of this model with 'tailorkv profile' and 'tailorkv plan'", Path);
+        }
+
+        if (plan.Problem() is { } problem)
+            throw new TailorKVException($"the plan contradicts itself: {problem}", "Make the plan again with 'tailorkv plan'");
+    }
+
+    /// <summary>Starts a session that holds to a plan; takes all its memory.</summary>
+    /// <exception cref="TailorKVException">The plan is for another model, or contradicts itself.</exception>
+    /// <exception cref="CapacityExceededException">The machine has not that much memory free.</exception>
+    public Session CreateSession(Plan plan)
+    {
+        RequirePlan(plan);
+        // What files of earlier releases do not count is taken all the same.
+        return new Session(this, (plan with { Model = plan.Model with { LaidOutBytes = Fingerprint.LaidOutBytes } }).WithAllParts());
+    }
+
+    /// <summary>Starts a session that keeps every layer in full.</summary>
+    /// <param name="context">Tokens it can hold.</param>
+    /// <param name="precision">How keys and values are stored.</param>
+    /// <param name="prefillChunk">Tokens processed at once.</param>
+    /// <exception cref="CapacityExceededException">The machine has not that much memory free.</exception>
+    public Session CreateFullSession(
+        int context, ExactPrecision precision = ExactPrecision.BFloat16, int prefillChunk = PlanTarget.DefaultPrefillChunk) =>
+        CreateSession(Plan.Uniform(Fingerprint, context, new FullPolicy(precision), prefillChunk));
+
+    /// <summary>Closes the files.</summary>
+    public void Dispose() => _files.Dispose();
+
+    // Many a file is called model.gguf, and what GGUF files say themselves is often a training run's name: the folder's says more.
+    private static string NameOf(string path)
+    {
+        string name = System.IO.Path.GetExtension(path) is ".gguf" ? GgufShards.ModelName(path) : System.IO.Path.GetFileName(path);
+        return name == "model" && System.IO.Path.GetFileName(System.IO.Path.GetDirectoryName(path)) is { Length: > 0 } folder ? folder : name;
+    }
+
+    private static Tokenizer LoadTokenizer(ModelFiles files)
+    {
+        int vocabulary = files.Config.VocabularySize;
+        Tokenizer tokenizer = files.GgufMetadata is { } metadata ? Tokenizer.FromGguf(metadata, files.Path, vocabulary)
+            : files.TokenizerPath is { } path ? Tokenizer.FromJson(path, vocabulary)
+            : throw new InvalidFileException(files.Path, "there is no tokenizer.json", "Put the model's tokenizer.json beside its config.json");
+        return tokenizer.VocabularySize <= vocabulary
+            ? tokenizer
+            : throw new InvalidFileException(
+                files.Path, $"the tokenizer has {tokenizer.VocabularySize} entries and the model's vocabulary {vocabulary}",
+                "Put the model's own tokenizer beside it");
+    }
+
+    private static ModelShape ShapeOf(ModelConfig config) => new()
+    {
+        Architecture = config.Architecture,
+        Layers = config.LayerCount,
+        HiddenSize = config.HiddenSize,
+        IntermediateSize = config.IntermediateSize,
+        Heads = config.HeadCount,
+        KvHeads = config.KvHeadCount,
+        HeadDim = config.HeadDim,
+        VocabularySize = config.VocabularySize,
+        ContextLength = config.ContextLength,
+        SlidingWindows = config.SlidingWindow.Any(window => window is not null) ? config.SlidingWindow : null,
+    };
+}

@@ -1,0 +1,104 @@
+using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
+
+namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache;
+
+internal sealed class PlainFullHead(FullPolicy policy, LayerShape layer) : PlainHead(policy.Precision)
+{
+    protected override IEnumerable<PlainRow> Seen(float[][] queries, float[][] predicted) =>
+        ExactRows(Math.Max(0, Keys.Count - (layer.SlidingWindow ?? Keys.Count)), Keys.Count);
+}
+
+internal class PlainQuantizedHead(WindowedPolicy policy, CodeFormat keyFormat, CodeFormat valueFormat)
+    : PlainWindowedHead(policy, keyFormat is PerChannelFormat perChannel ? perChannel.Group : 1)
+{
+    protected List<PlainRow> CodedRows { get; } = [];
+
+    protected override void Forget() => CodedRows.Clear();
+
+    protected override void Leave(float[][] keys, float[][] values)
+    {
+        (float, float)[] channels = ChannelScales(keyFormat, keys);
+        CodedRows.AddRange(Coded(keyFormat, keys).Zip(Coded(valueFormat, values), (key, value) => new PlainRow(key, value, channels)));
+    }
+
+    protected override double[] Scores(float[] query, PlainRow[] rows)
+    {
+        var coded = new Queue<double>(CodedScores(keyFormat, query, [.. rows.Where(row => row.Channels is not null).Select(row => (row.Key, row.Channels!))], CodedRows.Select(row => row.Channels!)));
+        return [.. rows.Select(row => row.Channels is null ? Dot(query, row.Key) : coded.Dequeue())];
+    }
+
+    protected override IEnumerable<PlainRow>? Seen(float[][] queries, float[][] predicted) => [.. Sinks, .. CodedRows, .. Window];
+}
+
+/// <summary>The coded rows that have the most probability by their codes are seen exactly.</summary>
+internal sealed class PlainRefinedHead(RefinedPolicy policy) : PlainQuantizedHead(policy, policy.Keys, policy.Values)
+{
+    private readonly List<PlainRow> _exact = [];
+
+    protected override void Forget()
+    {
+        base.Forget();
+        _exact.Clear();
+    }
+
+    protected override void Leave(float[][] keys, float[][] values)
+    {
+        base.Leave(keys, values);
+        _exact.AddRange(keys.Zip(values, (key, value) => new PlainRow(Exact(key), Exact(value))));
+    }
+
+    protected override IEnumerable<PlainRow>? Seen(float[][] queries, float[][] predicted)
+    {
+        PlainRow[] rows = [.. base.Seen(queries, predicted)!];
+        int start = Sinks.Count();
+        double[][] scores = [.. queries.Select(query => Scores(query, rows))];
+        if (MostSeen(scores, start..(start + CodedRows.Count), policy.TopK, ScoreError(queries, rows.Select(row => row.Key))) is not { } chosen)
+            return null;
+        foreach (int i in chosen)
+            rows[start + i] = _exact[i];
+        return rows;
+    }
+}
+
+internal sealed class PlainRetrievedHead(RetrievedPolicy policy)
+    : PlainWindowedHead(policy, policy.Index is CodedKeys { Keys: PerChannelFormat perChannel } ? perChannel.Group : 1)
+{
+    private readonly List<PlainRow> _host = [];
+    private readonly List<(float[] Key, (float Scale, float Zero)[] Channels)> _indexed = [];
+
+    protected override void Forget()
+    {
+        _host.Clear();
+        _indexed.Clear();
+    }
+
+    protected override void Leave(float[][] keys, float[][] values)
+    {
+        _host.AddRange(keys.Zip(values, (key, value) => new PlainRow(Exact(key), Exact(value))));
+        (float, float)[] channels = policy.Index is CodedKeys coded ? ChannelScales(coded.Keys, keys) : [];
+        _indexed.AddRange((policy.Index is CodedKeys codes ? Coded(codes.Keys, keys) : keys).Select(key => (key, channels)));
+    }
+
+    protected override IEnumerable<PlainRow>? Seen(float[][] queries, float[][] predicted) =>
+        _host.Count == 0 ? [.. Sinks, .. Window]
+        : Choose(queries, predicted) is { } chosen ? [.. Sinks, .. chosen.Select(i => _host[i]), .. Window]
+        : null;
+
+    private int[]? Choose(float[][] queries, float[][] predicted)
+    {
+        int[]? channels = [.. Enumerable.Range(0, queries[0].Length)];
+        if (policy.Index is CriticalChannels critical)
+            channels = Largest([.. channels.Select(d => Math.Abs(predicted.Sum(query => (double)query[d])) * _indexed.Max(key => Math.Abs(key.Key[d])))], critical.Count, last => 1e-5 * last);
+        if (channels is null)
+            return null;
+        // A probability among all that a query sees: the ends exactly, the rest as the index has it.
+        double[][] scores = [.. queries.Select(query => (double[])
+        [
+            .. policy.Index is CodedKeys codes ? CodedScores(codes.Keys, query, _indexed, _indexed.Select(key => key.Channels)) : _indexed.Select(key => channels.Sum(d => (double)query[d] * BrainFloat(key.Key[d]))),
+            .. Sinks.Concat(Window).Select(row => Dot(query, row.Key)),
+        ])];
+        return MostSeen(scores, .._indexed.Count, policy.TopK, ScoreError(queries, Keys));
+    }
+}
