@@ -1,4 +1,3 @@
-using TailorKV.Planner;
 using TailorKV.Planner.Machines;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Profiles;

@@ -28,7 +28,7 @@ internal static class StepLimits
             $"{Problems} problems drawn with one seed from the shipped profiles: machine, context, share of the full cache on the device, and a time for each token between the shortest there is and that of the best plan without such a limit. "
             + $"Seconds of processor time until the best plan is proved; beside it the whole program in OR-Tools' integer solvers, one thread each, with {Patience:0} s by the clock: *none* where that did not do.");
         var random = new Random(20);
-        ModelProfile[] profiles = [.. Profiles.Select(name => Json.ReadProfile(Path.Combine("plans", name, "profile.json")))];
+        ModelProfile[] profiles = [.. Profiles.Select(name => ModelProfile.Load(Path.Combine("plans", name, "profile.json")))];
         Row[] rows = [.. Enumerable.Range(0, Problems).Select(i => Measure(random, profiles[i % profiles.Length]))];
         report.Table(
             ["model", "machine", "context", "share", "ms", "planner", .. Others.Select(other => other.Name)],

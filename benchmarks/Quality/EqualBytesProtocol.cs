@@ -20,7 +20,7 @@ internal static class EqualBytesProtocol
     public static void Run(string shared, string profilePath, Report report, CancellationToken cancellation)
     {
         using var model = CausalLanguageModel.Load(Path.Combine(shared, "models", "SmolLM2-135M-Instruct", "model.gguf"));
-        ModelProfile profile = Planner.Json.ReadProfile(profilePath);
+        ModelProfile profile = ModelProfile.Load(profilePath);
         MeasuringText text = MeasuringText.Open(model, Path.Combine(shared, "models", "tiny-recall", "text.txt"));
         int context = profile.Context + profile.Tail;
         ModelProfile pairs = KVTunerProfile(model, text, profile, cancellation);

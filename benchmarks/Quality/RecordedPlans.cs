@@ -26,7 +26,7 @@ internal static class RecordedPlans
         {
             return new PlanBuilder(profile, new PlanTarget { Context = context, DeviceBytes = others + cacheBytes }).Build();
         }
-        catch (Planner.InfeasiblePlanException)
+        catch (InfeasiblePlanException)
         {
             return null;
         }

@@ -16,7 +16,7 @@ internal static class TruthProtocol
     public static void Run(string shared, string profilePath, Report report, CancellationToken cancellation)
     {
         using var model = CausalLanguageModel.Load(Path.Combine(shared, "models", "SmolLM2-135M-Instruct", "model.gguf"));
-        ModelProfile profile = Planner.Json.ReadProfile(profilePath), resident = RecordedPlans.WithoutHost(profile);
+        ModelProfile profile = ModelProfile.Load(profilePath), resident = RecordedPlans.WithoutHost(profile);
         MeasuringText text = MeasuringText.Open(model, Path.Combine(shared, "models", "tiny-recall", "text.txt"));
         int context = profile.Context + profile.Tail;
         using var windows = new Windows(model, text.Windows(TextPurpose.Judgement, WindowCount, context, 1, null, cancellation), profile.Context, cancellation);

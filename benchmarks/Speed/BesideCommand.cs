@@ -1,5 +1,4 @@
 using System.CommandLine;
-using TailorKV.Planner;
 using TailorKV.Planner.Plans;
 using TailorKV.Runtime;
 
@@ -29,7 +28,7 @@ internal sealed class BesideCommand : RootCommand
         {
             string command = "dotnet run -c Release --project benchmarks -- beside " + string.Join(' ', parse.Tokens.Select(token => Cli.Show.Quoted(token.Value)));
             using CausalLanguageModel model = CausalLanguageModel.Load(parse.GetValue(_model)!);
-            (string, Plan)[] plans = [.. parse.GetValue(_plans)!.Select(path => (Path.GetFileName(path), Json.ReadPlan(path)))];
+            (string, Plan)[] plans = [.. parse.GetValue(_plans)!.Select(path => (Path.GetFileName(path), Plan.Load(path)))];
             new BesideLlama(model, new LlamaBench(parse.GetValue(_llamaBench)!), plans, Math.Max(1, parse.GetValue(_rounds)), cancellation).Run(command, parse.GetValue(_out)!);
             return Task.CompletedTask;
         });

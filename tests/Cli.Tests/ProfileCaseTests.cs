@@ -1,5 +1,4 @@
 using System.Text.Json;
-using TailorKV.Planner;
 using TailorKV.Planner.Profiles;
 using TailorKV.Tests;
 
@@ -17,7 +16,7 @@ public sealed class ProfileCaseTests : IDisposable
         string model = SharedData.Require("cases/01-refined-nan/model"), path = Path.Combine(_folder, "profile.json");
         JsonElement result = ToolFixture.Run(
             "profile", model, "--context", "960", "--windows", "1", "--tail", "64", "--text", Path.Combine(ToolFixture.Model, "text.txt"), "--out", path, "--json").Json();
-        ModelProfile profile = Json.ReadProfile(path);
+        ModelProfile profile = ModelProfile.Load(path);
         Assert.Equal(
             profile.Layers.Select(layer => (layer.Options.Count, layer.Unmeasured?.Count ?? 0)),
             result.GetProperty("layers").EnumerateArray().Select(layer => (layer.GetProperty("options").GetArrayLength(), layer.GetProperty("unmeasured").GetArrayLength())));

@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using TailorKV.Planner;
 using TailorKV.Planner.Baselines;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
@@ -23,7 +22,7 @@ public sealed class RecordedBytesTests : IDisposable
 
     private static string Plans { get; } = Path.Combine(SharedData.Root, "plans");
 
-    private static ModelProfile Smollm2 { get; } = Json.ReadProfile(Path.Combine(Plans, "smollm2-135m-instruct", "profile.json"));
+    private static ModelProfile Smollm2 { get; } = ModelProfile.Load(Path.Combine(Plans, "smollm2-135m-instruct", "profile.json"));
 
     private static long Full { get; } = Smollm2.Model.Shape.FullCacheBytes(Context);
 
@@ -114,7 +113,7 @@ public sealed class RecordedBytesTests : IDisposable
         Assert.Equal(names.Length, rows.Length);
         foreach ((string name, string[] row) in names.Zip(rows))
         {
-            Plan plan = Json.ReadPlan(Path.Combine(Plans, name + ".plan.json"));
+            Plan plan = Plan.Load(Path.Combine(Plans, name + ".plan.json"));
             long bytes = plan.Memory.Cache + plan.Memory.Staging;
             Assert.Equal(
                 FormattableString.Invariant($"{row[0]}: {bytes:N0}, {100.0 * bytes / plan.Model.Shape.FullCacheBytes(plan.Target.Context):0.0} %"), $"{row[0]}: {row[1]}, {row[2]}");
@@ -168,7 +167,7 @@ public sealed class RecordedBytesTests : IDisposable
         }
 
         string[] demo = blocks.Single(block => block.Command == "./tailorkv demo").Shown;
-        ModelShape shape = Json.ReadProfile(Path.Combine(Plans, "tiny-recall", "profile.json")).Model.Shape;
+        ModelShape shape = ModelProfile.Load(Path.Combine(Plans, "tiny-recall", "profile.json")).Model.Shape;
         foreach ((string row, LayerPolicy policy) in new (string, LayerPolicy)[] { ("full cache, bf16", new FullPolicy()), ("K2V2 in every layer", Catalogue.Kivi(2, 2)) })
         {
             long bytes = Enumerable.Range(0, shape.Layers).Sum(layer => policy.Bytes(shape.Layer(layer), 2048).Device);

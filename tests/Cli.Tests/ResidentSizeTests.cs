@@ -60,7 +60,7 @@ public sealed class ResidentSizeTests : IDisposable
             ModelShape shape = model.Shape;
             plan = Plan.From(model.Fingerprint, context, [.. Enumerable.Range(0, shape.Layers)
                 .Select(layer => Policies[policy].Problem(shape.Layer(layer), layer) is null ? Policies[policy] : Catalogue.Refined(2, 2, 64))]);
-            File.WriteAllText(planPath, Planner.Json.Write(plan));
+            File.WriteAllText(planPath, plan.ToJson());
             prompt = Prompt(model, context);
         }
 

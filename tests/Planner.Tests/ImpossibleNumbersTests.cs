@@ -26,7 +26,7 @@ public sealed class ImpossibleNumbersTests : IDisposable
     [Fact]
     public void Every_number_of_a_profile()
     {
-        string text = Json.Write(WithEveryMember(ProfileGenerators.Small(2, 3).Draw(new Random(4))));
+        string text = WithEveryMember(ProfileGenerators.Small(2, 3).Draw(new Random(4))).ToJson();
         int leaves = Numbers(JsonNode.Parse(text)!).Count();
         Assert.InRange(leaves, 50, int.MaxValue);
         for (int leaf = 0; leaf < leaves; leaf++)
@@ -38,24 +38,24 @@ public sealed class ImpossibleNumbersTests : IDisposable
 
     [Property(Arbitrary = [typeof(Arbitraries)], MaxTest = 200)]
     public void A_number_of_any_profile(ModelProfile profile, NonNegativeInt leaf, NonNegativeInt value) =>
-        Try(Json.Write(WithEveryMember(profile)), leaf.Get, Values[value.Get % Values.Length], UseProfile);
+        Try(WithEveryMember(profile).ToJson(), leaf.Get, Values[value.Get % Values.Length], UseProfile);
 
     [Property(Arbitrary = [typeof(Arbitraries)], MaxTest = 500)]
     public void A_number_of_any_plan(Plan plan, NonNegativeInt leaf, NonNegativeInt value) =>
-        Try(Json.Write(plan with { Solver = new SolverCertificate("feasible", 0.25, 0.5) }), leaf.Get, Values[value.Get % Values.Length], path =>
+        Try((plan with { Solver = new SolverCertificate("feasible", 0.25, 0.5) }).ToJson(), leaf.Get, Values[value.Get % Values.Length], path =>
         {
-            Plan read = Json.ReadPlan(path);
-            Assert.Equal(Json.Write(read), Json.Write(read with { Memory = MemoryModel.Predict(read.Model, read.Policies, read.Target.Context, read.PrefillChunk, read.Target.Batch) }));
+            Plan read = Plan.Load(path);
+            Assert.Equal(read.ToJson(), (read with { Memory = MemoryModel.Predict(read.Model, read.Policies, read.Target.Context, read.PrefillChunk, read.Target.Batch) }).ToJson());
         });
 
     [Property(Arbitrary = [typeof(Arbitraries)], MaxTest = 500)]
     public void A_number_of_any_machine(Machine machine, ModelProfile profile, NonNegativeInt leaf, NonNegativeInt value) =>
-        Try(Json.Write(machine), leaf.Get, Values[value.Get % Values.Length], path =>
+        Try(machine.ToJson(), leaf.Get, Values[value.Get % Values.Length], path =>
         {
-            Machine read = Json.ReadMachine(path);
+            Machine read = Machine.Load(path);
             LayerPolicy[] policies = [.. profile.Layers.Select(layer => layer.Options[0].Policy)];
             Assert.InRange(LatencyModel.Predict(read, profile.Model.Shape, profile.Model.WeightBytes, policies, 1 << 20, 1 << 10).TotalNanoseconds, 1, long.MaxValue);
-            Assert.NotEmpty(Json.Write(read));
+            Assert.NotEmpty(read.ToJson());
         });
 
     [Theory]
@@ -71,12 +71,12 @@ public sealed class ImpossibleNumbersTests : IDisposable
     [InlineData("tail", "2147483647", "tail is 2147483647, outside 1 to 65536")]
     public void The_place_and_the_value_are_said(string member, string value, string said)
     {
-        JsonNode root = JsonNode.Parse(Json.Write(WithEveryMember(ProfileGenerators.Small(1, 1).Draw(new Random(2)))))!;
+        JsonNode root = JsonNode.Parse(WithEveryMember(ProfileGenerators.Small(1, 1).Draw(new Random(2))).ToJson())!;
         JsonNode layer = root["layers"]![0]!, option = layer["options"]![0]!, text = root["text"]!;
         JsonNode holder = new[] { option, layer, text, root }.First(node => node.AsObject().ContainsKey(member));
         string hostile = WithValue(root, holder.AsObject(), member, value);
         File.WriteAllText(_path, hostile);
-        string message = Assert.Throws<InvalidFileException>(() => Json.ReadProfile(_path)).Message;
+        string message = Assert.Throws<InvalidFileException>(() => ModelProfile.Load(_path)).Message;
         Assert.StartsWith($"{_path}: ", message, StringComparison.Ordinal);
         Assert.Contains(said, message, StringComparison.Ordinal);
         Assert.InRange(message.Length, 1, 400);
@@ -89,11 +89,11 @@ public sealed class ImpossibleNumbersTests : IDisposable
         foreach (double number in new[] { double.NaN, double.PositiveInfinity, double.NegativeInfinity, -1 })
         {
             LayerProfile layer = profile.Layers[0];
-            Assert.Throws<TailorKVException>(() => Json.Write(profile with { Layers = [layer with { DensePreference = number }, .. profile.Layers.Skip(1)] }));
-            Assert.Throws<TailorKVException>(() => Json.Write(profile with { Layers = [layer with { Options = [layer.Options[0] with { Loss = number }] }, .. profile.Layers.Skip(1)] }));
-            Assert.Throws<TailorKVException>(() => Json.Write(plan with { PredictedLoss = number }));
-            Assert.Throws<TailorKVException>(() => Json.Write(plan with { Solver = new SolverCertificate("feasible", 0, number) }));
-            Assert.Throws<TailorKVException>(() => Json.Write(machine with { LinkSeconds = number }));
+            Assert.Throws<TailorKVException>(() => (profile with { Layers = [layer with { DensePreference = number }, .. profile.Layers.Skip(1)] }).ToJson());
+            Assert.Throws<TailorKVException>(() => (profile with { Layers = [layer with { Options = [layer.Options[0] with { Loss = number }] }, .. profile.Layers.Skip(1)] }).ToJson());
+            Assert.Throws<TailorKVException>(() => (plan with { PredictedLoss = number }).ToJson());
+            Assert.Throws<TailorKVException>(() => (plan with { Solver = new SolverCertificate("feasible", 0, number) }).ToJson());
+            Assert.Throws<TailorKVException>(() => (machine with { LinkSeconds = number }).ToJson());
         }
     }
 
@@ -113,14 +113,14 @@ public sealed class ImpossibleNumbersTests : IDisposable
 
     private static void UseProfile(string path)
     {
-        ModelProfile profile = Json.ReadProfile(path);
+        ModelProfile profile = ModelProfile.Load(path);
         foreach (PlanGoal goal in new[] { PlanGoal.LeastLoss, PlanGoal.FewestBytes })
         {
             Plan? plan = new PlanningProblem(profile, new PlanTarget { Context = 2048, Goal = goal, Machine = Machine.Load("t4") }, new PlanOptions { AnyWeights = true }).Build();
-            Assert.Equal(Json.Write(plan!), Json.Write(plan! with { PredictedLoss = plan.PredictedLoss }));
+            Assert.Equal(plan!.ToJson(), (plan! with { PredictedLoss = plan.PredictedLoss }).ToJson());
         }
 
-        Assert.Equal(Json.Write(profile), Json.Write(Json.ReadProfile(path)));
+        Assert.Equal(profile.ToJson(), ModelProfile.Load(path).ToJson());
     }
 
     /// <summary>All numbers, in order.</summary>

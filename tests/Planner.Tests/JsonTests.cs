@@ -74,7 +74,7 @@ public sealed class JsonTests : IDisposable
     [InlineData("\"layers\": 3", "\"layers\": 4", "it has 3 layers and the model 4")]
     public void Errors_name_the_file_and_the_value(string old, string hostile, string named)
     {
-        string text = Json.Write(HandMade());
+        string text = HandMade().ToJson();
         Assert.Contains(old, text, StringComparison.Ordinal);
         int place = text.IndexOf(old, StringComparison.Ordinal);
         var error = Assert.Throws<InvalidFileException>(() => Rewrite(text[..place] + hostile + text[(place + old.Length)..]));
@@ -85,7 +85,7 @@ public sealed class JsonTests : IDisposable
     [Fact]
     public void Null_in_a_list_is_an_error()
     {
-        string text = Json.Write(HandMade());
+        string text = HandMade().ToJson();
         string layers = text[text.LastIndexOf("\"layers\"", StringComparison.Ordinal)..text.IndexOf("\"memory\"", StringComparison.Ordinal)];
         Assert.Contains("layers[0] is null", Assert.Throws<InvalidFileException>(
             () => Rewrite(text.Replace(layers, "\"layers\": [null, null, null],", StringComparison.Ordinal))).Message, StringComparison.Ordinal);
@@ -94,8 +94,8 @@ public sealed class JsonTests : IDisposable
     [Fact]
     public void What_is_not_there_is_an_error()
     {
-        Assert.Throws<InvalidFileException>(() => Json.ReadPlan(Path.Combine(_path, "none")));
-        Assert.Throws<InvalidFileException>(() => Json.ReadProfile(Path.GetTempPath()));
+        Assert.Throws<InvalidFileException>(() => Plan.Load(Path.Combine(_path, "none")));
+        Assert.Throws<InvalidFileException>(() => ModelProfile.Load(Path.GetTempPath()));
     }
 
     /// <summary>The largest sizes that are let through must not overflow.</summary>
@@ -137,7 +137,7 @@ public sealed class JsonTests : IDisposable
     private static string[] SomeTexts { get; } = Texts(ProfileGenerators.Small().Draw(new(3)), PlanGenerators.Any.Draw(new(3)), MachineGenerators.Any.Draw(new(3)));
 
     private static string[] Texts(ModelProfile profile, Plan plan, Machine machine) =>
-        [Json.Write(profile), Json.Write(plan with { Solver = new("optimal", 0.1, 0) }), Json.Write(machine)];
+        [profile.ToJson(), (plan with { Solver = new("optimal", 0.1, 0) }).ToJson(), machine.ToJson()];
 
     private static Plan HandMade()
     {
@@ -182,9 +182,9 @@ public sealed class JsonTests : IDisposable
     private string Rewrite(string text, string? like = null)
     {
         File.WriteAllText(_path, text, Encoding.Latin1);
-        return Like("prefillChunk") ? Json.Write(Json.ReadPlan(_path))
-            : Like("linkSeconds") ? Json.Write(Json.ReadMachine(_path))
-            : Json.Write(Json.ReadProfile(_path));
+        return Like("prefillChunk") ? Plan.Load(_path).ToJson()
+            : Like("linkSeconds") ? Machine.Load(_path).ToJson()
+            : ModelProfile.Load(_path).ToJson();
 
         bool Like(string member) => (like ?? text).Contains($"\"{member}\"", StringComparison.Ordinal);
     }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using TailorKV.Planner.Machines;
+using TailorKV.Planner.Profiles;
 using TailorKV.Tests;
 
 namespace TailorKV.Planner.Tests;
@@ -28,21 +29,21 @@ public sealed class LeftOutTests : IDisposable
             JsonNode? value = holder[member];
             holder.Remove(member);
             File.WriteAllText(_path, profile.ToJsonString());
-            Assert.Contains($"'{member}'", Assert.Throws<InvalidFileException>(() => Json.ReadProfile(_path)).Message, StringComparison.Ordinal);
+            Assert.Contains($"'{member}'", Assert.Throws<InvalidFileException>(() => ModelProfile.Load(_path)).Message, StringComparison.Ordinal);
             holder[member] = value;
         }
 
         File.WriteAllText(_path, profile.ToJsonString());
-        Json.ReadProfile(_path);
+        ModelProfile.Load(_path);
     }
 
     [Fact]
     public void A_member_of_a_machine_is_missed()
     {
-        JsonObject machine = JsonNode.Parse(Json.Write(Machine.Load("rtx-3090")))!.AsObject();
+        JsonObject machine = JsonNode.Parse(Machine.Load("rtx-3090").ToJson())!.AsObject();
         machine.Remove("overlapsTransfers");
         File.WriteAllText(_path, machine.ToJsonString());
-        Assert.Contains("'overlapsTransfers'", Assert.Throws<InvalidFileException>(() => Json.ReadMachine(_path)).Message, StringComparison.Ordinal);
+        Assert.Contains("'overlapsTransfers'", Assert.Throws<InvalidFileException>(() => Machine.Load(_path)).Message, StringComparison.Ordinal);
     }
 
     private static IEnumerable<JsonObject> Objects(JsonNode? node) => node switch

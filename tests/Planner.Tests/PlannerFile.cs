@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using TailorKV.Planner.Machines;
+using TailorKV.Planner.Plans;
 using TailorKV.Planner.Profiles;
 using TailorKV.Testing;
 
@@ -17,9 +18,9 @@ public sealed record PlannerFile(object Holds)
 
     internal string Text => Holds switch
     {
-        ModelProfile profile => Json.Write(profile),
-        PlanningProblem problem => Json.Write(problem.Build()!),
-        _ => Json.Write((Machine)Holds),
+        ModelProfile profile => profile.ToJson(),
+        PlanningProblem problem => problem.Build()!.ToJson(),
+        _ => ((Machine)Holds).ToJson(),
     };
 
     internal static IEnumerable<PlannerFile> Shrink(PlannerFile file) => file.Holds switch
@@ -31,9 +32,9 @@ public sealed record PlannerFile(object Holds)
 
     internal object Read(string path) => Holds switch
     {
-        ModelProfile => Json.ReadProfile(path),
-        PlanningProblem => Json.ReadPlan(path),
-        _ => Json.ReadMachine(path),
+        ModelProfile => ModelProfile.Load(path),
+        PlanningProblem => Plan.Load(path),
+        _ => Machine.Load(path),
     };
 
     public override string ToString() => Text;

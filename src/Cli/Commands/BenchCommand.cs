@@ -46,7 +46,7 @@ internal sealed class BenchCommand : ToolCommand
     protected override int Run(ParseResult parse)
     {
         string? path = parse.GetValue(_plan);
-        Plan? given = path is null ? null : Json.ReadPlan(path);
+        Plan? given = path is null ? null : Plan.Load(path);
         var defaults = new SpeedRequest();
         SpeedRequest request = defaults with
         {

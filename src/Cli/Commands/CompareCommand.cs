@@ -1,7 +1,6 @@
 using System.CommandLine;
 using TailorKV.Cli.Options;
 using TailorKV.Cli.Results;
-using TailorKV.Planner;
 using TailorKV.Planner.Baselines;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Profiles;
@@ -37,7 +36,7 @@ internal sealed class CompareCommand : ToolCommand
     protected override int Run(ParseResult parse)
     {
         string path = parse.GetValue(_profile)!;
-        ModelProfile profile = Json.ReadProfile(path);
+        ModelProfile profile = ModelProfile.Load(path);
         PlanRequest request = _limits.Read(parse, profile);
         Baseline[] presets = parse.GetValue(_kvtuner) is { } file
             ? [KVTunerPreset.Make(profile.Model.Shape, Path.GetFileNameWithoutExtension(file), KVTunerFile.Read(file))]

@@ -109,9 +109,9 @@ internal sealed class DemoCommand : ToolCommand
 
     private static void Write(string folder, ModelProfile profile, SizeLimit[] budgets, List<(string Kind, string Name, Plan Plan)> plans)
     {
-        AtomicFile.WriteAllText(Path.Combine(folder, $"{profile.Model.Name}.profile.json"), Json.Write(profile));
+        AtomicFile.WriteAllText(Path.Combine(folder, $"{profile.Model.Name}.profile.json"), profile.ToJson());
         foreach ((SizeLimit budget, (_, _, Plan plan)) in budgets.Zip(plans.Where(plan => plan.Kind == "planned")))
-            AtomicFile.WriteAllText(Path.Combine(folder, $"{profile.Model.Name}.{budget.ToString().Replace(" ", "", StringComparison.Ordinal)}.plan.json"), Json.Write(plan));
+            AtomicFile.WriteAllText(Path.Combine(folder, $"{profile.Model.Name}.{budget.ToString().Replace(" ", "", StringComparison.Ordinal)}.plan.json"), plan.ToJson());
     }
 
     private static DemoResult.Row Row(string kind, string name, Plan plan, PlanVerification verification)

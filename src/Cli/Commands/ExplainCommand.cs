@@ -1,8 +1,8 @@
 using System.CommandLine;
 using TailorKV.Cli.Options;
 using TailorKV.Cli.Results;
-using TailorKV.Planner;
 using TailorKV.Planner.Plans;
+using TailorKV.Planner.Profiles;
 
 namespace TailorKV.Cli.Commands;
 
@@ -30,10 +30,10 @@ internal sealed class ExplainCommand : ToolCommand
     protected override int Run(ParseResult parse)
     {
         string path = parse.GetValue(_plan)!;
-        Plan plan = Json.ReadPlan(path);
+        Plan plan = Plan.Load(path);
         long? step = parse.GetValue(_step) is [var size] ? size.Resolve(PlanResult.Size(plan).FullBytes) : null;
         IReadOnlyList<LimitEffect>? effects = parse.GetValue(_profile) is { } profile
-            ? LimitEffect.Of(Json.ReadProfile(profile), plan, null, step, null, Terminal.Cancellation)
+            ? LimitEffect.Of(ModelProfile.Load(profile), plan, null, step, null, Terminal.Cancellation)
             : null;
         PlanResult result = PlanResult.From(plan, path, effects);
         if (WantsJson(parse))

@@ -48,7 +48,7 @@ internal sealed class FrontierCommand : ToolCommand
     {
         string path = parse.GetValue(_profile)!;
         string? page = parse.GetValue(_html);
-        ModelProfile profile = Json.ReadProfile(path);
+        ModelProfile profile = ModelProfile.Load(path);
         if (page is not null)
             AtomicFile.RequireWritable(page);
         PlanRequest request = _limits.Read(parse, profile);

@@ -41,7 +41,7 @@ internal sealed class HardwareMeasureCommand : ToolCommand
             WarmUpSeconds = parse.GetValue(_warmUp) ?? defaults.WarmUpSeconds,
         };
         Machine machine = Terminal.WithProgress(progress => MachineMeasurement.Measure(request, progress, Terminal.Cancellation));
-        AtomicFile.WriteAllText(path, Json.Write(machine));
+        AtomicFile.WriteAllText(path, machine.ToJson());
 
         MachineResult result = MachineResult.From(machine, path);
         if (WantsJson(parse))

@@ -52,7 +52,7 @@ internal sealed class PlanCommand : ToolCommand
 
     protected override int Run(ParseResult parse)
     {
-        ModelProfile profile = Json.ReadProfile(parse.GetValue(_profile)!);
+        ModelProfile profile = ModelProfile.Load(parse.GetValue(_profile)!);
         string path = OutputPath(parse.GetValue(_out), profile.Model.Name, ".plan.json");
         AtomicFile.RequireWritable(path);
         PlanRequest request = _limits.Read(parse, profile);
@@ -64,7 +64,7 @@ internal sealed class PlanCommand : ToolCommand
         RemeasuredResult? remeasured = null;
         if (parse.GetValue(_remeasure) is { } modelPath)
             (plan, request, remeasured) = Terminal.WithProgress(progress => Remeasured(modelPath, parse.GetValue(_text), request, plan, Left, progress));
-        AtomicFile.WriteAllText(path, Json.Write(plan));
+        AtomicFile.WriteAllText(path, plan.ToJson());
         IReadOnlyList<LimitEffect> effects = LimitEffect.Of(request.Profile, plan, request.Options, null, Left(), Terminal.Cancellation);
 
         PlanResult result = PlanResult.From(plan, path, effects) with { Remeasured = remeasured };

@@ -103,7 +103,7 @@ internal sealed class ProfileCommand : ToolCommand
         }
 
         ModelProfile profile = Terminal.WithProgress(progress => ModelProfiler.Measure(model, text, request, journal, times, progress, Terminal.Cancellation));
-        AtomicFile.WriteAllText(path, Json.Write(profile));
+        AtomicFile.WriteAllText(path, profile.ToJson());
         journal.Delete();
 
         ProfileResult result = ProfileResult.From(profile, path, clock.Elapsed.TotalSeconds, times);

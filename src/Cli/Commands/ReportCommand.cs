@@ -32,15 +32,15 @@ internal sealed class ReportCommand : ToolCommand
         string source = parse.GetValue(_source)!;
         string? named = parse.GetValue(_out);
         ReportResult result;
-        if (Json.HoldsPlan(source))
+        if (JsonFile.ReadObject(source).TryGetProperty("target", out _))
         {
-            Plan plan = Json.ReadPlan(source);
+            Plan plan = Plan.Load(source);
             result = new ReportResult(OutputPath(named, plan.Model.Name, ".plan.html"), source, "plan", plan.Model.Name);
             AtomicFile.WriteAllText(result.Report, PlanPage.Render(PlanResult.From(plan, source)));
         }
         else
         {
-            ModelProfile profile = Json.ReadProfile(source);
+            ModelProfile profile = ModelProfile.Load(source);
             result = new ReportResult(OutputPath(named, profile.Model.Name, ".profile.html"), source, "profile", profile.Model.Name);
             AtomicFile.WriteAllText(result.Report, ProfilePage.Render(profile, source));
         }

@@ -76,7 +76,7 @@ internal sealed class RunCommand : ToolCommand
         bool json = WantsJson(parse);
         string[] prompts = parse.GetValue(_prompt) is { } prompt ? [prompt] : [.. parse.GetValue(_promptFiles)!.Select(Text)];
         string? system = parse.GetValue(_systemFile) is { } systemFile ? Text(systemFile) : parse.GetValue(_system);
-        Plan? plan = parse.GetValue(_plan) is { } planPath ? Json.ReadPlan(planPath) : null;
+        Plan? plan = parse.GetValue(_plan) is { } planPath ? Plan.Load(planPath) : null;
         using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!);
         if (plan is not null)
             model.RequirePlan(plan);

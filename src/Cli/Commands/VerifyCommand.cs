@@ -1,7 +1,6 @@
 using System.CommandLine;
 using TailorKV.Cli.Options;
 using TailorKV.Cli.Results;
-using TailorKV.Planner;
 using TailorKV.Planner.Plans;
 using TailorKV.Profiler.Text;
 using TailorKV.Profiler.Verification;
@@ -55,7 +54,7 @@ internal sealed class VerifyCommand : ToolCommand
     protected override int Run(ParseResult parse)
     {
         string path = parse.GetValue(_plan)!;
-        Plan plan = Json.ReadPlan(path);
+        Plan plan = Plan.Load(path);
         using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!);
         model.RequirePlan(plan);
         RemarkOnContext(plan.Target.Context, model.Shape.ContextLength);

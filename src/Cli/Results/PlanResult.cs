@@ -1,7 +1,6 @@
 using System.Text.Json;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
-using TailorKV.Planner.Policies;
 
 namespace TailorKV.Cli.Results;
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace TailorKV.Planner.Machines;
@@ -61,15 +62,23 @@ public sealed record Machine
         if (Shipped.Contains(nameOrPath, StringComparer.OrdinalIgnoreCase))
         {
             using Stream stream = typeof(Machine).Assembly.GetManifestResourceStream(ResourcePrefix + nameOrPath.ToLowerInvariant() + ResourceEnding)!;
-            return Json.ReadMachine(stream, nameOrPath);
+            return JsonSerializer.Deserialize(stream, MachineJsonContext.Strict.Machine)!;
         }
 
-        return File.Exists(nameOrPath)
-            ? Json.ReadMachine(nameOrPath)
-            : throw new TailorKVException(
+        if (!File.Exists(nameOrPath))
+        {
+            throw new TailorKVException(
                 $"there is no machine '{nameOrPath}', neither one that comes with the tool nor a file",
                 $"Give one of {string.Join(", ", Shipped)}, or a file that 'tailorkv hardware measure' wrote");
+        }
+
+        Machine machine = JsonFile.Read(nameOrPath, MachineJsonContext.Strict.Machine, "machine");
+        return machine.Problem() is { } problem ? throw new InvalidFileException(nameOrPath, problem, "Measure the machine again with 'tailorkv hardware measure'") : machine;
     }
+
+    /// <summary>The machine as JSON, ended by a line feed; <see cref="Load"/> reads it.</summary>
+    /// <exception cref="TailorKVException">It would be refused when read.</exception>
+    public string ToJson() => JsonFile.Write(this, MachineJsonContext.Strict.Machine, Problem());
 
     /// <summary>What is out of range, or null.</summary>
     public string? Problem() =>

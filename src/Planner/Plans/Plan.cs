@@ -46,6 +46,15 @@ public sealed record Plan
     [JsonIgnore]
     public IReadOnlyList<LayerPolicy> Policies => [.. Layers.Select(layer => layer.Policy)];
 
+    /// <summary>Reads a plan and checks it.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="InvalidFileException">The file is missing, not a plan, or contradicts itself.</exception>
+    public static Plan Load(string path)
+    {
+        Plan plan = JsonFile.Read(path, PlanJsonContext.Strict.Plan, "plan");
+        return plan.Problem() is { } problem ? throw new InvalidFileException(path, problem, "Make the plan again with 'tailorkv plan'") : plan.WithAllParts();
+    }
+
     /// <summary>A plan that keeps every layer alike.</summary>
     /// <param name="model">The model.</param>
     /// <param name="context">Tokens the session can hold.</param>
@@ -109,6 +118,10 @@ public sealed record Plan
         StepTime? time = PredictTime(Model, Target, Policies);
         return time == Time ? null : $"time says {Time?.TotalNanoseconds} ns, and its policies take {time?.TotalNanoseconds} on the target's machine";
     }
+
+    /// <summary>The plan as JSON, ended by a line feed; <see cref="Load"/> reads it.</summary>
+    /// <exception cref="TailorKVException">It would be refused when read.</exception>
+    public string ToJson() => JsonFile.Write(this, PlanJsonContext.Strict.Plan, Problem());
 
     /// <summary>A plan without a <see cref="Problem"/> with all parts of <see cref="Memory"/>: files of earlier releases lack what lies on the host besides caches and prompt.</summary>
     public Plan WithAllParts() => PredictMemory() is var memory && memory == Memory ? this : this with { Memory = memory };

@@ -1,4 +1,5 @@
 using TailorKV.Planner.Machines;
+using TailorKV.Planner.Models;
 
 namespace TailorKV.Planner.Plans;
 
@@ -7,9 +8,6 @@ public sealed record PlanTarget
 {
     /// <summary>Tokens processed at once unless said otherwise.</summary>
     public const int DefaultPrefillChunk = 512;
-
-    /// <summary>The longest context in tokens: bytes of the largest model that is let through stay below 2^63.</summary>
-    public const int LongestContext = 1 << 28;
 
     /// <summary>Tokens the session must be able to hold, prompt and generated; the most to consider where the goal is most context.</summary>
     public required int Context { get; init; }
@@ -41,7 +39,7 @@ public sealed record PlanTarget
 
     /// <summary>What is out of range, or null.</summary>
     public string? Problem() =>
-        Context is < 1 or > LongestContext ? $"context is {Context} tokens, outside 1 to {LongestContext}"
+        Context is < 1 or > ModelShape.LongestContext ? $"context is {Context} tokens, outside 1 to {ModelShape.LongestContext}"
         : Batch is < 1 or > 1 << 16 ? $"batch is {Batch}, outside 1 to {1 << 16}"
         : DeviceBytes < 0 ? $"deviceBytes is {DeviceBytes}"
         : HostBytes < 0 ? $"hostBytes is {HostBytes}"

@@ -1,6 +1,5 @@
 using TailorKV.Planner.Machines;
 using TailorKV.Planner.Models;
-using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 using TailorKV.Planner.Solver;
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies.Codes;
 
 namespace TailorKV.Planner.Policies;

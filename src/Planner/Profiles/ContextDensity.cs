@@ -1,4 +1,4 @@
-using TailorKV.Planner.Plans;
+using TailorKV.Planner.Models;
 
 namespace TailorKV.Planner.Profiles;
 
@@ -18,7 +18,7 @@ public sealed record ContextDensity
     public required IReadOnlyList<double> Heads { get; init; }
 
     internal string? Problem(int heads) =>
-        Problems.Outside("context", Context, 1, PlanTarget.LongestContext)
+        Problems.Outside("context", Context, 1, ModelShape.LongestContext)
         ?? Problems.Outside("mean", Mean, 0, 1)
         ?? Problems.Outside("spread", Spread, 0, 1)
         ?? Problems.OfShares("heads", Heads, heads);

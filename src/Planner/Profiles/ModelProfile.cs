@@ -36,12 +36,25 @@ public sealed record ModelProfile
     /// <summary>One entry a layer.</summary>
     public required IReadOnlyList<LayerProfile> Layers { get; init; }
 
+    /// <summary>Reads a profile and checks it.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="InvalidFileException">The file is missing, not a profile, or contradicts itself.</exception>
+    public static ModelProfile Load(string path)
+    {
+        ModelProfile profile = JsonFile.Read(path, ProfileJsonContext.Strict.ModelProfile, "profile");
+        return profile.Problem() is { } problem ? throw new InvalidFileException(path, problem, "Measure the model again with 'tailorkv profile'") : profile;
+    }
+
+    /// <summary>The profile as JSON, ended by a line feed; <see cref="Load"/> reads it.</summary>
+    /// <exception cref="TailorKVException">It would be refused when read.</exception>
+    public string ToJson() => JsonFile.Write(this, ProfileJsonContext.Strict.ModelProfile, Problem());
+
     /// <summary>What is inconsistent, or null.</summary>
     public string? Problem() =>
         Version != CurrentVersion ? $"version {Version} is not {CurrentVersion}, the one this release reads"
         : Model.Problem() is { } model ? $"model.{model}"
         : Text.Problem() is { } text ? $"text.{text}"
-        : Problems.Outside("context", Context, 1, PlanTarget.LongestContext)
+        : Problems.Outside("context", Context, 1, ModelShape.LongestContext)
         ?? Problems.Outside("tail", Tail, 1, 1 << 16)
         ?? Problems.InEach("weights", Weights, (choice, _) => choice.Problem())
         ?? (Layers.Count != Model.Shape.Layers ? $"it has {Layers.Count} layers and the model {Model.Shape.Layers}" : null)

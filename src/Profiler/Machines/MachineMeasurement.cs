@@ -1,6 +1,7 @@
 using System.Globalization;
 using TailorKV.Planner;
 using TailorKV.Planner.Machines;
+using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Memory;

@@ -1,5 +1,4 @@
 using TailorKV.Planner.Models;
-using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Sessions;
 

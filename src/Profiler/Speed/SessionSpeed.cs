@@ -1,3 +1,4 @@
+using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime;

@@ -29,7 +29,7 @@ public sealed class SafetensorsFile : IDisposable
         if (headerLength > Math.Min(100_000_000, (ulong)file.Length - 8))
             throw Damaged($"the header claims {headerLength} bytes of a file of {file.Length}");
         long dataStart = 8 + (long)headerLength;
-        foreach ((string name, JsonElement value) in JsonFile.Members(file.Path, JsonFile.Parse(file.Path, file.Slice(8, (int)headerLength))))
+        foreach ((string name, JsonElement value) in JsonFile.Members(file.Path, JsonFile.ParseObject(file.Path, file.Slice(8, (int)headerLength))))
         {
             if (name != "__metadata__")
                 _entries.Add(name, ReadEntry(name, value, dataStart));

@@ -102,7 +102,7 @@ public sealed class SafetensorsFolder : IDisposable
     /// <summary>The file of each tensor.</summary>
     private static Dictionary<string, string> ReadIndex(string index)
     {
-        if (!JsonFile.Read(index).TryGetProperty("weight_map", out JsonElement map) || map.ValueKind != JsonValueKind.Object)
+        if (!JsonFile.ReadObject(index).TryGetProperty("weight_map", out JsonElement map) || map.ValueKind != JsonValueKind.Object)
             throw new InvalidFileException(index, "there is no weight_map", "Fetch the index again");
         Dictionary<string, string> files = [];
         foreach ((string tensor, JsonElement value) in JsonFile.Members(index, map))

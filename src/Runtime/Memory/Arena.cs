@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using TailorKV.Planner.Policies;
+using TailorKV.Planner.Models;
 
 namespace TailorKV.Runtime.Memory;
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using TailorKV.Planner;
-using TailorKV.Runtime.Formats;
 
 namespace TailorKV.Runtime.Models;
 

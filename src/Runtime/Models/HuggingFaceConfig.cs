@@ -1,6 +1,5 @@
 using System.Text.Json;
 using TailorKV.Planner;
-using TailorKV.Runtime.Formats;
 
 namespace TailorKV.Runtime.Models;
 
@@ -14,7 +13,7 @@ internal static class HuggingFaceConfig
     /// <exception cref="UnsupportedModelException">The architecture or a setting is not supported, or one that may change the arithmetic is not known.</exception>
     public static ModelConfig Read(string file, ICollection<string> remarks)
     {
-        ConfigValues values = ConfigValues.Of(file, JsonFile.Read(file));
+        ConfigValues values = ConfigValues.Of(file, JsonFile.ReadObject(file));
         string architecture = values.RequiredText("model_type");
         if (!ModelConfig.SupportedArchitectures.Contains(architecture))
             throw ModelConfig.UnsupportedArchitecture(file, architecture);

@@ -2,7 +2,6 @@ using System.Numerics.Tensors;
 using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
-using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Backends.Cpu;
 using TailorKV.Runtime.Backends.Cpu.Attention;
 using TailorKV.Runtime.Backends.Cpu.Cache;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using TailorKV.Planner;
 using TailorKV.Runtime.Tokenizers.Templates;
+using TailorKV.Runtime.Tokenizers.Unicode;
 
 namespace TailorKV.Runtime.Tokenizers;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using TailorKV.Planner;
+using TailorKV.Runtime.Tokenizers.Unicode;
 
 namespace TailorKV.Runtime.Tokenizers;
 

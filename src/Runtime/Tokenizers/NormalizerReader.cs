@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TailorKV.Runtime.Tokenizers.Unicode;
 
 namespace TailorKV.Runtime.Tokenizers;
 

@@ -1,3 +1,5 @@
+using TailorKV.Runtime.Tokenizers.Unicode;
+
 namespace TailorKV.Runtime.Tokenizers;
 
 /// <summary>Splits a text into the words within which tokens are formed.</summary>

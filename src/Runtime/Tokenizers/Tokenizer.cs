@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Unicode;
+using TailorKV.Runtime.Tokenizers.Unicode;
 
 namespace TailorKV.Runtime.Tokenizers;
 

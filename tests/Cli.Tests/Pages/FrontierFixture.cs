@@ -1,4 +1,3 @@
-using TailorKV.Planner;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Profiles;
 
@@ -11,7 +10,7 @@ public sealed class FrontierFixture : IDisposable
 
     public FrontierFixture()
     {
-        Profile = Json.ReadProfile(ProfilePath);
+        Profile = ModelProfile.Load(ProfilePath);
         Plans = Frontier.Trace(Profile, new PlanTarget { Context = ToolFixture.Context }, points: 6);
     }
 

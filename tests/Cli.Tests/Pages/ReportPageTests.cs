@@ -1,7 +1,6 @@
 using System.Net;
 using TailorKV.Cli.Pages;
 using TailorKV.Cli.Results;
-using TailorKV.Planner;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
@@ -16,8 +15,8 @@ public class ReportPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
     private const string Bar = "<rect class=\"bar";
     private const string Circle = "<circle class=\"mark\"[^>]*data-title";
 
-    private readonly ModelProfile _profile = Json.ReadProfile(tool.Profile);
-    private readonly Plan _plan = Json.ReadPlan(tool.Plan);
+    private readonly ModelProfile _profile = ModelProfile.Load(tool.Profile);
+    private readonly Plan _plan = Plan.Load(tool.Plan);
 
     [Fact]
     public async Task A_profile_s_page_has_a_cell_for_each_score_and_loss()
@@ -57,8 +56,8 @@ public class ReportPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
             Weights = [new WeightChoice { Name = "other.gguf", WeightBytes = 12345, WeightsHash = "x:1", Loss = 0.02 }],
         };
         string path = tool.PathOf("all.profile.json");
-        File.WriteAllText(path, Json.Write(profile));
-        Browser browser = await Browser.Load(ProfilePage.Render(Json.ReadProfile(path), path), tool.Folder);
+        File.WriteAllText(path, profile.ToJson());
+        Browser browser = await Browser.Load(ProfilePage.Render(ModelProfile.Load(path), path), tool.Folder);
         AssertQuiet(browser);
         Assert.Equal(2 * profile.Layers.Count, browser.Count(Cell, "contexts"));
         Assert.Equal(2 * 3, browser.Count(Circle, "recall"));

@@ -1,5 +1,4 @@
 using TailorKV.Cli.Pages;
-using TailorKV.Planner;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 
@@ -11,7 +10,7 @@ public class UnmeasuredPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
     [Fact]
     public void What_could_not_be_measured_is_shown_with_its_reason()
     {
-        ModelProfile profile = Json.ReadProfile(tool.Profile);
+        ModelProfile profile = ModelProfile.Load(tool.Profile);
         Assert.DoesNotContain("Not measured", ProfilePage.Render(profile, tool.Profile), StringComparison.Ordinal);
         LayerPolicy policy = Catalogue.Kivi(2, 2);
         ModelProfile lacking = profile with
@@ -26,7 +25,7 @@ public class UnmeasuredPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Contains("loss is NaN &amp; more", page, StringComparison.Ordinal);
 
         string path = tool.PathOf("lacking.json");
-        File.WriteAllText(path, Json.Write(lacking));
+        File.WriteAllText(path, lacking.ToJson());
         ToolFixture.Run("plan", path, "--vram", "50%", "--context", $"{ToolFixture.Context}", "--out", tool.PathOf("lacking.plan.json")).Succeed();
         ToolFixture.Run("compare", path, "--vram", "50%", "--context", $"{ToolFixture.Context}").Succeed();
     }

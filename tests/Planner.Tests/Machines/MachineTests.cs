@@ -28,7 +28,7 @@ public sealed class MachineTests : IDisposable
         Assert.InRange(machine.Kernels.Refined.MultiplyAddsPerSecond, 2e12, 24e12);
         Assert.Contains("Assumed:", machine.Source, StringComparison.Ordinal);
         Assert.Equal(machine, Reread(machine));
-        Assert.Equal(Json.Write(machine), Json.Write(Reread(machine)));
+        Assert.Equal(machine.ToJson(), Reread(machine).ToJson());
     }
 
     [Fact]
@@ -55,7 +55,7 @@ public sealed class MachineTests : IDisposable
     [InlineData("\"full\"", "\"fool\"", "fool")]
     public void Errors_name_the_file_and_the_value(string old, string hostile, string named)
     {
-        string text = Json.Write(Machine.Load("t4"));
+        string text = Machine.Load("t4").ToJson();
         int place = text.IndexOf(old, StringComparison.Ordinal);
         Assert.True(place >= 0);
         File.WriteAllText(_path, text[..place] + hostile + text[(place + old.Length)..]);
@@ -66,7 +66,7 @@ public sealed class MachineTests : IDisposable
 
     private Machine Reread(Machine machine)
     {
-        File.WriteAllText(_path, Json.Write(machine));
-        return Json.ReadMachine(_path);
+        File.WriteAllText(_path, machine.ToJson());
+        return Machine.Load(_path);
     }
 }

@@ -31,7 +31,7 @@ public sealed class ManyConstraintsTests
     [Fact]
     public void A_model_is_planned_under_64_constraints()
     {
-        ModelProfile profile = Json.ReadProfile(Path.Combine(SharedData.Root, "plans", "smollm2-135m-instruct", "profile.json"));
+        ModelProfile profile = ModelProfile.Load(Path.Combine(SharedData.Root, "plans", "smollm2-135m-instruct", "profile.json"));
         var constraints = new List<PlanConstraint> { new("coded layers", (_, policy) => policy is QuantizedPolicy ? 1 : 0, ConstraintSense.Equal, 15) };
         for (int layer = 1; layer < profile.Layers.Count; layer++)
         {

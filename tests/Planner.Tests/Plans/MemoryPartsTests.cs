@@ -45,14 +45,14 @@ public sealed class MemoryPartsTests : IDisposable
     public void A_plan_of_a_release_that_counted_less_is_read_and_has_all_parts()
     {
         Plan plan = Plan.From(Model with { LaidOutBytes = 0 }, 128, [new FullPolicy(), Catalogue.Refined(2, 2, 8)]);
-        JsonNode root = JsonNode.Parse(Json.Write(plan))!;
+        JsonNode root = JsonNode.Parse(plan.ToJson())!;
         Assert.True(root["memory"]!.AsObject().Remove("hostLogits"));
         File.WriteAllText(_path, root.ToJsonString());
-        Assert.Equal(Json.Write(plan), Json.Write(Json.ReadPlan(_path)));
+        Assert.Equal(plan.ToJson(), Plan.Load(_path).ToJson());
 
         root["memory"]!["hostCache"] = 1;
         File.WriteAllText(_path, root.ToJsonString());
-        Assert.Contains("memory says", Assert.Throws<InvalidFileException>(() => Json.ReadPlan(_path)).Message, StringComparison.Ordinal);
+        Assert.Contains("memory says", Assert.Throws<InvalidFileException>(() => Plan.Load(_path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -92,12 +92,12 @@ public sealed class OptimumTests : IDisposable
         if (plan is null)
             return;
         Plan direct = At(most).Builder.Build();
-        Assert.Equal(Json.Write(direct), Json.Write(plan with { Target = direct.Target }));
+        Assert.Equal(direct.ToJson(), (plan with { Target = direct.Target }).ToJson());
 
         PlanningProblem At(int context) => problem with { Target = problem.Target with { Context = context, Goal = PlanGoal.LeastLoss } };
     }
 
     [Property(Arbitrary = [typeof(Problems.Larger)], MaxTest = 150)]
     public void The_same_problem_gives_the_same_bytes(PlanningProblem problem) =>
-        Assert.Equal(problem.Build() is { } plan ? Json.Write(plan) : null, problem.Build() is { } again ? Json.Write(again) : null);
+        Assert.Equal(problem.Build() is { } plan ? plan.ToJson() : null, problem.Build() is { } again ? again.ToJson() : null);
 }

@@ -16,10 +16,10 @@ public sealed class PublishedPlansTests
     public void A_plan_is_made_of_its_profile_again(string path)
     {
         path = Path.Combine(Folder, path);
-        Plan plan = Json.ReadPlan(path);
-        ModelProfile profile = Json.ReadProfile(Path.Combine(Path.GetDirectoryName(path)!, "profile.json"));
+        Plan plan = Plan.Load(path);
+        ModelProfile profile = ModelProfile.Load(Path.Combine(Path.GetDirectoryName(path)!, "profile.json"));
         Plan again = new PlanBuilder(profile, plan.Target, new PlanOptions { PrefillChunks = [plan.PrefillChunk] }).Build();
-        Assert.Equal(File.ReadAllText(path), Json.Write(again));
+        Assert.Equal(File.ReadAllText(path), again.ToJson());
     }
 
     [Fact]
@@ -29,7 +29,7 @@ public sealed class PublishedPlansTests
         Assert.Equal(3, profiles.Length);
         foreach (string path in profiles)
         {
-            Assert.Equal(File.ReadAllText(path), Json.Write(Json.ReadProfile(path)));
+            Assert.Equal(File.ReadAllText(path), ModelProfile.Load(path).ToJson());
             Assert.NotEmpty(Directory.GetFiles(Path.GetDirectoryName(path)!, "*.plan.json"));
         }
     }

@@ -4,7 +4,6 @@ using FsCheck.Xunit;
 using TailorKV.Planner.Machines;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
-using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 using TailorKV.Planner.Solver;
 using TailorKV.Testing;
@@ -110,5 +109,5 @@ public sealed class RelationTests : IDisposable
     private static PlanningProblem WithOptions(PlanningProblem problem, Func<LayerProfile, IReadOnlyList<MeasuredOption>> options) =>
         problem with { Profile = problem.Profile with { Layers = [.. problem.Profile.Layers.Select(layer => layer with { Options = options(layer) })] } };
 
-    private static string? Text(PlanningProblem problem) => problem.Build() is { } plan ? Json.Write(plan) : null;
+    private static string? Text(PlanningProblem problem) => problem.Build() is { } plan ? plan.ToJson() : null;
 }

@@ -19,7 +19,7 @@ public sealed class StepLimitTests
     [InlineData(34, null)]
     public void Llama_is_planned_with_proof(double milliseconds, double? loss)
     {
-        ModelProfile profile = Json.ReadProfile(Path.Combine(SharedData.Root, "plans", "llama-3.1-8b", "profile.json"));
+        ModelProfile profile = ModelProfile.Load(Path.Combine(SharedData.Root, "plans", "llama-3.1-8b", "profile.json"));
         PlanTarget target = new() { Context = 131072, DeviceBytes = 23L << 30, Machine = Machine.Load("rtx-3090"), StepSeconds = milliseconds / 1000 };
         Plan plan = new PlanBuilder(profile, target).Build();
         Assert.Equal(("optimal", 0), (plan.Solver!.Status, plan.Solver.Gap));
@@ -33,7 +33,7 @@ public sealed class StepLimitTests
     [Fact]
     public void The_integer_solver_agrees()
     {
-        ModelProfile profile = Json.ReadProfile(Path.Combine(SharedData.Root, "plans", "llama-3.1-8b", "profile.json"));
+        ModelProfile profile = ModelProfile.Load(Path.Combine(SharedData.Root, "plans", "llama-3.1-8b", "profile.json"));
         PlanTarget target = new() { Context = 131072, DeviceBytes = 23L << 30, Machine = Machine.Load("rtx-3090"), StepSeconds = 33e-3 };
         var builder = new PlanBuilder(profile, target);
         Solution solution = CpSatSolver.Solve(builder.Program());

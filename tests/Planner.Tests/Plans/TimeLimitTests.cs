@@ -9,7 +9,7 @@ namespace TailorKV.Planner.Tests.Plans;
 /// <summary>What a limit of time leaves. No test waits for a clock: a limit of nothing is over when it begins.</summary>
 public sealed class TimeLimitTests
 {
-    private static readonly ModelProfile Profile = Json.ReadProfile(Path.Combine(SharedData.Root, "plans", "llama-3.1-8b", "profile.json"));
+    private static readonly ModelProfile Profile = ModelProfile.Load(Path.Combine(SharedData.Root, "plans", "llama-3.1-8b", "profile.json"));
 
     private static readonly PlanTarget Target = new() { Context = 131072, DeviceBytes = 23L << 30, Machine = Machine.Load("rtx-3090"), StepSeconds = 33e-3 };
 
@@ -54,5 +54,5 @@ public sealed class TimeLimitTests
     /// <summary>Time given in plenty changes nothing of the plan.</summary>
     [Fact]
     public void A_limit_that_is_not_reached_changes_nothing() =>
-        Assert.Equal(Json.Write(new PlanBuilder(Profile, Target).Build()), Json.Write(new PlanBuilder(Profile, Target).Build(TimeSpan.FromHours(1))));
+        Assert.Equal(new PlanBuilder(Profile, Target).Build().ToJson(), new PlanBuilder(Profile, Target).Build(TimeSpan.FromHours(1)).ToJson());
 }

@@ -64,13 +64,13 @@ public sealed class GeneratorTests
     {
         for (int seed = 0; seed < 50; seed++)
         {
-            Assert.Equal(Json.Write(PlanGenerators.Any.Draw(new(seed))), Json.Write(PlanGenerators.Any.Draw(new(seed))));
+            Assert.Equal(PlanGenerators.Any.Draw(new(seed)).ToJson(), PlanGenerators.Any.Draw(new(seed)).ToJson());
             PlanningProblem one = ProblemGenerators.Small().Draw(new(seed)), other = ProblemGenerators.Small().Draw(new(seed));
             Assert.Equal(one.ToString(), other.ToString());
-            Assert.Equal(Json.Write(one.Profile), Json.Write(other.Profile));
+            Assert.Equal(one.Profile.ToJson(), other.Profile.ToJson());
         }
 
-        Assert.NotEqual(Json.Write(PlanGenerators.Any.Draw(new(1))), Json.Write(PlanGenerators.Any.Draw(new(2))));
+        Assert.NotEqual(PlanGenerators.Any.Draw(new(1)).ToJson(), PlanGenerators.Any.Draw(new(2)).ToJson());
     }
 
     /// <summary>To the simplest of all, where every simpler one will do: one layer in one way, without limits.</summary>

@@ -1,5 +1,4 @@
 using FsCheck.Xunit;
-using TailorKV.Planner;
 using TailorKV.Planner.Machines;
 using TailorKV.Planner.Models;
 using TailorKV.Profiler.Machines;
@@ -32,7 +31,7 @@ public sealed class MachineMeasurementTests
             Assert.StartsWith("Measured by TailorKV", machine.Source, StringComparison.Ordinal);
             Assert.Equal(machine.DeviceBytes, machine.HostBytes);
             Assert.False(machine.OverlapsTransfers);
-            File.WriteAllText(path, Json.Write(machine));
+            File.WriteAllText(path, machine.ToJson());
             Assert.Equal(machine, Machine.Load(path));
         }
         finally

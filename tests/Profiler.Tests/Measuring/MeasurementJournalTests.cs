@@ -25,7 +25,7 @@ public sealed class MeasurementJournalTests : IDisposable
     [Fact]
     public void Work_goes_on_from_every_place_it_was_ended()
     {
-        string profile = Json.Write(ModelProfiler.Measure(_model, _text, Request));
+        string profile = ModelProfiler.Measure(_model, _text, Request).ToJson();
         Assert.Equal(profile, Measured(Request));
         byte[] whole = File.ReadAllBytes(_path);
         var random = new Random(11);
@@ -92,6 +92,6 @@ public sealed class MeasurementJournalTests : IDisposable
     private string Measured(ProfileRequest request)
     {
         using MeasurementJournal journal = MeasurementJournal.Open(_path);
-        return Json.Write(ModelProfiler.Measure(_model, _text, request, journal));
+        return ModelProfiler.Measure(_model, _text, request, journal).ToJson();
     }
 }

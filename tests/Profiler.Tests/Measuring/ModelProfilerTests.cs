@@ -23,7 +23,7 @@ public sealed class ModelProfilerTests : IDisposable
     {
         MeasuringText text = MeasuringText.Open(_model, null);
         ModelProfile profile = ModelProfiler.Measure(_model, text, Request);
-        Assert.Equal(Json.Write(profile), Json.Write(ModelProfiler.Measure(_model, text, Request)));
+        Assert.Equal(profile.ToJson(), ModelProfiler.Measure(_model, text, Request).ToJson());
         Assert.Null(profile.Problem());
         Assert.All(profile.Layers, layer =>
         {
@@ -76,7 +76,7 @@ public sealed class ModelProfilerTests : IDisposable
             ProfileRequest request = Request with { Tail = 8, OtherWeights = [folder] };
             ModelProfile profile = ModelProfiler.Measure(_model, text, request);
             Assert.Null(profile.Problem());
-            Assert.Equal(Json.Write(profile with { Weights = null }), Json.Write(ModelProfiler.Measure(_model, text, request with { OtherWeights = [] })));
+            Assert.Equal((profile with { Weights = null }).ToJson(), ModelProfiler.Measure(_model, text, request with { OtherWeights = [] }).ToJson());
 
             WeightChoice choice = Assert.Single(profile.Weights!);
             using CausalLanguageModel coarser = CausalLanguageModel.Load(folder);

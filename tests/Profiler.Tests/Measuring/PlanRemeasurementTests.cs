@@ -34,7 +34,7 @@ public sealed class PlanRemeasurementTests : IDisposable
         ModelProfile around = remeasurement.ProfileAround(plan);
         Assert.Null(around.Problem());
         Assert.Equal(loss, plan.Layers.Sum(layer => around.Layers[layer.Layer].Options.First(option => option.Policy.Equals(layer.Policy)).Loss), 1e-4 * loss);
-        Assert.Equal(Json.Write(around), Json.Write(remeasurement.ProfileAround(plan)));
+        Assert.Equal(around.ToJson(), remeasurement.ProfileAround(plan).ToJson());
 
         using var window = new WindowMeasurement(_model, _text.Window(TextPurpose.Calibration, 0, 2, 224, 3), 200);
         for (int layer = 0; layer < _model.Shape.Layers; layer++)

@@ -46,7 +46,7 @@ public sealed class UnmeasuredOptionTests : IDisposable
         Assert.Equal(whole.Layers[Layer].Options[option].Policy, unmeasured.Policy);
         Assert.StartsWith(reason, unmeasured.Reason, StringComparison.Ordinal);
         Assert.Equal(
-            Json.Write(With(whole, whole.Layers[Layer] with { Options = [.. whole.Layers[Layer].Options.Take(option)] })), Json.Write(With(profile, profile.Layers[Layer] with { Unmeasured = null })));
+            With(whole, whole.Layers[Layer] with { Options = [.. whole.Layers[Layer].Options.Take(option)] }).ToJson(), With(profile, profile.Layers[Layer] with { Unmeasured = null }).ToJson());
     }
 
     /// <summary>What is found again in a journal is what was measured, that which is no number too, and the profile can be written, read and planned from.</summary>
@@ -62,11 +62,11 @@ public sealed class UnmeasuredOptionTests : IDisposable
         Assert.Equal(cheapest, Assert.Single(profile.Layers[Layer].Unmeasured!).Policy);
         Assert.NotEqual(cheapest, Smallest(profile).Policies[Layer]);
 
-        string written = Json.Write(profile), path = Path.Combine(_folder, "profile.json");
+        string written = profile.ToJson(), path = Path.Combine(_folder, "profile.json");
         File.WriteAllText(path, written);
-        Assert.Equal(written, Json.Write(Json.ReadProfile(path)));
+        Assert.Equal(written, ModelProfile.Load(path).ToJson());
         File.WriteAllBytes(Journal, journal[..(journal.Length - 100)]);
-        Assert.Equal(written, Json.Write(Measure(Request)));
+        Assert.Equal(written, Measure(Request).ToJson());
         Assert.Equal(journal, File.ReadAllBytes(Journal));
     }
 

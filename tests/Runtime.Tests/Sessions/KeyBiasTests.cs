@@ -1,4 +1,3 @@
-using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
@@ -21,7 +20,7 @@ public sealed class KeyBiasTests : IDisposable
     {
         string folder = SharedData.Require("cases/01-refined-nan");
         using CausalLanguageModel model = CausalLanguageModel.Load(Path.Combine(folder, "model"));
-        Plan plan = Json.ReadPlan(Path.Combine(folder, "refined.plan.json"));
+        Plan plan = Plan.Load(Path.Combine(folder, "refined.plan.json"));
         using Session session = model.CreateSession(plan);
         int[] prompt = [.. model.Tokenizer.Encode(File.ReadAllText(Path.Combine(folder, "prompt.txt")))];
         session.Prefill(prompt.AsSpan(0, Math.Min(prompt.Length, plan.Target.Context - 16)));

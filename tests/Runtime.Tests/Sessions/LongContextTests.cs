@@ -1,5 +1,5 @@
-using TailorKV.Planner;
 using TailorKV.Planner.Plans;
+using TailorKV.Planner.Profiles;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Tests;
@@ -16,7 +16,7 @@ public sealed class LongContextTests
     public void A_plan_that_is_optimal_opens_and_runs(int context)
     {
         string folder = SharedData.Require("cases/16-two-to-the-31");
-        Plan plan = new PlanBuilder(Json.ReadProfile(Path.Combine(folder, "wide2.profile.json")), new PlanTarget { Context = context }).Build();
+        Plan plan = new PlanBuilder(ModelProfile.Load(Path.Combine(folder, "wide2.profile.json")), new PlanTarget { Context = context }).Build();
         Assert.Equal("optimal", plan.Solver!.Status);
         using CausalLanguageModel model = CausalLanguageModel.Load(Path.Combine(folder, "model"));
         long bytes = plan.Memory.Device - plan.Memory.Weights + plan.Memory.Host;

@@ -6,6 +6,7 @@ using FsCheck;
 using FsCheck.Xunit;
 using TailorKV.Planner;
 using TailorKV.Runtime.Tokenizers;
+using TailorKV.Runtime.Tokenizers.Unicode;
 
 namespace TailorKV.Runtime.Tests.Tokenizers;
 

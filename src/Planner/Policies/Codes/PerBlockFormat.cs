@@ -1,3 +1,5 @@
+using TailorKV.Planner.Models;
+
 namespace TailorKV.Planner.Policies.Codes;
 
 /// <summary>

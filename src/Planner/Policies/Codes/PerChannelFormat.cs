@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using TailorKV.Planner.Models;
 
 namespace TailorKV.Planner.Policies.Codes;
 

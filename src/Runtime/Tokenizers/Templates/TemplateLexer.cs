@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 using TailorKV.Planner;
+using TailorKV.Runtime.Tokenizers.Unicode;
 
 namespace TailorKV.Runtime.Tokenizers.Templates;
 

@@ -1,6 +1,5 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
-using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Backends.Cpu.Cache;
 using TailorKV.Runtime.Memory;
 

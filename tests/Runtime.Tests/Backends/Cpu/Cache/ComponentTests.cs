@@ -1,7 +1,6 @@
 using FsCheck;
 using FsCheck.Xunit;
 using TailorKV.Planner.Models;
-using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends.Cpu.Attention;
 using TailorKV.Runtime.Backends.Cpu.Cache.Codes;

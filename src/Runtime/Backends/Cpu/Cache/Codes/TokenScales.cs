@@ -1,4 +1,4 @@
-using TailorKV.Planner.Policies;
+using TailorKV.Planner.Models;
 using TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 using TailorKV.Runtime.Backends.Cpu.Kernels;
 using TailorKV.Runtime.Backends.Cpu.Vectors;

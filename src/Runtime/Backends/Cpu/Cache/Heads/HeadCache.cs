@@ -1,6 +1,6 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
-using TailorKV.Planner.Policies;
+using TailorKV.Planner.Models;
 using TailorKV.Runtime.Backends.Cpu.Attention;
 using TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 using TailorKV.Runtime.Memory;

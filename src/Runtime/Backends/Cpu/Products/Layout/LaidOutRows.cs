@@ -1,4 +1,4 @@
-using TailorKV.Planner.Policies;
+using TailorKV.Planner.Models;
 using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Weights.Blocks;

@@ -1,4 +1,4 @@
-namespace TailorKV.Planner;
+namespace TailorKV.Planner.Plans;
 
 /// <summary>No choice of policies holds to the limits.</summary>
 public sealed class InfeasiblePlanException : TailorKVException

@@ -1,4 +1,4 @@
-namespace TailorKV.Planner.Policies;
+namespace TailorKV.Planner.Models;
 
 /// <summary>Bytes of a cache by where they lie.</summary>
 /// <param name="Device">Bytes of the cache's own on the device.</param>

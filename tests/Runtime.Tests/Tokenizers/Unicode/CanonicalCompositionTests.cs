@@ -1,6 +1,6 @@
-using TailorKV.Runtime.Tokenizers;
+using TailorKV.Runtime.Tokenizers.Unicode;
 
-namespace TailorKV.Runtime.Tests.Tokenizers;
+namespace TailorKV.Runtime.Tests.Tokenizers.Unicode;
 
 public class CanonicalCompositionTests
 {

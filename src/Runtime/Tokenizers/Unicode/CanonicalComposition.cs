@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace TailorKV.Runtime.Tokenizers;
+namespace TailorKV.Runtime.Tokenizers.Unicode;
 
 /// <summary>
 /// Unicode normalization form C (UAX #15), from an embedded table: where globalization is invariant, .NET leaves text as it is.
@@ -118,7 +118,7 @@ internal static class CanonicalComposition
         public static Mappings Load()
         {
             var mappings = new Mappings();
-            using Stream stream = typeof(CanonicalComposition).Assembly.GetManifestResourceStream("TailorKV.Runtime.Tokenizers.CanonicalMappings.txt")!;
+            using Stream stream = typeof(CanonicalComposition).Assembly.GetManifestResourceStream("TailorKV.Runtime.Tokenizers.Unicode.CanonicalMappings.txt")!;
             using var reader = new StreamReader(stream);
             while (reader.ReadLine() is { } line)
                 mappings.Add(line);

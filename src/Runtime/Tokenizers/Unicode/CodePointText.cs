@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace TailorKV.Runtime.Tokenizers;
+namespace TailorKV.Runtime.Tokenizers.Unicode;
 
 /// <summary>
 /// A text with one char per code point, for matching patterns that mean code points: each code point beyond the BMP is represented by a

@@ -1,0 +1,11 @@
+using System.Text.Json.Serialization;
+
+namespace TailorKV.Planner.Machines;
+
+/// <summary>The generated reader and writer of machines.</summary>
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
+[JsonSerializable(typeof(Machine))]
+internal sealed partial class MachineJsonContext : JsonSerializerContext
+{
+    public static MachineJsonContext Strict { get; } = new(JsonFile.StrictOptions());
+}
