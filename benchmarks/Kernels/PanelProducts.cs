@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
 using TailorKV.Runtime.Backends.Cpu.Panels;
 using TailorKV.Runtime.Backends.Cpu.Products;
-using TailorKV.Runtime.Backends.Cpu.Products.Layout;
+using TailorKV.Runtime.Backends.Cpu.Products.Interleaved;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Weights;
 
@@ -17,7 +17,7 @@ public unsafe class PanelProducts : IDisposable
 
     private readonly WeightFormat _format = WeightFormat.Of(WeightType.Q4_1);
     private Arena? _memory;
-    private LaidOutRows? _weights;
+    private InterleavedMatrix? _weights;
     private float* _input;
     private float* _output;
 
@@ -37,9 +37,9 @@ public unsafe class PanelProducts : IDisposable
     public void Fill()
     {
         byte[] stored = new byte[_format.ByteLength(Rows * Columns)];
-        _memory = new Arena("weights", LaidOutRows.Bytes(RowFormat.Of(_format.Type)!, Rows, Columns));
+        _memory = new Arena("weights", InterleavedMatrix.Bytes(InterleavedFormat.Of(_format.Type)!, Rows, Columns));
         fixed (byte* from = stored)
-            _weights = new LaidOutRows(RowFormat.Of(_format.Type)!, from, _format.ByteLength(Columns), Rows, Columns, _memory);
+            _weights = new InterleavedMatrix(InterleavedFormat.Of(_format.Type)!, from, _format.ByteLength(Columns), Rows, Columns, _memory);
         _input = (float*)NativeMemory.AllocZeroed((nuint)(Count * Columns), sizeof(float));
         _output = (float*)NativeMemory.AllocZeroed((nuint)(Count * Rows), sizeof(float));
     }

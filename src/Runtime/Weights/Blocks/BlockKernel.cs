@@ -12,7 +12,7 @@ internal static unsafe class BlockKernel<TBlocks>
     {
         for (byte* end = source + ((nint)count / TBlocks.Elements * TBlocks.Bytes); source < end; source += TBlocks.Bytes, destination += TBlocks.Elements)
         {
-            Decoded sink = new(destination);
+            DecodingSink sink = new(destination);
             TBlocks.Read(source, ref sink);
         }
     }

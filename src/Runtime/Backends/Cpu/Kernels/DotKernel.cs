@@ -14,7 +14,7 @@ internal static unsafe class DotKernel<TElements, TLanes>
 {
     /// <summary>dots[query, row] = query . row, over whole vectors of elements.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run<TQueries>(Rows rows, float* queries, nint queryStride, float* dots, nint stride)
+    public static void Run<TQueries>(RowRange rows, float* queries, nint queryStride, float* dots, nint stride)
         where TQueries : struct, ICount
     {
         // Made here, for the compiler leaves them in the loop.

@@ -6,18 +6,18 @@ namespace TailorKV.Runtime.Backends.Cpu.Kernels;
 internal sealed unsafe class PlainKernel<TElements>(int length, int rowBytes) : RowKernel(length, rowBytes)
     where TElements : struct, IElements
 {
-    protected override void Dots(Rows rows, float* queries, int queryStride, int n, float* dots, int stride)
+    protected override void Dots(RowRange rows, float* queries, int queryStride, int n, float* dots, int stride)
     {
         for (int query = 0; query < n; query++)
             new Span<float>(dots + ((nint)query * stride), rows.Count).Clear();
         AddDots(rows, queries, queryStride, n, dots, stride);
     }
 
-    protected override void AddWeighted(Rows rows, float* weights, int stride, int n, float* outputs, int outputStride) =>
+    protected override void AddWeighted(RowRange rows, float* weights, int stride, int n, float* outputs, int outputStride) =>
         AddSums(rows, weights, stride, n, outputs, outputStride);
 
     /// <summary>dots[query, row] += query . row.</summary>
-    internal static void AddDots(Rows rows, float* queries, int queryStride, int n, float* dots, int stride)
+    internal static void AddDots(RowRange rows, float* queries, int queryStride, int n, float* dots, int stride)
     {
         for (int row = 0; row < rows.Count; row++)
         {
@@ -31,7 +31,7 @@ internal sealed unsafe class PlainKernel<TElements>(int length, int rowBytes) : 
     }
 
     /// <summary>outputs[query, i - start] += sum over rows of weight * element.</summary>
-    internal static void AddSums(Rows rows, float* weights, int stride, int n, float* outputs, int outputStride)
+    internal static void AddSums(RowRange rows, float* weights, int stride, int n, float* outputs, int outputStride)
     {
         for (int row = 0; row < rows.Count; row++)
         {

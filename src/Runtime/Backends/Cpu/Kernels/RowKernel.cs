@@ -76,9 +76,9 @@ internal abstract unsafe class RowKernel
             AddWeighted(Of(first, count, start, end), weight, stride, n, output, outputStride);
     }
 
-    protected abstract void Dots(Rows rows, float* queries, int queryStride, int n, float* dots, int stride);
+    protected abstract void Dots(RowRange rows, float* queries, int queryStride, int n, float* dots, int stride);
 
-    protected abstract void AddWeighted(Rows rows, float* weights, int stride, int n, float* outputs, int outputStride);
+    protected abstract void AddWeighted(RowRange rows, float* weights, int stride, int n, float* outputs, int outputStride);
 
     private static RowKernel Create<TElements>(int length, int rowBytes, int lanes)
         where TElements : struct, IElements => lanes switch
@@ -88,7 +88,7 @@ internal abstract unsafe class RowKernel
             _ => new PlainKernel<TElements>(length, rowBytes),
         };
 
-    private Rows Of(byte* first, int count, int start, int end) => new((nint)first, RowBytes, count, start, end);
+    private RowRange Of(byte* first, int count, int start, int end) => new((nint)first, RowBytes, count, start, end);
 
     private void CheckRange(int start, int end)
     {

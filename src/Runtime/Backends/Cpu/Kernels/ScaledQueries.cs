@@ -46,7 +46,7 @@ internal static unsafe class ScaledQueries
         fixed (float* query = queries, dot = dots)
         fixed (byte* factor = factors)
         {
-            var all = new Some((short*)scale, (short*)zero, query, factor, dot);
+            var all = new QueryBatch((short*)scale, (short*)zero, query, factor, dot);
             if (numberBytes == 1)
                 Round<sbyte>(all, groups, headDim, groupStride, stride, n);
             else
@@ -54,13 +54,13 @@ internal static unsafe class ScaledQueries
         }
     }
 
-    private static void Round<TFactor>(Some all, int groups, int headDim, nint groupStride, nint stride, int n)
+    private static void Round<TFactor>(QueryBatch all, int groups, int headDim, nint groupStride, nint stride, int n)
         where TFactor : unmanaged
     {
         for (int done = 0, together; done < n; done += together)
         {
             together = ICount.Together(n - done, Together);
-            var some = new Some(all.Scales, all.Zeros, all.Queries + (done * headDim), all.Factors + (done * stride), all.Dots + done);
+            var some = new QueryBatch(all.Scales, all.Zeros, all.Queries + (done * headDim), all.Factors + (done * stride), all.Dots + done);
             switch (together)
             {
                 case 1:
@@ -105,7 +105,7 @@ internal static unsafe class ScaledQueries
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Run<TQueries, TFactor>(Some some, int groups, int headDim, nint groupStride, nint stride, int n)
+    private static void Run<TQueries, TFactor>(QueryBatch some, int groups, int headDim, nint groupStride, nint stride, int n)
         where TQueries : struct, ICount
         where TFactor : unmanaged
     {
@@ -150,7 +150,7 @@ internal static unsafe class ScaledQueries
     }
 
     /// <summary>What up to four queries are made of, and what becomes of them.</summary>
-    private readonly ref struct Some(short* scales, short* zeros, float* queries, byte* factors, float* dots)
+    private readonly ref struct QueryBatch(short* scales, short* zeros, float* queries, byte* factors, float* dots)
     {
         public readonly short* Scales = scales;
         public readonly short* Zeros = zeros;

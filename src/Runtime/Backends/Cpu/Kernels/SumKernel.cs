@@ -10,7 +10,7 @@ internal static unsafe class SumKernel<TElements, TLanes>
 {
     /// <summary>outputs[query, i - start] += sum over rows of weights[query, row] * row's element i, over whole vectors of elements.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run<TQueries>(Rows rows, float* weights, nint stride, float* outputs, nint outputStride)
+    public static void Run<TQueries>(RowRange rows, float* weights, nint stride, float* outputs, nint outputStride)
         where TQueries : struct, ICount
     {
         nint start = rows.Start;
@@ -23,7 +23,7 @@ internal static unsafe class SumKernel<TElements, TLanes>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Run<TQueries, TVectors>(Rows rows, nint start, float* weights, nint stride, float* outputs, nint outputStride)
+    private static void Run<TQueries, TVectors>(RowRange rows, nint start, float* weights, nint stride, float* outputs, nint outputStride)
         where TQueries : struct, ICount
         where TVectors : struct, ICount
     {

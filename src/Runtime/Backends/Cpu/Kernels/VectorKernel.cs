@@ -7,9 +7,9 @@ internal sealed unsafe class VectorKernel<TElements, TLanes>(int length, int row
     where TElements : struct, IElements
     where TLanes : struct, ILanes<TLanes>
 {
-    protected override void Dots(Rows rows, float* queries, int queryStride, int n, float* dots, int stride)
+    protected override void Dots(RowRange rows, float* queries, int queryStride, int n, float* dots, int stride)
     {
-        (Rows whole, Rows tail) = Split(rows);
+        (RowRange whole, RowRange tail) = Split(rows);
         for (int done = 0, together; done < n; done += together)
         {
             together = ICount.Together(n - done, TLanes.Queries);
@@ -35,9 +35,9 @@ internal sealed unsafe class VectorKernel<TElements, TLanes>(int length, int row
             PlainKernel<TElements>.AddDots(tail, queries, queryStride, n, dots, stride);
     }
 
-    protected override void AddWeighted(Rows rows, float* weights, int stride, int n, float* outputs, int outputStride)
+    protected override void AddWeighted(RowRange rows, float* weights, int stride, int n, float* outputs, int outputStride)
     {
-        (Rows whole, Rows tail) = Split(rows);
+        (RowRange whole, RowRange tail) = Split(rows);
         for (int done = 0, together; done < n; done += together)
         {
             together = ICount.Together(n - done, TLanes.Queries);
@@ -64,7 +64,7 @@ internal sealed unsafe class VectorKernel<TElements, TLanes>(int length, int row
     }
 
     /// <summary>The elements that make whole sixteens, whatever the width, and those left over.</summary>
-    private static (Rows Whole, Rows Tail) Split(Rows rows)
+    private static (RowRange Whole, RowRange Tail) Split(RowRange rows)
     {
         int end = rows.End - ((rows.End - rows.Start) % RowKernel.Block);
         return (rows with { End = end }, rows with { Start = end });

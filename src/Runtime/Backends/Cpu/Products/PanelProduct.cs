@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using TailorKV.Runtime.Backends.Cpu.Panels;
-using TailorKV.Runtime.Backends.Cpu.Products.Layout;
+using TailorKV.Runtime.Backends.Cpu.Products.Interleaved;
 using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Weights;
 using TailorKV.Runtime.Weights.Blocks;
@@ -19,7 +19,7 @@ internal readonly unsafe struct PanelProduct : IWork
 
     private readonly WeightFormat _format;
     private readonly byte* _weights;
-    private readonly LaidOutRows? _laidOut;
+    private readonly InterleavedMatrix? _laidOut;
     private readonly int _rows;
     private readonly int _columns;
     private readonly int _depth;
@@ -41,7 +41,7 @@ internal readonly unsafe struct PanelProduct : IWork
     /// <param name="output">[<paramref name="count"/>, <paramref name="rows"/>].</param>
     /// <param name="threads">Threads that there shall be work for.</param>
     /// <param name="lanes">As in <see cref="PanelKernel.Multiply"/>.</param>
-    public PanelProduct(WeightFormat format, byte* weights, LaidOutRows? laidOut, int rows, int columns, float* input, int count, float* output, int threads, int lanes)
+    public PanelProduct(WeightFormat format, byte* weights, InterleavedMatrix? laidOut, int rows, int columns, float* input, int count, float* output, int threads, int lanes)
     {
         (_format, _laidOut, _rows, _columns, _count, _lanes) = (format, laidOut, rows, columns, count, lanes);
         _weights = weights;

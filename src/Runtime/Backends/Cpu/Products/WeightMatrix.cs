@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using TailorKV.Planner;
 using TailorKV.Runtime.Backends.Cpu.Kernels;
 using TailorKV.Runtime.Backends.Cpu.Panels;
-using TailorKV.Runtime.Backends.Cpu.Products.Layout;
+using TailorKV.Runtime.Backends.Cpu.Products.Interleaved;
 using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Memory;
@@ -22,11 +22,11 @@ public sealed unsafe class WeightMatrix
 
     private readonly StoredTensor _tensor;
     private readonly WeightFormat _format;
-    private readonly RowFormat? _layout;
+    private readonly InterleavedFormat? _layout;
     private readonly long _rowBytes;
     private readonly RowKernel? _plainRows;
     private readonly Lock _layingOut = new();
-    private volatile LaidOutRows? _laidOut;
+    private volatile InterleavedMatrix? _laidOut;
 
     /// <summary>Takes a matrix from a file.</summary>
     /// <exception cref="InvalidFileException">The tensor has not two dimensions between 1 and 2,147,483,647.</exception>
@@ -36,7 +36,7 @@ public sealed unsafe class WeightMatrix
             throw new InvalidFileException(tensor.File.Path, $"tensor \"{tensor.Name}\" has the shape {tensor.ShapeText}", "A matrix has two dimensions");
         _tensor = tensor;
         _format = WeightFormat.Of(tensor.Type);
-        _layout = RowFormat.Of(tensor.Type);
+        _layout = InterleavedFormat.Of(tensor.Type);
         Rows = (int)tensor.Shape[0];
         Columns = (int)tensor.Shape[1];
         _rowBytes = _format.ByteLength(Columns);
@@ -65,7 +65,7 @@ public sealed unsafe class WeightMatrix
     public long ByteLength => _tensor.ByteLength;
 
     /// <summary>Bytes that the matrix takes laid out for products; 0 for types that are multiplied as they are stored.</summary>
-    internal long LaidOutBytes => _layout is { } layout ? LaidOutRows.Bytes(layout, Rows, Columns) : 0;
+    internal long LaidOutBytes => _layout is { } layout ? InterleavedMatrix.Bytes(layout, Rows, Columns) : 0;
 
     /// <summary>The stored tensor.</summary>
     public StoredTensor Tensor => _tensor;
@@ -75,7 +75,7 @@ public sealed unsafe class WeightMatrix
     internal void LayOut(Arena memory)
     {
         if (_layout is { } layout)
-            _laidOut = new LaidOutRows(layout, _tensor.Pointer, _rowBytes, Rows, Columns, memory);
+            _laidOut = new InterleavedMatrix(layout, _tensor.Pointer, _rowBytes, Rows, Columns, memory);
     }
 
     /// <summary>Decodes one row.</summary>

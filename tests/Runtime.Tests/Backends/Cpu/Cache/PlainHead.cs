@@ -64,7 +64,7 @@ internal abstract class PlainHead(ExactPrecision precision)
             return [.. keys.Select(key => PerChannelDot(format, query, key.Key, key.Channels, largest))];
         }
 
-        float[] met = Turns(format) ? PlainRotation.Rotate(Rounded(format, PlainRotation.Rotate(query))) : Rounded(format, query);
+        float[] met = Rotates(format) ? PlainRotation.Rotate(Rounded(format, PlainRotation.Rotate(query))) : Rounded(format, query);
         return [.. keys.Select(key => Dot(met, key.Key))];
     }
 
@@ -156,7 +156,7 @@ internal abstract class PlainHead(ExactPrecision precision)
         return ((float)(Half)((elements.Max() - zero) / ((1 << bits) - 1)), zero);
     }
 
-    private static bool Turns(CodeFormat format) => format is RotatedBlockFormat or RotatedAffineFormat or RotatedNormalFormat;
+    private static bool Rotates(CodeFormat format) => format is RotatedBlockFormat or RotatedAffineFormat or RotatedNormalFormat;
 
     /// <summary>The query's products with the channels' scales are rounded, and meet codes.</summary>
     private static double PerChannelDot(CodeFormat format, float[] query, float[] key, (float Scale, float Zero)[] channels, float largest)

@@ -57,7 +57,7 @@ public sealed class RoundingTests
         int[] sums = new int[n];
         float[] largest = [.. Enumerable.Range(0, n).Select(row => (1 + random.NextSingle()) * RoundedFactors.LargestMagnitude(weights.AsSpan(row * stride, length), []))];
         float most = random.Next(1_000, short.MaxValue);
-        WeightRows.Round(weights, stride, largest, stored, most, rounded, roundedStride, sizes, sums, ofZeros);
+        WeightRounding.Round(weights, stride, largest, stored, most, rounded, roundedStride, sizes, sums, ofZeros);
         for (int row = 0; row < n; row++)
         {
             ReadOnlySpan<float> one = weights.AsSpan(row * stride, length);

@@ -3,7 +3,7 @@ using FsCheck;
 using FsCheck.Xunit;
 using TailorKV.Planner;
 using TailorKV.Runtime.Backends.Cpu.Products;
-using TailorKV.Runtime.Backends.Cpu.Products.Layout;
+using TailorKV.Runtime.Backends.Cpu.Products.Interleaved;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Tests.Backends.Cpu.Panels;
 using TailorKV.Runtime.Weights;

@@ -19,7 +19,7 @@ internal static class CodeFactory
         if (format is PerChannelFormat perChannel)
             return new PerChannelKeyCodes(arena, tokens, headDim, perChannel.Bits, perChannel.Group, lanes);
         var codes = new KeyCodes(arena, tokens, Scales(format, tokens, headDim, arena), lanes);
-        return Turns(format) ? new RotatedKeyCodes(codes, headDim) : codes;
+        return Rotates(format) ? new RotatedKeyCodes(codes, headDim) : codes;
     }
 
     /// <summary>The same, in vectors of a number of lanes.</summary>
@@ -27,10 +27,10 @@ internal static class CodeFactory
     internal static IValueCodes Values(CodeFormat format, int tokens, int headDim, Arena arena, int lanes)
     {
         var codes = new ValueCodes(arena, tokens, Scales(format, tokens, headDim, arena), lanes);
-        return Turns(format) ? new RotatedValueCodes(codes, headDim) : codes;
+        return Rotates(format) ? new RotatedValueCodes(codes, headDim) : codes;
     }
 
-    private static bool Turns(CodeFormat format) => format is RotatedAffineFormat or RotatedBlockFormat or RotatedNormalFormat;
+    private static bool Rotates(CodeFormat format) => format is RotatedAffineFormat or RotatedBlockFormat or RotatedNormalFormat;
 
     private static TokenScales Scales(CodeFormat format, int tokens, int headDim, Arena arena) => format switch
     {

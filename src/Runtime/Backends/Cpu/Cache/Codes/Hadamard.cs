@@ -25,7 +25,7 @@ internal static class Hadamard
             int half = 1;
             if (block >= Vector256<float>.Count)
             {
-                TurnWithinVectors(part);
+                ButterfliesWithinVectors(part);
                 half = Vector256<float>.Count;
             }
 
@@ -86,7 +86,7 @@ internal static class Hadamard
     }
 
     /// <summary>Butterflies of elements 1, 2 and then 4 apart, which lie in one vector: each element meets its partner, and that of the upper half is subtracted.</summary>
-    private static void TurnWithinVectors(Span<float> part)
+    private static void ButterfliesWithinVectors(Span<float> part)
     {
         ref float first = ref MemoryMarshal.GetReference(part);
         for (nuint i = 0; i < (nuint)part.Length; i += (nuint)Vector256<float>.Count)

@@ -62,7 +62,7 @@ internal abstract class TokenScales
     /// <param name="count">Tokens.</param>
     /// <param name="group">The group of channels.</param>
     public StoredScales Of(int firstToken, int count, int group) =>
-        new(Some(firstToken, count, group), _factor, HasZeros ? Some(firstToken, count, Groups + group) : [], HasZeros ? -Levels.Lowest : 0, _finite);
+        new(SliceAndPrefetch(firstToken, count, group), _factor, HasZeros ? SliceAndPrefetch(firstToken, count, Groups + group) : [], HasZeros ? -Levels.Lowest : 0, _finite);
 
     /// <summary>Codes tokens, and keeps their scales.</summary>
     /// <param name="codes">Where their codes go.</param>
@@ -115,7 +115,7 @@ internal abstract class TokenScales
         Keep(token, Groups + group, zero);
     }
 
-    private unsafe ReadOnlySpan<Half> Some(int firstToken, int count, int row)
+    private unsafe ReadOnlySpan<Half> SliceAndPrefetch(int firstToken, int count, int row)
     {
         ReadOnlySpan<Half> some = _halves.Slice(((long)row * _tokens) + firstToken, count);
         fixed (Half* start = some)

@@ -51,7 +51,7 @@ internal sealed class ValueCodes : IValueCodes
             for (int group = 0; group < _scales.Groups; group++)
             {
                 Range range = _scales.Channels(group);
-                WeightRows.Round(
+                WeightRounding.Round(
                     weights[(token - from)..], stride, largest, _scales.Of(token, count, group), _kernel.Most(depths), MemoryMarshal.Cast<byte, short>(factors)[(token - pack)..], Tile, steps, factorSums, ofZeros);
                 for (int query = 0; query < n && _scales.HasZeros; query++)
                 {

@@ -20,7 +20,7 @@ internal sealed class FullHead : HeadCache
         _values = new ValuePanels(device, _capacity, HeadDim, policy.Precision);
     }
 
-    protected override int DivisibleTokens => Tokens - First;
+    protected override int SegmentedTokens => Tokens - First;
 
     protected override int Scored => Tokens - First;
 

@@ -44,7 +44,7 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
     protected int HeadDim => headDim;
 
     /// <summary>
-    /// From one query's scores to the next's. Rows begin on a cache line, and so do the scores of the divided tokens, which are read and written in whole vectors many times.
+    /// From one query's scores to the next's. Rows begin on a cache line, and so do the scores of the segmented tokens, which are read and written in whole vectors many times.
     /// </summary>
     protected int ScoreStride => (ScoresStart + Scored + Line - 1) / Line * Line;
 
@@ -52,12 +52,12 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
     protected int ScoresStart => (Line - (ScoresBefore % Line)) % Line;
 
     /// <summary>Tokens that are divided into segments.</summary>
-    protected abstract int DivisibleTokens { get; }
+    protected abstract int SegmentedTokens { get; }
 
     /// <summary>Tokens that are scored.</summary>
     protected abstract int Scored { get; }
 
-    /// <summary>Scores before those of the divided tokens.</summary>
+    /// <summary>Scores before those of the segmented tokens.</summary>
     protected virtual int ScoresBefore => 0;
 
     /// <summary>The most segments that a head of so many tokens has.</summary>
@@ -92,7 +92,7 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
     /// <summary>Scores a segment's tokens.</summary>
     public void Score(AttentionStep step, int segment)
     {
-        (int first, int end) = Divisible(segment);
+        (int first, int end) = TokensOf(segment);
         ScoreTokens(step, first, end, segment == 0, segment == Segments - 1);
         int group = step.Queries.Length / headDim;
         for (int query = 0; query < group; query++)
@@ -127,7 +127,7 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
     [SkipLocalsInit]
     public void Sum(AttentionStep step, int segment)
     {
-        (int first, int end) = Divisible(segment);
+        (int first, int end) = TokensOf(segment);
         int group = step.Queries.Length / headDim;
         using Scratch<float> largestRoom = new(stackalloc float[Scratch<float>.Little], group);
         Span<float> largest = largestRoom.Span;
@@ -193,25 +193,25 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
 
     /// <summary>Scores of a segment's tokens, each at its place in the row of its query.</summary>
     /// <param name="step">The step.</param>
-    /// <param name="first">The first of the divided tokens that belong to the segment.</param>
+    /// <param name="first">The first of the segmented tokens that belong to the segment.</param>
     /// <param name="end">The token after the last of them.</param>
-    /// <param name="isFirst">Whether what comes before all divided tokens belongs to it too.</param>
+    /// <param name="isFirst">Whether what comes before all segmented tokens belongs to it too.</param>
     /// <param name="isLast">Whether what comes after them does.</param>
     protected abstract void ScoreTokens(AttentionStep step, int first, int end, bool isFirst, bool isLast);
 
     /// <summary>Adds the values of a segment's tokens, by the weights in the places of their scores.</summary>
     /// <param name="step">The step.</param>
     /// <param name="largest">What no weight of each query is above, [group]; what is lower may be put in its place.</param>
-    /// <param name="first">The first of the divided tokens that belong to the segment.</param>
+    /// <param name="first">The first of the segmented tokens that belong to the segment.</param>
     /// <param name="end">The token after the last of them.</param>
-    /// <param name="isFirst">Whether what comes before all divided tokens belongs to it too.</param>
+    /// <param name="isFirst">Whether what comes before all segmented tokens belongs to it too.</param>
     /// <param name="isLast">Whether what comes after them does.</param>
     /// <param name="outputs">[group, headDim].</param>
     protected abstract void SumTokens(AttentionStep step, Span<float> largest, int first, int end, bool isFirst, bool isLast, Span<float> outputs);
 
     /// <summary>Takes the weight from those of a segment's tokens that were chosen.</summary>
     /// <param name="step">The step.</param>
-    /// <param name="first">The first of the divided tokens that belong to the segment.</param>
+    /// <param name="first">The first of the segmented tokens that belong to the segment.</param>
     /// <param name="end">The token after the last of them.</param>
     protected virtual void Drop(AttentionStep step, int first, int end)
     {
@@ -223,12 +223,12 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
     /// <summary>The sum of each segment's weights.</summary>
     protected Span<float> SumsOf(AttentionStep step, int query) => step.Sums.Slice(query * Segments, Segments);
 
-    /// <summary>The divided tokens of a segment.</summary>
-    protected (int First, int End) Divisible(int segment) => (Boundary(segment), segment == Segments - 1 ? DivisibleTokens : Boundary(segment + 1));
+    /// <summary>The segmented tokens of a segment.</summary>
+    protected (int First, int End) TokensOf(int segment) => (Boundary(segment), segment == Segments - 1 ? SegmentedTokens : Boundary(segment + 1));
 
     private void Divide()
     {
-        Segments = SegmentsOf(DivisibleTokens / ((segmentTokens + _block - 1) / _block * _block));
+        Segments = SegmentsOf(SegmentedTokens / ((segmentTokens + _block - 1) / _block * _block));
     }
 
     private static int SegmentsOf(int most) => Math.Max(Math.Clamp(most, 1, FewSegments), most / LongSegment);
@@ -247,7 +247,7 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
 
     /// <summary>Where a segment's scores lie in the row of a query.</summary>
     private (int From, int To) Places(int segment) =>
-        (segment == 0 ? 0 : ScoresBefore + Divisible(segment).First, segment == Segments - 1 ? Scored : ScoresBefore + Divisible(segment).End);
+        (segment == 0 ? 0 : ScoresBefore + TokensOf(segment).First, segment == Segments - 1 ? Scored : ScoresBefore + TokensOf(segment).End);
 
-    private int Boundary(int segment) => (int)((long)(DivisibleTokens / _block) * segment / Segments) * _block;
+    private int Boundary(int segment) => (int)((long)(SegmentedTokens / _block) * segment / Segments) * _block;
 }

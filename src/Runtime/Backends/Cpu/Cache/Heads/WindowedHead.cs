@@ -36,7 +36,7 @@ internal abstract class WindowedHead : HeadCache
     /// <summary>Tokens between sinks and window.</summary>
     protected int Middle { get; private set; }
 
-    protected override int DivisibleTokens => Middle;
+    protected override int SegmentedTokens => Middle;
 
     protected override int Scored => Tokens;
 
@@ -141,7 +141,7 @@ internal abstract class WindowedHead : HeadCache
             shares[query] = 1 / sum;
         }
 
-        (int first, int end) = Divisible(segment);
+        (int first, int end) = TokensOf(segment);
         Softmax.Mix(step.Scores[(MiddleStart + first)..], ScoreStride, shares, host.Mass(Middle)[first..end]);
     }
 

@@ -12,7 +12,7 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
 {
     // Steps that a factor of average magnitude must have at the least: what rounding takes or adds, a quarter of a step in the mean, is a thirty-sixth of it then.
-    private const int LeastMean = 9;
+    private const int LeastMeanSteps = 9;
 
     // What 16 bits hold of a sum, with levels' lowest share added: factors of 8 bits are kept so small.
     private readonly int _mostSum = MostSum(levels);
@@ -30,7 +30,7 @@ internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
     /// <param name="channels">Elements of a key.</param>
     /// <param name="lanes">32-bit lanes of vectors: 16, 8, or 1 for the plain twin.</param>
     public static PackKernel OfKeys(CodeLevels levels, int channels, int lanes) =>
-        Create(levels, levels.Bits <= 3 && MostSum(levels) >= LeastMean * channels ? 1 : 2, lanes);
+        Create(levels, levels.Bits <= 3 && MostSum(levels) >= LeastMeanSteps * channels ? 1 : 2, lanes);
 
     /// <summary>A kernel for values: weights of 16 bits, since many small ones count as much as a large one.</summary>
     /// <param name="levels">What codes stand for.</param>

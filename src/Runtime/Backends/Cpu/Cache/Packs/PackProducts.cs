@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using TailorKV.Runtime.Backends.Cpu.Kernels;
 using TailorKV.Runtime.Backends.Cpu.Vectors;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Packs;
@@ -75,7 +74,7 @@ internal static unsafe class PackProducts<TBits, TWords>
         // Read here: what the loops read would be more than the compiler is ready to look into.
         PackShape shape = range.Shape;
         int vectorBytes = TWords.Count * TWords.Bytes, lanes = TVectors.Value * TWords.Count, bytes = TVectors.Value * vectorBytes;
-        nint rowBytes = shape.RowBytes, upperBytes = shape.UpperBytes, packBytes = shape.Bytes, secondBytes = packs == 1 ? vectorBytes : packBytes;
+        nint rowBytes = shape.WordRowBytes, upperBytes = shape.UpperBytes, packBytes = shape.Bytes, secondBytes = packs == 1 ? vectorBytes : packBytes;
         nint factorStep = factors.Step, repeatSums = factors.RepeatSums, nextSums = factors.GroupSums;
         int firstRow = Rows(range.FirstDepth), lastRow = firstRow + Rows(range.Depth), groupRows = Rows(range.GroupDepth), packLanes = range.Lanes, repeats = range.Repeats, summed = range.Sums;
         byte* next = (byte*)range.Next, firstPack = (byte*)range.First;

@@ -4,9 +4,9 @@ using System.Runtime.Intrinsics;
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 
 /// <summary>
-/// A pack: a matrix of codes [depths, lanes], whose products with factors are summed over depths. It lies in rows of a word a lane. A word is a pair of numbers, the first of which
-/// holds codes of even depths and the second of odd ones, the first lowest: what a shift brings down in a row is, for each lane, a pair that one instruction multiplies with a pair of
-/// factors and adds; lanes never meet. 3 bits lie as rows of each code's lower 2 bits and, after all of those, rows of its upper bit.
+/// A pack: a matrix of codes [depths, lanes], whose products with factors are summed over depths. It lies in word rows: one word for each lane. A word is a pair of numbers, the first of
+/// which holds codes of even depths and the second of odd ones, the first depth in the lowest bits. So one shift of a word row leaves, for each lane, a pair of codes that one instruction multiplies with a pair of
+/// factors and adds; nothing is added across lanes. 3 bits lie as word rows of each code's lower 2 bits and, after all of those, word rows of its upper bit.
 /// </summary>
 /// <param name="Bits">Bits of a code: 1, 2, 3, 4 or 8.</param>
 /// <param name="NumberBytes">Bytes of a number: 1 where factors have 8 bits, 2 where they have 16.</param>
@@ -23,16 +23,16 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
     /// <summary>Bytes of the pack.</summary>
     public int Bytes => Depths * Lanes * Bits / 8;
 
-    /// <summary>Bytes from one row to the next.</summary>
-    public int RowBytes => Lanes * WordBytes;
+    /// <summary>Bytes from one word row to the next.</summary>
+    public int WordRowBytes => Lanes * WordBytes;
 
     /// <summary>Bytes of a lane's word.</summary>
     public int WordBytes => 2 * NumberBytes;
 
-    /// <summary>Depths of a row: of 3 bits, of one of the lower bits.</summary>
-    public int RowDepths => DepthsOf(LowerBits);
+    /// <summary>Depths of a word row: of 3 bits, of one of the lower bits.</summary>
+    public int WordRowDepths => DepthsOf(LowerBits);
 
-    /// <summary>Where the rows of 3 bits' upper bits begin: after 2 bits of each code.</summary>
+    /// <summary>Where the word rows of 3 bits' upper bits begin: after 2 bits of each code.</summary>
     public int UpperBytes => Depths * Lanes / 4;
 
     private int LowerBits => Bits == 3 ? 2 : Bits;
@@ -41,12 +41,12 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
     public void PutLane(byte* pack, int lane, ReadOnlySpan<byte> codes)
     {
         byte* word = pack + (lane * WordBytes);
-        int together = Math.Min(Together, RowDepths);
+        int together = Math.Min(Together, WordRowDepths);
         for (int depth = 0; depth < codes.Length; depth += together)
         {
-            ulong some = Some(codes[depth..Math.Min(depth + together, codes.Length)]);
-            int inRow = depth % RowDepths;
-            Put(word + (depth / RowDepths * RowBytes), some, LowerBits, inRow / 2 * LowerBits, clear: inRow == 0);
+            ulong some = JoinCodes(codes[depth..Math.Min(depth + together, codes.Length)]);
+            int inRow = depth % WordRowDepths;
+            Put(word + (depth / WordRowDepths * WordRowBytes), some, LowerBits, inRow / 2 * LowerBits, clear: inRow == 0);
             if (Bits == 3)
                 Put(word + UpperRow(depth), some >> LowerBits, 1, UpperBit(depth), clear: depth % DepthsOf(1) == 0);
         }
@@ -55,7 +55,7 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
     /// <summary>Writes the codes of a depth, from the first lane on.</summary>
     public void PutDepth(byte* pack, int depth, ReadOnlySpan<byte> codes)
     {
-        PutDepth(pack + (depth / RowDepths * RowBytes), codes, 0, LowerBits, depth, depth % RowDepths / 2 * LowerBits);
+        PutDepth(pack + (depth / WordRowDepths * WordRowBytes), codes, 0, LowerBits, depth, depth % WordRowDepths / 2 * LowerBits);
         if (Bits == 3)
             PutDepth(pack + UpperRow(depth), codes, LowerBits, 1, depth, UpperBit(depth));
     }
@@ -64,23 +64,23 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
     public int Get(byte* pack, int lane, int depth)
     {
         byte* word = pack + (lane * WordBytes);
-        int code = Get(word + (depth / RowDepths * RowBytes), LowerBits, depth, depth % RowDepths / 2 * LowerBits);
+        int code = Get(word + (depth / WordRowDepths * WordRowBytes), LowerBits, depth, depth % WordRowDepths / 2 * LowerBits);
         return Bits == 3 ? code | (Get(word + UpperRow(depth), 1, depth, UpperBit(depth)) << LowerBits) : code;
     }
 
     private int DepthsOf(int bits) => WordBytes * 8 / bits;
 
-    private int UpperRow(int depth) => UpperBytes + (depth / DepthsOf(1) * RowBytes);
+    private int UpperRow(int depth) => UpperBytes + (depth / DepthsOf(1) * WordRowBytes);
 
     // A byte has, of one row's codes, as many upper bits as it has lower ones of them, and after those the next row's.
     private int UpperBit(int depth)
     {
-        int inRow = depth % RowDepths / 2, row = depth % DepthsOf(1) / RowDepths;
+        int inRow = depth % WordRowDepths / 2, row = depth % DepthsOf(1) / WordRowDepths;
         return (inRow / 4 * 8) + (((inRow % 4) + (row * 4) + FirstUpperBit) % 8);
     }
 
     /// <summary>Up to eight codes, one a byte.</summary>
-    private static ulong Some(ReadOnlySpan<byte> codes)
+    private static ulong JoinCodes(ReadOnlySpan<byte> codes)
     {
         if (codes.Length == Together)
             return BinaryPrimitives.ReadUInt64LittleEndian(codes);
@@ -95,7 +95,7 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
     {
         uint even = Gather(codes, bits), odd = Gather(codes >> 8, bits);
         if (bits != LowerBits)
-            (even, odd, place) = (TurnByte(even, place % 8), TurnByte(odd, place % 8), place / 8 * 8);
+            (even, odd, place) = (RotateByte(even, place % 8), RotateByte(odd, place % 8), place / 8 * 8);
         uint both = (even << place) | (odd << (place + (8 * NumberBytes)));
         if (NumberBytes == 1)
             *(ushort*)word = (ushort)(both | (clear ? 0u : *(ushort*)word));
@@ -111,7 +111,7 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
         return bits > 4 ? (ushort)codes : (uint)(codes | (codes >> (32 - (2 * bits)))) & ((1u << (4 * bits)) - 1);
     }
 
-    private static uint TurnByte(uint bits, int places) => (byte)((bits << places) | (bits >> (8 - places)));
+    private static uint RotateByte(uint bits, int places) => (byte)((bits << places) | (bits >> (8 - places)));
 
     private void PutDepth(byte* row, ReadOnlySpan<byte> codes, int fromBit, int bits, int depth, int bit)
     {

@@ -4,13 +4,13 @@ using System.Runtime.Intrinsics.X86;
 using TailorKV.Runtime.Backends.Cpu.Panels;
 using TailorKV.Runtime.Weights.Blocks;
 
-namespace TailorKV.Runtime.Backends.Cpu.Products.Layout;
+namespace TailorKV.Runtime.Backends.Cpu.Products.Interleaved;
 
 /// <summary>
-/// Sixteen rows side by side, block after block: the scales and offsets of all, then their codes (<see cref="RowCodes{TBlocks}"/>). A lane of a vector belongs to a row, so that no sum
+/// Sixteen rows side by side, block after block: the scales and offsets of all, then their codes (<see cref="InterleavedCodes{TBlocks}"/>). A lane of a vector belongs to a row, so that no sum
 /// goes across lanes, a scale is widened together with those of other rows, and what is the same for all rows, the input, is read once.
 /// </summary>
-internal static unsafe class RowLayout<TBlocks>
+internal static unsafe class InterleavedRows<TBlocks>
     where TBlocks : struct, IBlocks
 {
     // What comes next from memory is asked for in time.
@@ -21,7 +21,7 @@ internal static unsafe class RowLayout<TBlocks>
     public static int BlockBytes
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => TBlocks.ScaleBytes + (Groups * RowCodes<TBlocks>.GroupBytes);
+        get => TBlocks.ScaleBytes + (Groups * InterleavedCodes<TBlocks>.GroupBytes);
     }
 
     private static int Groups
@@ -43,7 +43,7 @@ internal static unsafe class RowLayout<TBlocks>
             for (int block = 0; block < columns / TBlocks.Elements; block++, rows += TBlocks.Bytes, to += BlockBytes)
             {
                 TBlocks.PutScales(rows, row, to);
-                RowWriter<TBlocks> writer = new(to + TBlocks.ScaleBytes, row);
+                InterleavedWriter<TBlocks> writer = new(to + TBlocks.ScaleBytes, row);
                 TBlocks.Read(rows, ref writer);
             }
         }
@@ -65,25 +65,25 @@ internal static unsafe class RowLayout<TBlocks>
             for (int first = 0; first < columns; first += TBlocks.Elements, block += BlockBytes)
             {
                 byte* codes = block + TBlocks.ScaleBytes;
-                for (int group = 0; group < Groups; group++, codes += RowCodes<TBlocks>.GroupBytes)
+                for (int group = 0; group < Groups; group++, codes += InterleavedCodes<TBlocks>.GroupBytes)
                 {
                     Prefetch(codes);
                     Vector256<int> lowerSums = default, upperSums = default;
-                    Vector256<ushort> lowerTops = RowCodes<TBlocks>.Tops(codes, 0), upperTops = RowCodes<TBlocks>.Tops(codes, 1);
-                    for (int word = 0; word < RowCodes<TBlocks>.Words; word++, numbers += RowCodes<TBlocks>.WordCodes)
+                    Vector256<ushort> lowerTops = InterleavedCodes<TBlocks>.Tops(codes, 0), upperTops = InterleavedCodes<TBlocks>.Tops(codes, 1);
+                    for (int word = 0; word < InterleavedCodes<TBlocks>.Words; word++, numbers += InterleavedCodes<TBlocks>.WordCodes)
                     {
-                        byte* at = codes + (word * RowCodes<TBlocks>.WordBytes);
-                        Vector256<ushort> lowerWords = Vector256.Load((ushort*)at), upperWords = Vector256.Load((ushort*)(at + (RowCodes<TBlocks>.WordBytes / 2)));
+                        byte* at = codes + (word * InterleavedCodes<TBlocks>.WordBytes);
+                        Vector256<ushort> lowerWords = Vector256.Load((ushort*)at), upperWords = Vector256.Load((ushort*)(at + (InterleavedCodes<TBlocks>.WordBytes / 2)));
                         Multiply(lowerWords, upperWords, lowerTops, upperTops, 0, numbers, ref lowerSums, ref upperSums);
                         Multiply(lowerWords, upperWords, lowerTops, upperTops, 1, numbers, ref lowerSums, ref upperSums);
-                        if (RowCodes<TBlocks>.WordCodes > 4)
+                        if (InterleavedCodes<TBlocks>.WordCodes > 4)
                         {
                             Multiply(lowerWords, upperWords, lowerTops, upperTops, 2, numbers, ref lowerSums, ref upperSums);
                             Multiply(lowerWords, upperWords, lowerTops, upperTops, 3, numbers, ref lowerSums, ref upperSums);
                         }
 
-                        lowerTops = RowCodes<TBlocks>.Next(lowerTops);
-                        upperTops = RowCodes<TBlocks>.Next(upperTops);
+                        lowerTops = InterleavedCodes<TBlocks>.Next(lowerTops);
+                        upperTops = InterleavedCodes<TBlocks>.Next(upperTops);
                     }
 
                     SixteenRows scales = TBlocks.Scales(block, group);
@@ -143,22 +143,22 @@ internal static unsafe class RowLayout<TBlocks>
         for (int first = 0; first < depth; first += TBlocks.Elements, block += BlockBytes)
         {
             byte* codes = block + TBlocks.ScaleBytes;
-            for (int group = 0; group < Groups; group++, codes += RowCodes<TBlocks>.GroupBytes)
+            for (int group = 0; group < Groups; group++, codes += InterleavedCodes<TBlocks>.GroupBytes)
             {
                 SixteenRows scales = TBlocks.Scales(block, group), offsets = TBlocks.Offsets(block, group);
-                Vector256<ushort> lowerTops = RowCodes<TBlocks>.Tops(codes, 0), upperTops = RowCodes<TBlocks>.Tops(codes, 1);
-                for (int word = 0; word < RowCodes<TBlocks>.Words; word++)
+                Vector256<ushort> lowerTops = InterleavedCodes<TBlocks>.Tops(codes, 0), upperTops = InterleavedCodes<TBlocks>.Tops(codes, 1);
+                for (int word = 0; word < InterleavedCodes<TBlocks>.Words; word++)
                 {
-                    byte* at = codes + (word * RowCodes<TBlocks>.WordBytes);
-                    Vector256<ushort> lower = Vector256.Load((ushort*)at), upper = Vector256.Load((ushort*)(at + (RowCodes<TBlocks>.WordBytes / 2)));
-                    for (int pair = 0; pair < RowCodes<TBlocks>.WordCodes / 2; pair++, panel += 2 * Panel.Width)
+                    byte* at = codes + (word * InterleavedCodes<TBlocks>.WordBytes);
+                    Vector256<ushort> lower = Vector256.Load((ushort*)at), upper = Vector256.Load((ushort*)(at + (InterleavedCodes<TBlocks>.WordBytes / 2)));
+                    for (int pair = 0; pair < InterleavedCodes<TBlocks>.WordCodes / 2; pair++, panel += 2 * Panel.Width)
                     {
-                        Decode(RowCodes<TBlocks>.Pair(lower, lowerTops, pair), scales.Lower, offsets.Lower, panel);
-                        Decode(RowCodes<TBlocks>.Pair(upper, upperTops, pair), scales.Upper, offsets.Upper, panel + (SixteenRows.Count / 2));
+                        Decode(InterleavedCodes<TBlocks>.Pair(lower, lowerTops, pair), scales.Lower, offsets.Lower, panel);
+                        Decode(InterleavedCodes<TBlocks>.Pair(upper, upperTops, pair), scales.Upper, offsets.Upper, panel + (SixteenRows.Count / 2));
                     }
 
-                    lowerTops = RowCodes<TBlocks>.Next(lowerTops);
-                    upperTops = RowCodes<TBlocks>.Next(upperTops);
+                    lowerTops = InterleavedCodes<TBlocks>.Next(lowerTops);
+                    upperTops = InterleavedCodes<TBlocks>.Next(upperTops);
                 }
             }
         }
@@ -180,8 +180,8 @@ internal static unsafe class RowLayout<TBlocks>
         ref Vector256<int> upperSums)
     {
         Vector256<short> two = Vector256.Create(((int*)numbers)[pair]).AsInt16();
-        lowerSums += Products(RowCodes<TBlocks>.Pair(lower, lowerTops, pair), two);
-        upperSums += Products(RowCodes<TBlocks>.Pair(upper, upperTops, pair), two);
+        lowerSums += Products(InterleavedCodes<TBlocks>.Pair(lower, lowerTops, pair), two);
+        upperSums += Products(InterleavedCodes<TBlocks>.Pair(upper, upperTops, pair), two);
     }
 
     /// <summary>The products of the numbers of pairs, added to each other.</summary>
@@ -198,7 +198,7 @@ internal static unsafe class RowLayout<TBlocks>
     private static void Prefetch(byte* codes)
     {
         // Past the end of the weights as well: asking for an address that is not there does nothing.
-        for (int line = 0; Sse.IsSupported && line < RowCodes<TBlocks>.GroupBytes; line += CacheLine)
+        for (int line = 0; Sse.IsSupported && line < InterleavedCodes<TBlocks>.GroupBytes; line += CacheLine)
             Sse.Prefetch0(codes + PrefetchedBytes + line);
     }
 

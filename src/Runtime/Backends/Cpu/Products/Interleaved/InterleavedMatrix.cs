@@ -3,12 +3,12 @@ using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Weights.Blocks;
 
-namespace TailorKV.Runtime.Backends.Cpu.Products.Layout;
+namespace TailorKV.Runtime.Backends.Cpu.Products.Interleaved;
 
-/// <summary>A matrix whose rows lie side by side for products, sixteen at a time.</summary>
-internal sealed unsafe class LaidOutRows
+/// <summary>A weight matrix whose rows are interleaved sixteen at a time, as products read them.</summary>
+internal sealed unsafe class InterleavedMatrix
 {
-    private readonly RowFormat _format;
+    private readonly InterleavedFormat _format;
     private readonly Arena _memory;
     private readonly byte* _start;
     private readonly int _rows;
@@ -21,7 +21,7 @@ internal sealed unsafe class LaidOutRows
     /// <param name="rows">How many.</param>
     /// <param name="columns">Numbers of a row, whole blocks.</param>
     /// <param name="memory">Where it takes <see cref="Bytes"/> from.</param>
-    public LaidOutRows(RowFormat format, byte* stored, long rowBytes, int rows, int columns, Arena memory)
+    public InterleavedMatrix(InterleavedFormat format, byte* stored, long rowBytes, int rows, int columns, Arena memory)
     {
         (_format, _rows, _columns, _memory) = (format, rows, columns, memory);
         _start = memory.TakeBytes(Bytes(format, rows, columns));
@@ -33,7 +33,7 @@ internal sealed unsafe class LaidOutRows
     public InUse Use() => new(_memory);
 
     /// <summary>Bytes that a matrix takes.</summary>
-    public static long Bytes(RowFormat format, int rows, int columns) => CacheBytes.Align(Sixteens(rows) * format.Bytes(columns));
+    public static long Bytes(InterleavedFormat format, int rows, int columns) => CacheBytes.Align(Sixteens(rows) * format.Bytes(columns));
 
     /// <summary>dots[row] = row . input.</summary>
     /// <param name="first">The first row, of a sixteen.</param>
@@ -62,7 +62,7 @@ internal sealed unsafe class LaidOutRows
 
     private byte* Sixteen(int first) => _start + (first / SixteenRows.Count * _format.Bytes(_columns));
 
-    private readonly struct Work(LaidOutRows to, byte* stored, long rowBytes) : IWork
+    private readonly struct Work(InterleavedMatrix to, byte* stored, long rowBytes) : IWork
     {
         public void Run(int part)
         {

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using TailorKV.Runtime.Backends.Cpu.Kernels;
 
-namespace TailorKV.Runtime.Backends.Cpu.Products.Layout;
+namespace TailorKV.Runtime.Backends.Cpu.Products.Interleaved;
 
 /// <summary>
 /// An input in integers of 16 bits, so that it meets codes in integer arithmetic, which makes twice as many products at once as f32 does and needs no codes converted. Each

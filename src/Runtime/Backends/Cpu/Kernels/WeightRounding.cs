@@ -12,7 +12,7 @@ namespace TailorKV.Runtime.Backends.Cpu.Kernels;
 /// Weights of tokens, a row for each query, rounded with the tokens' scales as <see cref="RoundedFactors"/> does, which is the plain twin: a vector of scales is widened once for up to
 /// four rows, and what the rows make of the tokens' zeros is summed on the way.
 /// </summary>
-internal static unsafe class WeightRows
+internal static unsafe class WeightRounding
 {
     private const int Together = 4;
     private const int Lanes = 16;
@@ -63,7 +63,7 @@ internal static unsafe class WeightRows
             for (int done = 0, together; done < n; done += together)
             {
                 together = ICount.Together(n - done, Together);
-                var some = new Some(weight + ((nint)done * stride), stride, step + done, to + ((nint)done * roundedStride), roundedStride, sum + done, ofZero + done);
+                var some = new RowBatch(weight + ((nint)done * stride), stride, step + done, to + ((nint)done * roundedStride), roundedStride, sum + done, ofZero + done);
                 if (zero == null)
                     Run<Without>(together, stored, some);
                 else
@@ -90,7 +90,7 @@ internal static unsafe class WeightRows
         }
     }
 
-    private static void Run<TZeros>(int rows, Stored stored, Some some)
+    private static void Run<TZeros>(int rows, Stored stored, RowBatch some)
         where TZeros : struct
     {
         switch (rows)
@@ -111,7 +111,7 @@ internal static unsafe class WeightRows
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Run<TRows, TZeros>(Stored stored, Some some)
+    private static void Run<TRows, TZeros>(Stored stored, RowBatch some)
         where TRows : struct, ICount
         where TZeros : struct
     {
@@ -181,7 +181,7 @@ internal static unsafe class WeightRows
     }
 
     /// <summary>Up to four rows, and what becomes of them.</summary>
-    private readonly struct Some(float* weights, nint stride, float* steps, short* rounded, nint roundedStride, int* sums, float* ofZeros)
+    private readonly struct RowBatch(float* weights, nint stride, float* steps, short* rounded, nint roundedStride, int* sums, float* ofZeros)
     {
         public readonly float* Weights = weights;
         public readonly nint Stride = stride;

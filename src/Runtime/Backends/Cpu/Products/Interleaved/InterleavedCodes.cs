@@ -2,14 +2,14 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using TailorKV.Runtime.Weights.Blocks;
 
-namespace TailorKV.Runtime.Backends.Cpu.Products.Layout;
+namespace TailorKV.Runtime.Backends.Cpu.Products.Interleaved;
 
 /// <summary>
 /// The codes of a group of sixteen rows that lie side by side, [words, rows] words of 32 bits. A word has the lower 4 bits of eight codes, of which pair k, the codes 2k and 2k + 1, are
 /// the bits from 4k on of its halves; after all of those comes one with the upper bits of the pairs one after another, likewise in halves. Of codes of 8 bits a word has four:
 /// the first pair in the lower bytes of its halves.
 /// </summary>
-internal static unsafe class RowCodes<TBlocks>
+internal static unsafe class InterleavedCodes<TBlocks>
     where TBlocks : struct, IBlocks
 {
     /// <summary>Bytes of a word of all rows.</summary>

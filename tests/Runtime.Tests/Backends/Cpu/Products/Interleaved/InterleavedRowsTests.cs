@@ -2,16 +2,16 @@ using System.Runtime.Intrinsics;
 using FsCheck;
 using FsCheck.Xunit;
 using TailorKV.Runtime.Backends.Cpu.Panels;
-using TailorKV.Runtime.Backends.Cpu.Products.Layout;
+using TailorKV.Runtime.Backends.Cpu.Products.Interleaved;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Weights;
 using TailorKV.Runtime.Weights.Blocks;
 
-namespace TailorKV.Runtime.Tests.Backends.Cpu.Products.Layout;
+namespace TailorKV.Runtime.Tests.Backends.Cpu.Products.Interleaved;
 
-public sealed unsafe class RowLayoutTests
+public sealed unsafe class InterleavedRowsTests
 {
-    private static readonly WeightType[] Types = [.. Enum.GetValues<WeightType>().Where(type => RowFormat.Of(type) is not null)];
+    private static readonly WeightType[] Types = [.. Enum.GetValues<WeightType>().Where(type => InterleavedFormat.Of(type) is not null)];
 
     [Property(MaxTest = 30)]
     public void Products_are_those_of_the_plain_twin_to_the_bit(Pick rows, Pick blocks, Pick skipped, Pick some, RandomData data) => ForAllTypes(rows, blocks, data, (type, matrix) =>
@@ -87,24 +87,24 @@ public sealed unsafe class RowLayoutTests
             WeightFormat format = WeightFormat.Of(type);
             int rows = 1 + rowsOf.Of(69), columns = (1 + blocks.Of(4)) * format.BlockElements;
             byte[] stored = WeightMatrixTests.RandomBlocks(data.Random(), type, rows * columns / format.BlockElements);
-            using Arena memory = new("rows", LaidOutRows.Bytes(RowFormat.Of(type)!, rows, columns));
+            using Arena memory = new("rows", InterleavedMatrix.Bytes(InterleavedFormat.Of(type)!, rows, columns));
             fixed (byte* start = stored)
-                check(type, new Matrix(stored, (int)format.ByteLength(columns), rows, columns, new LaidOutRows(RowFormat.Of(type)!, start, format.ByteLength(columns), rows, columns, memory)));
+                check(type, new Matrix(stored, (int)format.ByteLength(columns), rows, columns, new InterleavedMatrix(InterleavedFormat.Of(type)!, start, format.ByteLength(columns), rows, columns, memory)));
         }
     }
 
     private static float DotPlain(WeightType type, byte* row, int columns, RoundedInput input) => type switch
     {
-        WeightType.Q8_0 => RowLayout<Q8_0>.DotPlain(row, columns, input),
-        WeightType.Q4_0 => RowLayout<Q4_0>.DotPlain(row, columns, input),
-        WeightType.Q4_1 => RowLayout<Q4_1>.DotPlain(row, columns, input),
-        WeightType.Q5_0 => RowLayout<Q5_0>.DotPlain(row, columns, input),
-        WeightType.Q5_1 => RowLayout<Q5_1>.DotPlain(row, columns, input),
-        WeightType.Q4_K => RowLayout<Q4_K>.DotPlain(row, columns, input),
-        WeightType.Q5_K => RowLayout<Q5_K>.DotPlain(row, columns, input),
-        WeightType.Q6_K => RowLayout<Q6_K>.DotPlain(row, columns, input),
+        WeightType.Q8_0 => InterleavedRows<Q8_0>.DotPlain(row, columns, input),
+        WeightType.Q4_0 => InterleavedRows<Q4_0>.DotPlain(row, columns, input),
+        WeightType.Q4_1 => InterleavedRows<Q4_1>.DotPlain(row, columns, input),
+        WeightType.Q5_0 => InterleavedRows<Q5_0>.DotPlain(row, columns, input),
+        WeightType.Q5_1 => InterleavedRows<Q5_1>.DotPlain(row, columns, input),
+        WeightType.Q4_K => InterleavedRows<Q4_K>.DotPlain(row, columns, input),
+        WeightType.Q5_K => InterleavedRows<Q5_K>.DotPlain(row, columns, input),
+        WeightType.Q6_K => InterleavedRows<Q6_K>.DotPlain(row, columns, input),
         _ => throw new ArgumentOutOfRangeException(nameof(type)),
     };
 
-    private sealed record Matrix(byte[] Stored, int RowBytes, int Rows, int Columns, LaidOutRows LaidOut);
+    private sealed record Matrix(byte[] Stored, int RowBytes, int Rows, int Columns, InterleavedMatrix LaidOut);
 }

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace TailorKV.Runtime.Weights.Blocks;
 
 /// <summary>Writes the numbers down. Product and sum round apart, as in the plain decoders.</summary>
-internal readonly unsafe struct Decoded(float* destination) : ICodeSink
+internal readonly unsafe struct DecodingSink(float* destination) : ICodeSink
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Take(int at, Vector128<sbyte> sixteen, float scale)

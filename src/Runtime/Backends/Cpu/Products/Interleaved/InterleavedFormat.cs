@@ -1,12 +1,12 @@
 using TailorKV.Runtime.Weights;
 using TailorKV.Runtime.Weights.Blocks;
 
-namespace TailorKV.Runtime.Backends.Cpu.Products.Layout;
+namespace TailorKV.Runtime.Backends.Cpu.Products.Interleaved;
 
-/// <summary><see cref="RowLayout{TBlocks}"/> of a format that is known only at run time.</summary>
-internal sealed unsafe class RowFormat
+/// <summary><see cref="InterleavedRows{TBlocks}"/> of a format that is known only at run time.</summary>
+internal sealed unsafe class InterleavedFormat
 {
-    private static readonly Dictionary<WeightType, RowFormat> Formats = new()
+    private static readonly Dictionary<WeightType, InterleavedFormat> Formats = new()
     {
         [WeightType.Q8_0] = Of<Q8_0>(),
         [WeightType.Q4_0] = Of<Q4_0>(),
@@ -24,7 +24,7 @@ internal sealed unsafe class RowFormat
     private readonly delegate*<byte*, int, int, RoundedInput, float*, void> _dots;
     private readonly delegate*<byte*, int, float*, void> _columns;
 
-    private RowFormat(
+    private InterleavedFormat(
         int blockElements, int blockBytes, delegate*<byte*, int, int, byte*, void> layOut, delegate*<byte*, int, int, RoundedInput, float*, void> dots, delegate*<byte*, int, float*, void> columns)
     {
         (_blockElements, _blockBytes) = (blockElements, blockBytes);
@@ -34,20 +34,20 @@ internal sealed unsafe class RowFormat
     }
 
     /// <summary>How rows of a type lie side by side for products; null for the plain types, whose rows are multiplied as they are stored.</summary>
-    public static RowFormat? Of(WeightType type) => Formats.GetValueOrDefault(type);
+    public static InterleavedFormat? Of(WeightType type) => Formats.GetValueOrDefault(type);
 
-    private static RowFormat Of<TBlocks>()
-        where TBlocks : struct, IBlocks => new(TBlocks.Elements, RowLayout<TBlocks>.BlockBytes, &RowLayout<TBlocks>.LayOut, &RowLayout<TBlocks>.Dots, &RowLayout<TBlocks>.Columns);
+    private static InterleavedFormat Of<TBlocks>()
+        where TBlocks : struct, IBlocks => new(TBlocks.Elements, InterleavedRows<TBlocks>.BlockBytes, &InterleavedRows<TBlocks>.LayOut, &InterleavedRows<TBlocks>.Dots, &InterleavedRows<TBlocks>.Columns);
 
     /// <summary>Bytes of so many columns, whole blocks, of sixteen rows.</summary>
     public long Bytes(int columns) => columns / _blockElements * (long)_blockBytes;
 
-    /// <inheritdoc cref="RowLayout{TBlocks}.LayOut"/>
+    /// <inheritdoc cref="InterleavedRows{TBlocks}.LayOut"/>
     public void LayOut(byte* rows, int count, int columns, byte* destination) => _layOut(rows, count, columns, destination);
 
-    /// <inheritdoc cref="RowLayout{TBlocks}.Dots"/>
+    /// <inheritdoc cref="InterleavedRows{TBlocks}.Dots"/>
     public void Dots(byte* block, int sixteens, int columns, RoundedInput input, float* dots) => _dots(block, sixteens, columns, input, dots);
 
-    /// <inheritdoc cref="RowLayout{TBlocks}.Columns"/>
+    /// <inheritdoc cref="InterleavedRows{TBlocks}.Columns"/>
     public void Columns(byte* block, int depth, float* panel) => _columns(block, depth, panel);
 }
