@@ -79,7 +79,7 @@ internal sealed unsafe class CeilingMeter : IDisposable
     {
         if (_threads != 1)
         {
-            WorkerPool.Shared.Run(parts, work);
+            AllThreads.Backend.Pool.Run(parts, work);
             return;
         }
 

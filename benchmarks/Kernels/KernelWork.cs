@@ -1,6 +1,5 @@
 using BenchmarkDotNet.Running;
 using TailorKV.Planner.Policies;
-using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Weights;
 
 namespace TailorKV.Benchmarks.Kernels;
@@ -31,5 +30,5 @@ internal readonly record struct KernelWork(long Bytes, double MultiplyAdds, int 
     /// <param name="scores">Scores, of each of which an exponential is made: nine multiply-adds.</param>
     /// <param name="steps">Steps of an operation.</param>
     public static KernelWork Of(StepWork work, long scores, int steps) =>
-        new(work.DeviceBytes + work.PrefetchedBytes + work.FetchedBytes, work.MultiplyAdds + (9 * scores), WorkerPool.Shared.Threads, steps);
+        new(work.DeviceBytes + work.PrefetchedBytes + work.FetchedBytes, work.MultiplyAdds + (9 * scores), AllThreads.Backend.Threads, steps);
 }

@@ -39,7 +39,7 @@ public unsafe class PanelProducts : IDisposable
         byte[] stored = new byte[_format.ByteLength(Rows * Columns)];
         _memory = new Arena("weights", InterleavedMatrix.Bytes(InterleavedFormat.Of(_format.Type)!, Rows, Columns));
         fixed (byte* from = stored)
-            _weights = new InterleavedMatrix(InterleavedFormat.Of(_format.Type)!, from, _format.ByteLength(Columns), Rows, Columns, _memory);
+            _weights = new InterleavedMatrix(InterleavedFormat.Of(_format.Type)!, from, _format.ByteLength(Columns), Rows, Columns, _memory, AllThreads.Backend.Pool);
         _input = (float*)NativeMemory.AllocZeroed((nuint)(Count * Columns), sizeof(float));
         _output = (float*)NativeMemory.AllocZeroed((nuint)(Count * Rows), sizeof(float));
     }

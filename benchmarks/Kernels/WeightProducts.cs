@@ -1,6 +1,5 @@
 using BenchmarkDotNet.Attributes;
 using TailorKV.Runtime.Backends.Cpu.Products;
-using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Weights;
 
@@ -31,7 +30,7 @@ public class WeightProducts : IDisposable
         block.AsSpan().Fill(0x3C);
         File.WriteAllBytes(_path, block);
         _file = MappedFile.Open(_path);
-        _matrix = new WeightMatrix(new StoredTensor(_file, "weights", Type, [Size, Size], 0));
+        _matrix = new WeightMatrix(new StoredTensor(_file, "weights", Type, [Size, Size], 0), AllThreads.Backend.Pool);
         _input.AsSpan().Fill(1);
     }
 
@@ -48,5 +47,5 @@ public class WeightProducts : IDisposable
 
     /// <summary>What a product asks of the machine.</summary>
     internal static KernelWork Work(WeightType type) =>
-        new(WeightFormat.Of(type).ByteLength((long)Size * Size), (double)Size * Size, WorkerPool.Shared.Threads);
+        new(WeightFormat.Of(type).ByteLength((long)Size * Size), (double)Size * Size, AllThreads.Backend.Threads);
 }

@@ -3,7 +3,6 @@ using TailorKV.Planner.Policies;
 using TailorKV.Profiler.Speed;
 using TailorKV.Quality;
 using TailorKV.Runtime;
-using TailorKV.Runtime.Backends.Cpu.Threads;
 
 namespace TailorKV.Benchmarks.Speed;
 
@@ -19,7 +18,7 @@ internal sealed class BesideLlama(CausalLanguageModel model, LlamaBench llama, I
 
     private static readonly int[] Prompts = [512, 2048, 8000];
 
-    private static int Threads => WorkerPool.Shared.Threads;
+    private int Threads => model.Backend.Threads;
 
     /// <summary>Measures, and writes a Markdown file.</summary>
     public void Run(string command, string path)

@@ -6,7 +6,6 @@ using TailorKV.Planner.Policies.Codes;
 using TailorKV.Profiler.Speed;
 using TailorKV.Quality;
 using TailorKV.Runtime;
-using TailorKV.Runtime.Backends.Cpu.Threads;
 
 namespace TailorKV.Benchmarks.Speed;
 
@@ -52,7 +51,7 @@ internal sealed class DecodeByContext
         ];
     }
 
-    private static int Threads => WorkerPool.Shared.Threads;
+    private int Threads => _model.Backend.Threads;
 
     /// <summary>Measures, and writes decode-by-context.md and decode-by-context.svg.</summary>
     /// <param name="command">The command that makes them.</param>

@@ -1,5 +1,6 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Backends.Cpu;
 using TailorKV.Runtime.Backends.Cpu.Cache;
 using TailorKV.Runtime.Memory;
 
@@ -12,13 +13,13 @@ internal sealed class OwnCache : IDisposable
     private readonly Arena _host;
     private readonly Arena _staging;
 
-    public OwnCache(LayerPolicy policy, LayerShape shape, int tokens)
+    public OwnCache(CpuBackend backend, LayerPolicy policy, LayerShape shape, int tokens)
     {
         CacheBytes bytes = policy.Bytes(shape, tokens);
         _device = new Arena("device", bytes.Device);
         _host = new Arena("host", bytes.Host);
         _staging = new Arena("staging", bytes.Staging);
-        Cache = new LayerCache(policy, shape, tokens, _device, _host, _staging);
+        Cache = new LayerCache(backend.Pool, policy, shape, tokens, _device, _host, _staging);
     }
 
     public LayerCache Cache { get; }

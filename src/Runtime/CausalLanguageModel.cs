@@ -3,6 +3,7 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Backends.Cpu;
+using TailorKV.Runtime.Backends.Cpu.Products;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
@@ -14,21 +15,33 @@ namespace TailorKV.Runtime;
 public sealed class CausalLanguageModel : IDisposable
 {
     private readonly ModelFiles _files;
+    private readonly CpuBackend? _ownBackend;
     private readonly Lazy<ModelFingerprint> _fingerprint;
     private readonly Lazy<Tokenizer> _tokenizer;
     private readonly Lazy<ChatTemplate?> _chatTemplate;
 
-    private CausalLanguageModel(ModelFiles files, ModelShape shape)
+    private CausalLanguageModel(ModelFiles files, ModelShape shape, CpuBackend? backend)
     {
         _files = files;
         Shape = shape;
-        Transformer = new Transformer(files.Config, files.Weights);
+        Backend = backend ?? (_ownBackend = new CpuBackend());
+        try
+        {
+            Matrices = new ModelMatrices(files.Weights, Backend.Pool);
+        }
+        catch
+        {
+            _ownBackend?.Dispose();
+            throw;
+        }
+
+        Transformer = new Transformer(files.Config, files.Weights, Matrices, Backend.Pool);
         _fingerprint = new Lazy<ModelFingerprint>(() => new ModelFingerprint
         {
             Name = NameOf(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(files.Path))),
             Shape = shape,
             WeightBytes = files.Weights.StoredBytes,
-            LaidOutBytes = files.Weights.LaidOutBytes,
+            LaidOutBytes = Matrices.LaidOutBytes,
             WeightsHash = "xxh128:" + files.Hash(),
         });
         _tokenizer = new Lazy<Tokenizer>(() => LoadTokenizer(files));
@@ -64,14 +77,20 @@ public sealed class CausalLanguageModel : IDisposable
     /// <exception cref="UnsupportedModelException">It uses what is not supported.</exception>
     public ChatTemplate? ChatTemplate => _chatTemplate.Value;
 
+    /// <summary>What it runs on.</summary>
+    public CpuBackend Backend { get; }
+
+    internal ModelMatrices Matrices { get; }
+
     internal Transformer Transformer { get; }
 
     /// <summary>Opens a Hugging Face folder or a GGUF file.</summary>
     /// <param name="path">A folder with config.json and safetensors, or with one GGUF model alone, or a GGUF file, of several shards the first.</param>
+    /// <param name="backend">What it runs on, shared with other models, and to be disposed of after them; null for one of its own with the default options.</param>
     /// <exception cref="InvalidFileException">A file is missing, truncated or inconsistent.</exception>
     /// <exception cref="UnsupportedModelException">The architecture, a tensor type or the RoPE scaling is not supported.</exception>
     /// <exception cref="CapacityExceededException">The machine has not as much memory free as weights stored in blocks take once more.</exception>
-    public static CausalLanguageModel Load(string path)
+    public static CausalLanguageModel Load(string path, CpuBackend? backend = null)
     {
         ModelFiles files = ModelFiles.Open(path);
         try
@@ -79,8 +98,7 @@ public sealed class CausalLanguageModel : IDisposable
             ModelShape shape = ShapeOf(files.Config);
             if (shape.Problem() is { } problem)
                 throw new UnsupportedModelException(path, problem, "Use a model within these bounds");
-            files.Weights.LayOut();
-            return new CausalLanguageModel(files, shape);
+            return new CausalLanguageModel(files, shape, backend);
         }
         catch
         {
@@ -122,8 +140,13 @@ public sealed class CausalLanguageModel : IDisposable
         int context, ExactPrecision precision = ExactPrecision.BFloat16, int prefillChunk = PlanTarget.DefaultPrefillChunk) =>
         CreateSession(Plan.Uniform(Fingerprint, context, new FullPolicy(precision), prefillChunk));
 
-    /// <summary>Closes the files.</summary>
-    public void Dispose() => _files.Dispose();
+    /// <summary>Closes the files, gives back the memory of the weights, and ends the threads of a backend of its own.</summary>
+    public void Dispose()
+    {
+        _files.Dispose();
+        Matrices.Dispose();
+        _ownBackend?.Dispose();
+    }
 
     // Many a file is called model.gguf, and what GGUF files say themselves is often a training run's name: the folder's says more.
     private static string NameOf(string path)

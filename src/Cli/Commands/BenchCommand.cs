@@ -64,7 +64,7 @@ internal sealed class BenchCommand : ToolCommand
         var stream = new MachineRequest { Name = "this machine", Repetitions = BandwidthRepetitions, WarmUpSeconds = request.WarmUpSeconds };
         double readRate = MachineMeasurement.ReadBytesPerSecond(stream, Terminal.Cancellation);
         SessionSpeed speed = Terminal.WithProgress(progress => SpeedMeasurement.Measure(model, plan, request, progress, Terminal.Cancellation));
-        BenchResult result = BenchResult.From(model.Fingerprint.Name, path, plan, request, speed, readRate);
+        BenchResult result = BenchResult.From(model.Fingerprint.Name, model.Backend.Threads, path, plan, request, speed, readRate);
         if (WantsJson(parse))
             Terminal.Json(result, ResultJsonContext.Default.BenchResult);
         else

@@ -1,6 +1,5 @@
 using TailorKV.Planner.Plans;
 using TailorKV.Profiler.Speed;
-using TailorKV.Runtime.Backends.Cpu.Threads;
 
 namespace TailorKV.Cli.Results;
 
@@ -22,8 +21,8 @@ internal sealed record BenchResult(
     /// <summary>What a decoded token reads.</summary>
     public sealed record Reads(long Total, long Weights, long Cache, long Host);
 
-    public static BenchResult From(string model, string? path, Plan plan, SpeedRequest request, SessionSpeed speed, double readBytesPerSecond) => new(
-        model, path, plan.Target.Context, Math.Max(1, request.Depth), request.Prompt, request.Generated, request.Repetitions, request.Seed, WorkerPool.Shared.Threads,
+    public static BenchResult From(string model, int threads, string? path, Plan plan, SpeedRequest request, SessionSpeed speed, double readBytesPerSecond) => new(
+        model, path, plan.Target.Context, Math.Max(1, request.Depth), request.Prompt, request.Generated, request.Repetitions, request.Seed, threads,
         speed.Prefill?.TokensPerSecond, speed.Decode?.TokensPerSecond, 1 / speed.Decode?.TokensPerSecond, From(speed.Prefill), From(speed.Decode),
         new Reads(speed.BytesPerToken, speed.WeightBytes, speed.CacheBytes, speed.HostBytes), readBytesPerSecond,
         speed.Decode?.TokensPerSecond * speed.BytesPerToken / readBytesPerSecond);

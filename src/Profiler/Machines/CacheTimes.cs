@@ -1,6 +1,7 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Backends.Cpu;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Profiler.Machines;
@@ -8,6 +9,7 @@ namespace TailorKV.Profiler.Machines;
 /// <summary>Times of one token's step through a layer's real cache.</summary>
 internal sealed class CacheTimes : IDisposable
 {
+    private readonly CpuBackend _backend;
     private readonly LayerShape _layer;
     private readonly int _context;
     private readonly int _steps;
@@ -19,12 +21,13 @@ internal sealed class CacheTimes : IDisposable
     private readonly NativeBuffer<float> _scores;
 
     /// <summary>Makes a context's keys and values, for any number of policies.</summary>
+    /// <param name="backend">What the caches are on.</param>
     /// <param name="layer">The layers' shape.</param>
     /// <param name="context">Tokens they hold before the first step.</param>
     /// <param name="steps">Steps before a cache is loaded anew.</param>
-    public CacheTimes(LayerShape layer, int context, int steps)
+    public CacheTimes(CpuBackend backend, LayerShape layer, int context, int steps)
     {
-        (_layer, _context, _steps) = (layer, context, steps);
+        (_backend, _layer, _context, _steps) = (backend, layer, context, steps);
         long row = (long)layer.KvHeads * layer.HeadDim, tokens = context + steps;
         _arena = new Arena("timing", MemoryBytes(layer, context, steps));
         _keys = _arena.Take<float>(row * tokens);
@@ -52,7 +55,7 @@ internal sealed class CacheTimes : IDisposable
     public double Seconds(LayerPolicy policy, MedianTime time, CancellationToken cancellation)
     {
         int most = _context + _steps;
-        using var own = new OwnCache(policy, _layer, most);
+        using var own = new OwnCache(_backend, policy, _layer, most);
         Load();
         return time.Of(Step, cancellation);
 

@@ -4,6 +4,7 @@ using TailorKV.Planner.Machines;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
+using TailorKV.Runtime.Backends.Cpu;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Profiler.Machines;
@@ -32,14 +33,15 @@ public static class MachineMeasurement
     public static Machine Measure(MachineRequest request, IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
     {
         FreeMemory.Require(MemoryBytes(request), "measuring the machine");
+        using var backend = new CpuBackend();
         var time = new MedianTime(request.Repetitions, request.WarmUpSeconds);
         progress?.Report(new WorkProgress("memory", 0));
         double readRate = MemoryTimes.ReadBytesPerSecond(request, time, cancellation);
         progress?.Report(new WorkProgress("memory", 0.5));
         (double linkSeconds, double linkRate) = TimeSample.Fit(MemoryTimes.Fetches(request, time, cancellation));
         progress?.Report(new WorkProgress("weights", 0));
-        KernelRate weights = Fit(WeightTimes.Measure(request, time, WorkProgress.Part(progress, "weights", 0, 1), cancellation));
-        ILookup<Type, TimeSample> caches = Caches(request, time, linkSeconds, linkRate, progress, cancellation);
+        KernelRate weights = Fit(WeightTimes.Measure(backend, request, time, WorkProgress.Part(progress, "weights", 0, 1), cancellation));
+        ILookup<Type, TimeSample> caches = Caches(backend, request, time, linkSeconds, linkRate, progress, cancellation);
         long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         return new Machine
         {
@@ -67,14 +69,14 @@ public static class MachineMeasurement
     }
 
     private static ILookup<Type, TimeSample> Caches(
-        MachineRequest request, MedianTime time, double linkSeconds, double linkRate, IProgress<WorkProgress>? progress, CancellationToken cancellation)
+        CpuBackend backend, MachineRequest request, MedianTime time, double linkSeconds, double linkRate, IProgress<WorkProgress>? progress, CancellationToken cancellation)
     {
         // The just-in-time compiler improves what all kinds share while the first of them run, so a first round of the shortest context is not counted.
         int[] rounds = [request.Contexts[0], .. request.Contexts];
         var samples = new List<(Type Kind, TimeSample Sample)>();
         foreach (int context in rounds)
         {
-            using var caches = new CacheTimes(request.Layer, context, StepsBetweenLoads);
+            using var caches = new CacheTimes(backend, request.Layer, context, StepsBetweenLoads);
             foreach (LayerPolicy policy in Policies)
             {
                 progress?.Report(new WorkProgress("caches", (double)samples.Count / (Policies.Length * rounds.Length)));

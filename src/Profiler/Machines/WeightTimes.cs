@@ -1,3 +1,4 @@
+using TailorKV.Runtime.Backends.Cpu;
 using TailorKV.Runtime.Backends.Cpu.Products;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Weights;
@@ -11,7 +12,7 @@ internal static class WeightTimes
     private static readonly (double Rows, double Columns)[] Products = [(1, 1), (0.25, 1), (0.25, 1), (1, 1), (3, 1), (3, 1), (1, 3)];
     private static readonly WeightType[] Types = [WeightType.BF16, WeightType.Q8_0, WeightType.Q4_1, WeightType.Q4_K];
 
-    public static IEnumerable<TimeSample> Measure(MachineRequest request, MedianTime time, IProgress<double>? progress, CancellationToken cancellation)
+    public static IEnumerable<TimeSample> Measure(CpuBackend backend, MachineRequest request, MedianTime time, IProgress<double>? progress, CancellationToken cancellation)
     {
         string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         try
@@ -27,7 +28,7 @@ internal static class WeightTimes
                 for (int i = 0; i < Types.Length; i++)
                 {
                     progress?.Report((size + ((double)i / Types.Length)) / request.HiddenSizes.Count);
-                    WeightMatrix[] matrices = [.. Matrices(file, request.HiddenSizes[size], Types[i])];
+                    WeightMatrix[] matrices = [.. Matrices(backend, file, request.HiddenSizes[size], Types[i])];
                     double seconds = time.Of(() => Array.ForEach(matrices, matrix => matrix.Multiply(input, 1, output)), cancellation);
                     yield return new TimeSample(matrices.Sum(matrix => (double)matrix.Rows * matrix.Columns), seconds);
                 }
@@ -39,14 +40,14 @@ internal static class WeightTimes
         }
     }
 
-    private static IEnumerable<WeightMatrix> Matrices(MappedFile file, int hidden, WeightType type)
+    private static IEnumerable<WeightMatrix> Matrices(CpuBackend backend, MappedFile file, int hidden, WeightType type)
     {
         long offset = 0;
         foreach ((double rows, double columns) in Products)
         {
             var tensor = new StoredTensor(file, "weights", type, [(long)(rows * hidden), (long)(columns * hidden)], offset);
             offset += tensor.ByteLength;
-            yield return new WeightMatrix(tensor);
+            yield return new WeightMatrix(tensor, backend.Pool);
         }
     }
 

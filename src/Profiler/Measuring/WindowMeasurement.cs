@@ -99,7 +99,7 @@ public sealed class WindowMeasurement : IDisposable
             return recalled;
         }
 
-        using var own = new OwnCache(policy, shape, _record.Context + _record.Tail);
+        using var own = new OwnCache(_model.Backend, policy, shape, _record.Context + _record.Tail);
         Attend(own.Cache, layer, row =>
         {
             for (int head = 0; head < shape.KvHeads && row >= _mass.FirstRow; head++)
@@ -117,7 +117,7 @@ public sealed class WindowMeasurement : IDisposable
     public double OutputError(int layer, LayerPolicy policy)
     {
         LayerShape shape = _shape.Layer(layer);
-        using (var cache = new OwnCache(policy, shape, _record.Context + _record.Tail))
+        using (var cache = new OwnCache(_model.Backend, policy, shape, _record.Context + _record.Tail))
             Attend(cache.Cache, layer);
         return RelativeError(_workspace.Attended.Slice(0, _record.Tail * shape.Heads * shape.HeadDim), _record.TailAttended[layer].Span);
     }
@@ -137,7 +137,7 @@ public sealed class WindowMeasurement : IDisposable
             transformer.Project(above, _record.Context, tail, _workspace);
             StoreTail(above, _workspace.Keys, _workspace.Values);
             PrefillAttention.Run(
-                _shape.Layer(above), _record.Context, tail, _workspace.Queries, _record.Keys[above], _record.Values[above], tokens, _workspace.Attended);
+                _model.Backend.Pool, _shape.Layer(above), _record.Context, tail, _workspace.Queries, _record.Keys[above], _record.Values[above], tokens, _workspace.Attended);
             // What is measured next must not see this layer's effect.
             StoreTail(above, _record.TailKeys[above], _record.TailValues[above]);
             transformer.Finish(above, tail, _workspace);
@@ -219,7 +219,7 @@ public sealed class WindowMeasurement : IDisposable
         {
             if (keeps)
                 _lastHidden[layer] = _workspace.Hidden.Slice(0, tail * _shape.HiddenSize).ToArray();
-            using var own = new OwnCache(policies[layer], _shape.Layer(layer), tokens);
+            using var own = new OwnCache(_model.Backend, policies[layer], _shape.Layer(layer), tokens);
             own.Cache.Load(_record.Keys[layer], _record.Values[layer], _record.Context, tokens);
             transformer.Project(layer, _record.Context, tail, _workspace);
             own.Cache.Extend(

@@ -23,7 +23,7 @@ public sealed record SessionSpeed(PhaseSpeed? Prefill, PhaseSpeed? Decode, long 
         ModelWeights weights = model.Weights;
 
         // Of embeddings that are no output head too, a token reads its own row only.
-        long unread = weights.Output == weights.Embedding ? 0 : weights.Embedding.ByteLength - (weights.Embedding.ByteLength / weights.Embedding.Rows);
+        long unread = weights.Output == weights.Embedding ? 0 : weights.Embedding.ByteLength - (weights.Embedding.ByteLength / weights.Embedding.Shape[0]);
         return new SessionSpeed(prefill, decode, weights.StoredBytes - unread, work.DeviceBytes, work.PrefetchedBytes + work.FetchedBytes);
     }
 }

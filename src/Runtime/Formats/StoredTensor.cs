@@ -81,6 +81,23 @@ public sealed unsafe class StoredTensor
         return values;
     }
 
+    /// <summary>Decodes one row of a matrix.</summary>
+    /// <param name="row">The row, from 0.</param>
+    /// <param name="destination">[columns], or longer.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
+    /// <exception cref="ArgumentException"><paramref name="destination"/> is too short.</exception>
+    /// <exception cref="ObjectDisposedException">The file has been closed.</exception>
+    public void DecodeRow(long row, Span<float> destination)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(row);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(row, Shape[0]);
+        int columns = (int)Shape[1];
+        WeightFormat format = WeightFormat.Of(Type);
+        using InUse file = File.Use();
+        fixed (float* start = destination[..columns])
+            format.Decode(Pointer + (row * format.ByteLength(columns)), start, columns);
+    }
+
     private static InvalidFileException Invalid(MappedFile file, string name, string message, string remedy) =>
         new(file.Path, $"tensor \"{name}\" {message}", remedy);
 }

@@ -1,8 +1,8 @@
-using TailorKV.Runtime.Backends.Cpu.Products;
+using TailorKV.Runtime.Formats;
 
 namespace TailorKV.Runtime.Models;
 
-/// <summary>The weights of one layer. Matrices are [outputs, inputs].</summary>
+/// <summary>The weights of one layer: matrices as they are stored, [outputs, inputs], vectors in single precision.</summary>
 public sealed class LayerWeights
 {
     internal LayerWeights(ModelConfig config, TensorSource source, TensorNames names, string prefix)
@@ -31,7 +31,7 @@ public sealed class LayerWeights
             KeyNorm = Vector(names.KeyNorm, config.HeadDim);
         }
 
-        WeightMatrix Matrix(string name, long rows, long columns) => source.Matrix($"{prefix}{name}.weight", rows, columns);
+        StoredTensor Matrix(string name, long rows, long columns) => source.Matrix($"{prefix}{name}.weight", rows, columns);
         float[] Vector(string name, long length, string kind = "weight") => source.Vector($"{prefix}{name}.{kind}", length);
     }
 
@@ -39,28 +39,28 @@ public sealed class LayerWeights
     public float[] AttentionNorm { get; }
 
     /// <summary>Query projection, [heads * headDim, hidden].</summary>
-    public WeightMatrix Query { get; }
+    public StoredTensor Query { get; }
 
     /// <summary>Key projection, [kvHeads * headDim, hidden].</summary>
-    public WeightMatrix Key { get; }
+    public StoredTensor Key { get; }
 
     /// <summary>Value projection, [kvHeads * headDim, hidden].</summary>
-    public WeightMatrix Value { get; }
+    public StoredTensor Value { get; }
 
     /// <summary>Projection of the heads' outputs, [hidden, heads * headDim].</summary>
-    public WeightMatrix AttentionOutput { get; }
+    public StoredTensor AttentionOutput { get; }
 
     /// <summary>Scale of the RMS norm before the feed-forward network, [hidden].</summary>
     public float[] MlpNorm { get; }
 
     /// <summary>Gate projection, [intermediate, hidden].</summary>
-    public WeightMatrix Gate { get; }
+    public StoredTensor Gate { get; }
 
     /// <summary>Up projection, [intermediate, hidden].</summary>
-    public WeightMatrix Up { get; }
+    public StoredTensor Up { get; }
 
     /// <summary>Down projection, [hidden, intermediate].</summary>
-    public WeightMatrix Down { get; }
+    public StoredTensor Down { get; }
 
     /// <summary>Bias of <see cref="Query"/>, or null.</summary>
     public float[]? QueryBias { get; }
@@ -81,7 +81,7 @@ public sealed class LayerWeights
     public float[]? KeyNorm { get; }
 
     /// <summary>All matrices.</summary>
-    public IEnumerable<WeightMatrix> Matrices => [Query, Key, Value, AttentionOutput, Gate, Up, Down];
+    public IEnumerable<StoredTensor> Matrices => [Query, Key, Value, AttentionOutput, Gate, Up, Down];
 
     /// <summary>All vectors.</summary>
     public IEnumerable<float[]> Vectors =>

@@ -84,11 +84,7 @@ public sealed class ModelFiles : IDisposable
     public string Hash() => _hash ??= ComputeHash();
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _files.Dispose();
-        Weights.Dispose();
-    }
+    public void Dispose() => _files.Dispose();
 
     private static ModelFiles Open<T>(T files, Func<T, ModelFiles> create)
         where T : IDisposable

@@ -1,15 +1,11 @@
 using System.Numerics.Tensors;
-using TailorKV.Planner;
-using TailorKV.Runtime.Backends.Cpu.Products;
-using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Formats;
 
 namespace TailorKV.Runtime.Models;
 
-/// <summary>All weights of a model: matrices mapped in their stored type, vectors in single precision.</summary>
-public sealed class ModelWeights : IDisposable
+/// <summary>All weights of a model: matrices mapped in their stored type, vectors in single precision. A backend makes of them what it multiplies by.</summary>
+public sealed class ModelWeights
 {
-    private Arena? _laidOut;
-
     internal ModelWeights(ModelConfig config, TensorSource source, bool isGguf, ICollection<string> remarks)
     {
         TensorNames names = isGguf ? TensorNames.Gguf : HuggingFaceNames(source);
@@ -37,10 +33,10 @@ public sealed class ModelWeights : IDisposable
     }
 
     /// <summary>Token embeddings, [vocabulary, hidden].</summary>
-    public WeightMatrix Embedding { get; }
+    public StoredTensor Embedding { get; }
 
     /// <summary>Output projection, [vocabulary, hidden]; the same object as <see cref="Embedding"/> when they are tied.</summary>
-    public WeightMatrix Output { get; }
+    public StoredTensor Output { get; }
 
     /// <summary>Scale of the last RMS norm, [hidden].</summary>
     public float[] FinalNorm { get; }
@@ -60,28 +56,8 @@ public sealed class ModelWeights : IDisposable
     /// <summary>Bytes of all weights as they are kept: matrices as stored (a tied one once), vectors at 4 bytes an element.</summary>
     public long StoredBytes { get; }
 
-    /// <summary>Bytes that the matrices that are multiplied take besides, laid out for products: about as much as stored where they are stored in blocks, else 0.</summary>
-    public long LaidOutBytes => Multiplied.Sum(matrix => matrix.LaidOutBytes);
-
     /// <summary>All matrices; a tied one once.</summary>
-    public IEnumerable<WeightMatrix> Matrices => Layers.SelectMany(layer => layer.Matrices).Prepend(Embedding).Concat(Output == Embedding ? [] : [Output]);
-
-    // Of embeddings that are not the output matrix too, rows are looked up alone.
-    private IEnumerable<WeightMatrix> Multiplied => Layers.SelectMany(layer => layer.Matrices).Append(Output);
-
-    /// <summary>Lays the matrices out for products, one after another as a token reads them.</summary>
-    /// <exception cref="CapacityExceededException">The machine has not that much memory free.</exception>
-    internal void LayOut()
-    {
-        long bytes = LaidOutBytes;
-        FreeMemory.Require(bytes, "laying the weights out");
-        _laidOut = new Arena("weights", bytes);
-        foreach (WeightMatrix matrix in Multiplied)
-            matrix.LayOut(_laidOut);
-    }
-
-    /// <summary>Gives back the memory of what was laid out, when no product uses it any more.</summary>
-    public void Dispose() => _laidOut?.Dispose();
+    public IEnumerable<StoredTensor> Matrices => Layers.SelectMany(layer => layer.Matrices).Prepend(Embedding).Concat(Output == Embedding ? [] : [Output]);
 
     // Whatever name the checkpoint's tensors stand below, "model." or none, the output matrix stands beside the model, or at the top.
     private static TensorNames HuggingFaceNames(TensorSource source)
@@ -93,12 +69,12 @@ public sealed class ModelWeights : IDisposable
         return TensorNames.HuggingFace(prefix, source.Has($"{beside}.weight") ? beside : "lm_head");
     }
 
-    private static bool HaveEqualElements(WeightMatrix first, WeightMatrix second)
+    private static bool HaveEqualElements(StoredTensor first, StoredTensor second)
     {
         if (first == second)
             return true;
-        float[] one = new float[first.Columns], other = new float[first.Columns];
-        for (int i = 0; i < first.Rows; i++)
+        float[] one = new float[first.Shape[1]], other = new float[first.Shape[1]];
+        for (int i = 0; i < first.Shape[0]; i++)
         {
             first.DecodeRow(i, one);
             second.DecodeRow(i, other);
@@ -114,10 +90,10 @@ public sealed class ModelWeights : IDisposable
     /// <exception cref="ObjectDisposedException">The model's files have been closed.</exception>
     public string? FindNonFinite()
     {
-        foreach (WeightMatrix matrix in Matrices)
+        foreach (StoredTensor matrix in Matrices)
         {
-            float[] row = new float[matrix.Columns];
-            for (int i = 0; i < matrix.Rows; i++)
+            float[] row = new float[matrix.Shape[1]];
+            for (int i = 0; i < matrix.Shape[0]; i++)
             {
                 matrix.DecodeRow(i, row);
                 if (!TensorPrimitives.IsFiniteAll<float>(row))

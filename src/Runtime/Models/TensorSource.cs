@@ -1,6 +1,5 @@
 using System.Numerics.Tensors;
 using TailorKV.Planner;
-using TailorKV.Runtime.Backends.Cpu.Products;
 using TailorKV.Runtime.Formats;
 
 namespace TailorKV.Runtime.Models;
@@ -16,7 +15,7 @@ internal sealed class TensorSource(string path, IReadOnlyDictionary<string, Stor
     /// <summary>A matrix in its stored type.</summary>
     /// <exception cref="InvalidFileException">The tensor is missing or of another shape.</exception>
     /// <exception cref="UnsupportedModelException">The tensor is of a type that is not supported.</exception>
-    public WeightMatrix Matrix(string name, long rows, long columns) => new(Find(name, rows, columns));
+    public StoredTensor Matrix(string name, long rows, long columns) => Find(name, rows, columns);
 
     /// <summary>A vector in single precision.</summary>
     /// <exception cref="InvalidFileException">The tensor is missing, of another shape, or not finite.</exception>

@@ -56,7 +56,7 @@ public sealed class Session : IDisposable
             NativeBuffer<byte> staging = _device.Take<byte>(memory.Staging);
             _caches = new LayerCache[_shape.Layers];
             for (int layer = 0; layer < _caches.Length; layer++)
-                _caches[layer] = new LayerCache(plan.Layers[layer].Policy, _shape.Layer(layer), plan.Target.Context, _device, _host, Arena.Over("staging", staging));
+                _caches[layer] = new LayerCache(model.Backend.Pool, plan.Layers[layer].Policy, _shape.Layer(layer), plan.Target.Context, _device, _host, Arena.Over("staging", staging));
             _promptHidden = _host.Take<float>((long)plan.Target.Context * _shape.HiddenSize);
             _promptKeys = _host.Take<float>((long)plan.Target.Context * _shape.KvHeads * _shape.HeadDim);
             _promptValues = _host.Take<float>((long)plan.Target.Context * _shape.KvHeads * _shape.HeadDim);
@@ -80,7 +80,7 @@ public sealed class Session : IDisposable
     public long MeasuredDeviceBytes => _model.Fingerprint.WeightBytes + _device.Used + CacheBytes.Align((long)_logits.Length * sizeof(float));
 
     /// <summary>Bytes held on the host, the weights' layout for products included, as given out by the arenas.</summary>
-    public long MeasuredHostBytes => _model.Weights.LaidOutBytes + _host.Used;
+    public long MeasuredHostBytes => _model.Matrices.LaidOutBytes + _host.Used;
 
     /// <summary>Time spent in the parts of the model since the session was made; what two readings differ by is the time of what lies between.</summary>
     public StepTimes Times => _clock.Times;
@@ -221,7 +221,7 @@ public sealed class Session : IDisposable
         }
 
         _clock.Start();
-        PrefillAttention.Run(_shape.Layer(layer), first, count, _workspace.Queries, _promptKeys, _promptValues, stride, _workspace.Attended);
+        PrefillAttention.Run(_model.Backend.Pool, _shape.Layer(layer), first, count, _workspace.Queries, _promptKeys, _promptValues, stride, _workspace.Attended);
         _clock.Lap(StepPart.Attention);
         int attended = count * _shape.Heads * headDim;
         observer?.OnAttended(

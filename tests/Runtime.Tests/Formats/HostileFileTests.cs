@@ -117,7 +117,7 @@ public sealed class HostileFileTests : IDisposable
         try
         {
             using ModelFiles model = ModelFiles.Open(form);
-            model.Weights.Embedding.Multiply(new float[model.Config.HiddenSize], 1, new float[model.Config.VocabularySize]);
+            model.Weights.Embedding.DecodeRow(model.Config.VocabularySize - 1, new float[model.Config.HiddenSize]);
             return null;
         }
         catch (TailorKVException error)

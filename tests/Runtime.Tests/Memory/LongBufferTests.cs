@@ -8,6 +8,7 @@ using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Exact;
 using TailorKV.Runtime.Backends.Cpu.Cache.Indexes;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Tests.Backends.Cpu;
 
 namespace TailorKV.Runtime.Tests.Memory;
 
@@ -147,7 +148,7 @@ public sealed class LongBufferTests
         Rows(Tokens + 1).AsSpan(HeadDim).CopyTo(keys.Slice((long)stride * HeadDim, Tokens * HeadDim));
         NativeBuffer<float> queries = buffers.Take<float>(Tokens * queryLength), outputs = buffers.Take<float>(Tokens * queryLength);
         Rows(Tokens * layer.Heads).CopyTo(queries.Span);
-        PrefillAttention.Run(layer, 0, Tokens, queries, keys, keys, stride, outputs);
+        PrefillAttention.Run(TestThreads.Pool, layer, 0, Tokens, queries, keys, keys, stride, outputs);
         List<float> all = [.. outputs.Span];
 
         NativeBuffer<float> newest = buffers.Take<float>(layer.KvHeads * HeadDim), scores = buffers.Take<float>(layer.Heads * MemoryModel.ScoreRow(Tokens + 1));
@@ -156,7 +157,7 @@ public sealed class LongBufferTests
         {
             CacheBytes bytes = policy.Bytes(layer, Tokens + 1);
             using Arena device = new("device", bytes.Device), host = new("host", bytes.Host), staging = new("staging", bytes.Staging);
-            var cache = new LayerCache(policy, layer, Tokens + 1, device, host, staging);
+            var cache = new LayerCache(TestThreads.Pool, policy, layer, Tokens + 1, device, host, staging);
             cache.Load(keys, keys, Tokens, stride);
             cache.Extend(1, queries, queries, newest, newest, outputs, scores);
             all.AddRange(outputs.Slice(0, queryLength));

@@ -42,7 +42,7 @@ public sealed class DecodeAllocationTests
 
         // Within a part of the pool's work all parts fall to the part's own thread, so that what the pool's threads would allocate is counted too.
         long[] bytes = [-1];
-        WorkerPool.Shared.Run(2, new Decoding(session, bytes));
+        model.Backend.Pool.Run(2, new Decoding(session, bytes));
         Assert.Equal(0, bytes[0]);
         Assert.Equal(plan.Target.Context, session.Tokens);
     }

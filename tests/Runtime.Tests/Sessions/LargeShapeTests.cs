@@ -6,6 +6,7 @@ using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends.Cpu.Products;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Sessions;
+using TailorKV.Runtime.Tests.Backends.Cpu;
 using TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 using TailorKV.Runtime.Tests.Models;
 using TailorKV.Runtime.Weights;
@@ -109,7 +110,7 @@ public sealed class LargeShapeTests : IDisposable
         }
 
         using MappedFile file = MappedFile.Open(path);
-        WeightMatrix matrix = new(new StoredTensor(file, "down", WeightType.Q8_0, [2, ManyInner], 0));
+        WeightMatrix matrix = new(new StoredTensor(file, "down", WeightType.Q8_0, [2, ManyInner], 0), TestThreads.Pool);
         var input = new float[count * ManyInner];
         Array.Fill(input, 1);
         var output = new float[count * 2];

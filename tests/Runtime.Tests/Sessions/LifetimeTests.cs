@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using TailorKV.Runtime.Backends.Cpu.Products;
+using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Tests.Models;
@@ -65,14 +66,19 @@ public sealed class LifetimeTests : IDisposable
     {
         CausalLanguageModel model = Load(blocks);
         ModelWeights weights = model.Weights;
-        WeightMatrix[] matrices = [.. weights.Matrices];
+        StoredTensor[] tensors = [.. weights.Matrices];
+        WeightMatrix[] matrices = [.. model.Matrices.Layers.SelectMany(layer => layer.All), model.Matrices.Output];
         using ModelFiles files = ModelFiles.Open(model.Path);
         files.Dispose();
         model.Dispose();
+        foreach (StoredTensor tensor in tensors)
+        {
+            Assert.Throws<ObjectDisposedException>(() => tensor.DecodeRow(0, new float[tensor.Shape[1]]));
+            Assert.Throws<ObjectDisposedException>(tensor.ReadFloats);
+        }
+
         foreach (WeightMatrix matrix in matrices)
         {
-            Assert.Throws<ObjectDisposedException>(() => matrix.DecodeRow(0, new float[matrix.Columns]));
-            Assert.Throws<ObjectDisposedException>(() => matrix.Tensor.ReadFloats());
             foreach (int count in new[] { 1, 3, 4, 100 })
                 Assert.Throws<ObjectDisposedException>(() => matrix.Multiply(new float[count * matrix.Columns], count, new float[count * matrix.Rows]));
             Assert.Throws<ObjectDisposedException>(
@@ -90,7 +96,7 @@ public sealed class LifetimeTests : IDisposable
         using CausalLanguageModel model = Load(blocks: true);
         using Session session = model.CreateFullSession(Context);
         session.Prefill(Prompt);
-        model.Weights.Dispose();
+        model.Matrices.Dispose();
         Assert.Throws<ObjectDisposedException>(() => session.Decode(1).Length);
         Assert.Throws<ObjectDisposedException>(() => session.Prefill(Prompt).Length);
     }

@@ -7,7 +7,7 @@ using TailorKV.Runtime.Models;
 namespace TailorKV.Runtime.Backends.Cpu;
 
 /// <summary>A decoder layer's arithmetic on a chunk of tokens, apart from attention. It keeps no state: buffers come from a <see cref="Workspace"/>.</summary>
-internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weights)
+internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weights, ModelMatrices matrices, WorkerPool pool)
 {
     private readonly RotaryEmbedding _rotary = new(config, weights.RopeFrequencyFactors, weights.InterleavedRope);
     private readonly float _scale = 1 / MathF.Sqrt(config.HeadDim);
@@ -29,7 +29,8 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
         LayerWeights parts = weights.Layers[layer];
         Span<float> normed = workspace.Normed.Span;
         Norm(workspace.Hidden.Span, [], parts.AttentionNorm, count, normed);
-        WeightMatrix.Multiply(normed, count, parts.Query, workspace.Queries.Span, parts.Key, workspace.Keys.Span, parts.Value, workspace.Values.Span);
+        LayerMatrices layerMatrices = matrices.Layers[layer];
+        WeightMatrix.Multiply(normed, count, layerMatrices.Query, workspace.Queries.Span, layerMatrices.Key, workspace.Keys.Span, layerMatrices.Value, workspace.Values.Span);
         AddBias(parts.QueryBias, count, workspace.Queries.Span);
         AddBias(parts.KeyBias, count, workspace.Keys.Span);
         AddBias(parts.ValueBias, count, workspace.Values.Span);
@@ -44,7 +45,7 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
     public void PredictQueries(int layer, int first, int count, Workspace workspace)
     {
         LayerWeights parts = weights.Layers[layer];
-        Linear(parts.Query, parts.QueryBias, workspace.Normed.Span, count, workspace.Predicted.Span);
+        Linear(matrices.Layers[layer].Query, parts.QueryBias, workspace.Normed.Span, count, workspace.Predicted.Span);
         Rotate(workspace.Predicted.Span, parts.QueryNorm, config.HeadCount, first, count, _scale);
     }
 
@@ -61,25 +62,25 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
         LayerWeights parts = weights.Layers[layer];
         Span<float> hidden = workspace.Hidden.Slice(0, count * config.HiddenSize);
         Span<float> projected = workspace.Projected.Slice(0, count * config.HiddenSize);
-        Linear(parts.AttentionOutput, parts.OutputBias, workspace.Attended.Span, count, projected);
+        Linear(matrices.Layers[layer].AttentionOutput, parts.OutputBias, workspace.Attended.Span, count, projected);
         Norm(hidden, projected, parts.MlpNorm, count, workspace.Normed.Span);
     }
 
     /// <summary>Adds the feed-forward of Normed to Hidden: the second half of <see cref="Finish"/>.</summary>
     public void FeedForward(int layer, int count, Workspace workspace)
     {
-        LayerWeights parts = weights.Layers[layer];
+        LayerMatrices layerMatrices = matrices.Layers[layer];
         Span<float> hidden = workspace.Hidden.Slice(0, count * config.HiddenSize);
         Span<float> projected = workspace.Projected.Slice(0, count * config.HiddenSize);
         Span<float> gate = workspace.Gate.Slice(0, count * config.IntermediateSize);
         Span<float> up = workspace.Up.Slice(0, count * config.IntermediateSize);
-        WeightMatrix.Multiply(workspace.Normed.Span, count, parts.Gate, gate, parts.Up, up);
+        WeightMatrix.Multiply(workspace.Normed.Span, count, layerMatrices.Gate, gate, layerMatrices.Up, up);
         Gated(gate, up, count);
-        parts.Down.Multiply(up, count, projected);
+        layerMatrices.Down.Multiply(up, count, projected);
         fixed (float* rows = hidden, addend = projected)
         {
             RowSum sum = new(rows, addend, count, config.HiddenSize);
-            WorkerPool.Shared.Run(sum.Parts, sum);
+            pool.Run(sum.Parts, sum);
         }
     }
 
@@ -91,7 +92,7 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
     public void Logits(ReadOnlySpan<float> hidden, int count, Span<float> normed, Span<float> logits)
     {
         FinalNorm(hidden, count, normed);
-        weights.Output.Multiply(normed, count, logits);
+        matrices.Output.Multiply(normed, count, logits);
     }
 
     /// <summary>The norm after the last layer.</summary>
@@ -102,7 +103,7 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
         fixed (float* start = rows[..(count * heads * config.HeadDim)])
         {
             HeadRotation rotation = new(_rotary, start, heads, config.HeadDim, first, count, norm, (float)config.RmsNormEpsilon, scale);
-            WorkerPool.Shared.Run(rotation.Parts, rotation);
+            pool.Run(rotation.Parts, rotation);
         }
     }
 
@@ -113,7 +114,7 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
         fixed (float* from = rows[..length], added = addend, to = normed[..length])
         {
             RowNorm norm = new(from, added, count, weight, (float)config.RmsNormEpsilon, to);
-            WorkerPool.Shared.Run(norm.Parts, norm);
+            pool.Run(norm.Parts, norm);
         }
     }
 
@@ -122,7 +123,7 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
         fixed (float* gateStart = gate, upStart = up)
         {
             GatedUnit unit = new(gateStart, upStart, count, config.IntermediateSize);
-            WorkerPool.Shared.Run(unit.Parts, unit);
+            pool.Run(unit.Parts, unit);
         }
     }
 

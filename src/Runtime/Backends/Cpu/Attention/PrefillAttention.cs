@@ -12,6 +12,7 @@ namespace TailorKV.Runtime.Backends.Cpu.Attention;
 internal static class PrefillAttention
 {
     /// <summary>Attends with every query of a chunk.</summary>
+    /// <param name="pool">The threads that do it.</param>
     /// <param name="layer">The layer's shape.</param>
     /// <param name="first">Position of the chunk's first token.</param>
     /// <param name="count">Tokens of the chunk.</param>
@@ -21,15 +22,15 @@ internal static class PrefillAttention
     /// <param name="stride">Tokens from one KV head to the next.</param>
     /// <param name="outputs">[count, heads, headDim].</param>
     public static void Run(
-        LayerShape layer, int first, int count, NativeBuffer<float> queries, NativeBuffer<float> keys, NativeBuffer<float> values, int stride,
-        NativeBuffer<float> outputs) => Run(layer, first, count, queries, keys, values, stride, outputs, PanelKernel.Widest);
+        WorkerPool pool, LayerShape layer, int first, int count, NativeBuffer<float> queries, NativeBuffer<float> keys, NativeBuffer<float> values, int stride,
+        NativeBuffer<float> outputs) => Run(pool, layer, first, count, queries, keys, values, stride, outputs, PanelKernel.Widest);
 
     /// <summary>The same in vectors of <paramref name="lanes"/> elements, as in <see cref="PanelKernel.Multiply"/>.</summary>
     internal static void Run(
-        LayerShape layer, int first, int count, NativeBuffer<float> queries, NativeBuffer<float> keys, NativeBuffer<float> values, int stride,
+        WorkerPool pool, LayerShape layer, int first, int count, NativeBuffer<float> queries, NativeBuffer<float> keys, NativeBuffer<float> values, int stride,
         NativeBuffer<float> outputs, int lanes)
     {
         PrefillTile tiles = new(layer, first, count, queries, keys, values, stride, outputs, lanes);
-        WorkerPool.Shared.Run(tiles.Parts, tiles);
+        pool.Run(tiles.Parts, tiles);
     }
 }

@@ -19,11 +19,13 @@ internal sealed unsafe class LayerCache
     private readonly LayerShape _layer;
     private readonly int _context;
     private readonly int _scoreRow;
+    private readonly WorkerPool _pool;
 
     // Their memory is theirs as long as somebody knows them.
     private readonly Arena[] _arenas;
 
     /// <summary>Takes the cache's memory.</summary>
+    /// <param name="pool">The threads that do its work.</param>
     /// <param name="policy">How the layer is kept.</param>
     /// <param name="layer">Its shape.</param>
     /// <param name="context">The most tokens it can hold.</param>
@@ -32,8 +34,9 @@ internal sealed unsafe class LayerCache
     /// <param name="staging">Where the buffers come from that it needs only while it runs, and may share with other layers.</param>
     /// <param name="segmentTokens">The fewest tokens of a piece of a head's step that one thread does; at least the head dimension.</param>
     public LayerCache(
-        LayerPolicy policy, LayerShape layer, int context, Arena device, Arena host, Arena staging, int segmentTokens = DefaultSegmentTokens)
+        WorkerPool pool, LayerPolicy policy, LayerShape layer, int context, Arena device, Arena host, Arena staging, int segmentTokens = DefaultSegmentTokens)
     {
+        _pool = pool;
         segmentTokens = Math.Max(segmentTokens, layer.HeadDim);
         _layer = layer;
         _context = context;
@@ -54,7 +57,7 @@ internal sealed unsafe class LayerCache
             };
         }
 
-        _finished = new int[(_heads.Length + 1) * WorkerPool.Apart];
+        _finished = new int[(_heads.Length + 1) * WorkerPool.CountStride];
         _segmentSums = new float[2L * layer.Heads * HeadCache.MostSegments(context, segmentTokens)];
         NeedsPredictedQueries = policy is RetrievedPolicy { Index: CriticalChannels };
     }
@@ -81,7 +84,7 @@ internal sealed unsafe class LayerCache
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, _context);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((_heads.Length - 1) * (long)stride * _layer.HeadDim + ((long)tokens * _layer.HeadDim), Math.Min(keys.Length, values.Length), nameof(stride));
-        WorkerPool.Shared.Run(_heads.Length, new Loading(this, keys, values, tokens, stride));
+        _pool.Run(_heads.Length, new Loading(this, keys, values, tokens, stride));
     }
 
     /// <summary>Adds tokens one by one, each attending to all before it and itself.</summary>
@@ -106,9 +109,9 @@ internal sealed unsafe class LayerCache
             Array.Clear(_finished);
             int heads = _heads.Length, pieces = heads * step.Segments;
             if (chooses)
-                WorkerPool.Shared.Run([heads, pieces, pieces, pieces, heads, _heads[0].SumsSegments ? pieces : 0], new ChoosingStep(step));
+                _pool.Run([heads, pieces, pieces, pieces, heads, _heads[0].SumsSegments ? pieces : 0], new ChoosingStep(step));
             else
-                WorkerPool.Shared.Run([heads, pieces], step);
+                _pool.Run([heads, pieces], step);
         }
     }
 
@@ -186,7 +189,7 @@ internal sealed unsafe class LayerCache
         }
 
         /// <summary>How many of a head's parts have finished a stage: who is the last to sum a segment merges them.</summary>
-        public ref int Finished(int head, Stage stage) => ref Cache._finished[((head + 1) * WorkerPool.Apart) + (int)stage];
+        public ref int Finished(int head, Stage stage) => ref Cache._finished[((head + 1) * WorkerPool.CountStride) + (int)stage];
 
         public AttentionStep Of(int head)
         {

@@ -15,12 +15,13 @@ namespace TailorKV.Runtime.Backends.Cpu.Products;
 /// A weight matrix in its stored type, mapped from its file. It is decoded a few rows at a time and never expanded as a whole. Before the first product a matrix of blocks is laid
 /// out once more, at about its stored size, so that rows are multiplied sixteen at a time.
 /// </summary>
-public sealed unsafe class WeightMatrix
+internal sealed unsafe class WeightMatrix
 {
     // Up to as many input rows, reading the weights as they lie is sooner than decoding them for all.
     private const int FewRows = 3;
 
     private readonly StoredTensor _tensor;
+    private readonly WorkerPool _pool;
     private readonly WeightFormat _format;
     private readonly InterleavedFormat? _layout;
     private readonly long _rowBytes;
@@ -29,12 +30,15 @@ public sealed unsafe class WeightMatrix
     private volatile InterleavedMatrix? _laidOut;
 
     /// <summary>Takes a matrix from a file.</summary>
+    /// <param name="tensor">The matrix as it is stored, [rows, columns].</param>
+    /// <param name="pool">The threads that multiply.</param>
     /// <exception cref="InvalidFileException">The tensor has not two dimensions between 1 and 2,147,483,647.</exception>
-    public WeightMatrix(StoredTensor tensor)
+    public WeightMatrix(StoredTensor tensor, WorkerPool pool)
     {
         if (tensor.Shape.Count != 2 || tensor.Shape.Any(dimension => dimension is < 1 or > int.MaxValue))
             throw new InvalidFileException(tensor.File.Path, $"tensor \"{tensor.Name}\" has the shape {tensor.ShapeText}", "A matrix has two dimensions");
         _tensor = tensor;
+        _pool = pool;
         _format = WeightFormat.Of(tensor.Type);
         _layout = InterleavedFormat.Of(tensor.Type);
         Rows = (int)tensor.Shape[0];
@@ -67,30 +71,12 @@ public sealed unsafe class WeightMatrix
     /// <summary>Bytes that the matrix takes laid out for products; 0 for types that are multiplied as they are stored.</summary>
     internal long LaidOutBytes => _layout is { } layout ? InterleavedMatrix.Bytes(layout, Rows, Columns) : 0;
 
-    /// <summary>The stored tensor.</summary>
-    public StoredTensor Tensor => _tensor;
-
     /// <summary>Lays the matrix out for products, if its type asks for it. Without it the first product does it.</summary>
     /// <param name="memory">Where it takes <see cref="LaidOutBytes"/> from.</param>
     internal void LayOut(Arena memory)
     {
         if (_layout is { } layout)
-            _laidOut = new InterleavedMatrix(layout, _tensor.Pointer, _rowBytes, Rows, Columns, memory);
-    }
-
-    /// <summary>Decodes one row.</summary>
-    /// <param name="row">0 to <see cref="Rows"/> - 1.</param>
-    /// <param name="destination">[<see cref="Columns"/>].</param>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
-    /// <exception cref="ArgumentException"><paramref name="destination"/> is too short.</exception>
-    /// <exception cref="ObjectDisposedException">The file has been closed.</exception>
-    public void DecodeRow(int row, Span<float> destination)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(row);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(row, Rows);
-        using InUse file = _tensor.File.Use();
-        fixed (float* start = destination[..Columns])
-            _format.Decode(_tensor.Pointer + row * _rowBytes, start, Columns);
+            _laidOut = new InterleavedMatrix(layout, _tensor.Pointer, _rowBytes, Rows, Columns, memory, _pool);
     }
 
     /// <summary>
@@ -100,15 +86,14 @@ public sealed unsafe class WeightMatrix
     /// <param name="input">[<paramref name="count"/>, <see cref="Columns"/>].</param>
     /// <param name="count">Rows of <paramref name="input"/>.</param>
     /// <param name="output">[<paramref name="count"/>, <see cref="Rows"/>].</param>
-    /// <param name="threads">1 keeps to the calling thread; any other number goes to the threads of the process.</param>
     /// <exception cref="ArgumentException">A span is shorter than its shape.</exception>
     /// <exception cref="ObjectDisposedException">The file has been closed.</exception>
-    public void Multiply(ReadOnlySpan<float> input, int count, Span<float> output, int threads = -1)
+    public void Multiply(ReadOnlySpan<float> input, int count, Span<float> output)
     {
         CheckLengths(input, count, output);
         if (count <= FewRows)
         {
-            MultiplyFew(input, count, this, output, null, [], null, [], threads);
+            MultiplyFew(input, count, this, output, null, [], null, []);
             return;
         }
 
@@ -116,8 +101,8 @@ public sealed unsafe class WeightMatrix
         byte* weights = _tensor.Pointer;
         fixed (float* from = input, to = output)
         {
-            PanelProduct work = new(_format, weights, _laidOut, Rows, Columns, from, count, to, threads == 1 ? 1 : WorkerPool.Shared.Threads, PanelKernel.Widest);
-            Share(work.Parts, work, threads);
+            PanelProduct work = new(_format, weights, _laidOut, Rows, Columns, from, count, to, _pool.Threads, PanelKernel.Widest);
+            _pool.Run(work.Parts, work);
         }
     }
 
@@ -147,13 +132,13 @@ public sealed unsafe class WeightMatrix
         first.CheckLengths(input, count, firstOutput);
         second.CheckLengths(input, count, secondOutput);
         third?.CheckLengths(input, count, thirdOutput);
-        MultiplyFew(input, count, first, firstOutput, second, secondOutput, third, thirdOutput, threads: -1);
+        MultiplyFew(input, count, first, firstOutput, second, secondOutput, third, thirdOutput);
     }
 
     [SkipLocalsInit]
     private static void MultiplyFew(
         ReadOnlySpan<float> input, int count, WeightMatrix first, Span<float> firstOutput, WeightMatrix? second, Span<float> secondOutput, WeightMatrix? third,
-        Span<float> thirdOutput, int threads)
+        Span<float> thirdOutput)
     {
         using InUse file1 = first._tensor.File.Use(), rows1 = first.LayOut();
         using InUse file2 = second is null ? default : second._tensor.File.Use(), rows2 = second is null ? default : second.LayOut();
@@ -165,11 +150,11 @@ public sealed unsafe class WeightMatrix
         fixed (float* from = input, to1 = firstOutput, to2 = secondOutput, to3 = thirdOutput)
         {
             var rounded = RoundedInput.Of(from, numbers, roomStart);
-            int partRows = Products.PartRows(first.Rows + (second?.Rows ?? 0) + (third?.Rows ?? 0), first.Columns);
+            int partRows = Products.PartRows(first.Rows + (second?.Rows ?? 0) + (third?.Rows ?? 0), first.Columns, first._pool.Threads);
             ProductsTogether work = new(
                 new Products(first, from, rounded, count, to1, partRows), second is null ? default : new Products(second, from, rounded, count, to2, partRows),
                 third is null ? default : new Products(third, from, rounded, count, to3, partRows));
-            Share(work.Parts, work, threads);
+            first._pool.Run(work.Parts, work);
         }
     }
 
@@ -198,20 +183,6 @@ public sealed unsafe class WeightMatrix
             throw new ArgumentException($"\"{Name}\" [{Rows}, {Columns}] takes {count} rows from {input.Length} elements to {output.Length}", nameof(count));
     }
 
-    private static void Share<TWork>(int parts, TWork work, int threads)
-        where TWork : struct, IWork
-    {
-        if (threads == 1)
-        {
-            for (int part = 0; part < parts; part++)
-                work.Run(part);
-        }
-        else
-        {
-            WorkerPool.Shared.Run(parts, work);
-        }
-    }
-
     /// <summary>Products of a few rows of input, some of the weights' rows a part.</summary>
     private readonly struct Products(WeightMatrix matrix, float* input, RoundedInput rounded, int count, float* output, int partRows) : IWork
     {
@@ -224,9 +195,10 @@ public sealed unsafe class WeightMatrix
         /// <summary>Rows of a part, whole sixteens.</summary>
         /// <param name="rows">Rows of all matrices that are multiplied together.</param>
         /// <param name="columns">Numbers of a row.</param>
-        public static int PartRows(int rows, int columns)
+        /// <param name="threads">Threads that work.</param>
+        public static int PartRows(int rows, int columns, int threads)
         {
-            int sixteens = (rows + SixteenRows.Count - 1) / SixteenRows.Count, parts = ThreadParts * WorkerPool.Shared.Threads;
+            int sixteens = (rows + SixteenRows.Count - 1) / SixteenRows.Count, parts = ThreadParts * threads;
             return SixteenRows.Count * Math.Max((sixteens + parts - 1) / parts, LeastWeights / columns / SixteenRows.Count);
         }
 

@@ -4,62 +4,67 @@ using System.Runtime.ExceptionServices;
 namespace TailorKV.Runtime.Backends.Cpu.Threads;
 
 /// <summary>
-/// Threads that stay, for work of microseconds: a decoded token hands some hundred pieces of work out, one after another. Between pieces a thread watches for the
-/// next one for a while and then sleeps. Each thread takes parts of its own share first, the same from one time to the next, so that what it reads and writes again is
+/// Threads that stay, for work of microseconds: a decoded token hands some hundred pieces of work out, one after another. Between pieces a thread spins for a while, waiting for
+/// the next one, and then sleeps. Each thread takes parts of its own share first, the same from one time to the next, so that what it reads and writes again is
 /// near to it; who is done with all takes from the others'. What a part computes must not depend on which thread takes it.
+/// Callers on several threads take turns: each piece of work has all threads, and pieces are done in the order in which they came.
 /// </summary>
-public sealed unsafe class WorkerPool : IDisposable
+internal sealed unsafe class WorkerPool : IDisposable
 {
-    // Some tens of microseconds: longer than the serial stretches of a decoded token.
-    private const int Watches = 2_000;
-    private const int Closed = -1;
+    /// <summary>Integers from one count of threads to the next: two cache lines, for processors fetch them by twos.</summary>
+    public const int CountStride = 32;
 
+    // Some tens of microseconds: longer than the serial stretches of a decoded token.
+    private const int SpinsBeforeSleep = 2_000;
+    private const int Closed = -1;
     private const int MostStages = 6;
 
-    /// <summary>Integers from one count of threads to the next: two cache lines, for processors fetch them by twos.</summary>
-    internal const int Apart = 32;
+    /// <summary>The pool whose work the thread is doing, if any: what a part hands out in its turn is done by the part's own thread.</summary>
+    [ThreadStatic]
+    private static WorkerPool? s_workingFor;
 
     private readonly Thread[] _threads;
+    private readonly Turns _turns = new();
     private readonly int[] _stageEnds = new int[MostStages + 1];
-    private readonly int[] _taken;
-    private readonly int[] _come;
-    private readonly object _bed = new();
-    private readonly Lock _user = new();
+    private readonly int[] _nextParts;
+    private readonly int[] _joinedRounds;
+    private readonly object _newRound = new();
     private delegate*<void*, int, void> _run;
     private void* _work;
     private int _stages;
     private int _shares;
     private ExceptionDispatchInfo? _failure;
     private int _round;
-    private int _inside = Closed;
+    private int _threadsInRound = Closed;
     private int _sleeping;
-    private volatile bool _ends;
+    private volatile bool _disposed;
 
     /// <summary>Starts the threads.</summary>
     /// <param name="threads">Threads that work at once, the caller's own among them.</param>
-    public WorkerPool(int threads)
+    /// <param name="begin">What each thread does first, told its number from 1; null for nothing.</param>
+    public WorkerPool(int threads, Action<int>? begin = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         _threads = new Thread[threads - 1];
-        _taken = new int[((MostStages * threads) + 1) * Apart];
-        _come = new int[(threads + 1) * Apart];
+        _nextParts = new int[((MostStages * threads) + 1) * CountStride];
+        _joinedRounds = new int[(threads + 1) * CountStride];
         for (int i = 0; i < _threads.Length; i++)
         {
             int share = i + 1;
-            _threads[i] = new Thread(() => Serve(share)) { IsBackground = true, Name = $"TailorKV worker {i + 1}" };
+            _threads[i] = new Thread(() => Serve(share, begin)) { IsBackground = true, Name = $"TailorKV worker {share}" };
             _threads[i].Start();
         }
     }
 
-    /// <summary>The pool of the process: a thread for each core that .NET may use (the variable DOTNET_PROCESSOR_COUNT sets another number).</summary>
-    public static WorkerPool Shared { get; } = new(Environment.ProcessorCount);
-
     /// <summary>Threads that work at once, the caller's own among them.</summary>
     public int Threads => _threads.Length + 1;
 
+    /// <summary>Callers whose work is being done or waits for its turn.</summary>
+    public int Callers => _turns.Taken;
+
     /// <summary>
-    /// Does all parts and returns when the last is done. Where the pool is at work already, for another caller or for the part that calls, the caller's thread does all
-    /// of them. Allocates nothing.
+    /// Does all parts and returns when the last is done. Where the pool is at work for another caller, that piece of work is finished first, and those of callers who came before.
+    /// What a part of the pool's work calls for is done by that part's thread. Allocates nothing.
     /// </summary>
     /// <param name="parts">How many parts there are.</param>
     /// <param name="work">The work.</param>
@@ -81,33 +86,37 @@ public sealed unsafe class WorkerPool : IDisposable
         int parts = 0;
         foreach (int ofStage in stages)
             parts += ofStage;
-        ObjectDisposedException.ThrowIf(_ends, this);
-        if (parts < 2 || _threads.Length == 0 || _inside != Closed || !_user.TryEnter())
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (parts < 2 || _threads.Length == 0 || s_workingFor == this)
         {
             for (int part = 0; part < parts; part++)
                 work.Run(part);
             return;
         }
 
+        WorkerPool? before = s_workingFor;
+        _turns.Take();
+        s_workingFor = this;
         try
         {
             // The struct stays where it is on this thread's stack until all threads have left the round.
-            Share(&RunPart<TWork>, Unsafe.AsPointer(ref work), stages, Math.Min(Threads, parts));
+            RunRound(&RunPart<TWork>, Unsafe.AsPointer(ref work), stages, Math.Min(Threads, parts));
         }
         finally
         {
-            _user.Exit();
+            s_workingFor = before;
+            _turns.End();
         }
     }
 
-    /// <summary>Ends the threads.</summary>
+    /// <summary>Ends the threads, after the work they are at.</summary>
     public void Dispose()
     {
-        if (_ends)
+        if (_disposed)
             return;
-        _ends = true;
-        lock (_bed)
-            Monitor.PulseAll(_bed);
+        _disposed = true;
+        lock (_newRound)
+            Monitor.PulseAll(_newRound);
         foreach (Thread thread in _threads)
             thread.Join();
     }
@@ -115,7 +124,7 @@ public sealed unsafe class WorkerPool : IDisposable
     private static void RunPart<TWork>(void* work, int part)
         where TWork : struct, IWork => Unsafe.AsRef<TWork>(work).Run(part);
 
-    private void Share(delegate*<void*, int, void> run, void* work, ReadOnlySpan<int> stages, int shares)
+    private void RunRound(delegate*<void*, int, void> run, void* work, ReadOnlySpan<int> stages, int shares)
     {
         _run = run;
         _work = work;
@@ -125,29 +134,29 @@ public sealed unsafe class WorkerPool : IDisposable
         {
             _stageEnds[stage + 1] = _stageEnds[stage] + stages[stage];
             for (int share = 0; share < shares; share++)
-                Taken(stage, share) = FirstOf(stage, share);
+                NextPart(stage, share) = FirstPart(stage, share);
         }
 
         _failure = null;
-        Volatile.Write(ref _inside, 0);
-        Volatile.Write(ref Come(0), Interlocked.Increment(ref _round));
+        Volatile.Write(ref _threadsInRound, 0);
+        Volatile.Write(ref JoinedRound(0), Interlocked.Increment(ref _round));
         if (Volatile.Read(ref _sleeping) > 0)
         {
-            lock (_bed)
-                Monitor.PulseAll(_bed);
+            lock (_newRound)
+                Monitor.PulseAll(_newRound);
         }
 
         TakeParts(0);
 
         // A thread that has not woken by now finds the round closed: nobody waits for it.
         SpinWait spin = default;
-        while (Interlocked.CompareExchange(ref _inside, Closed, 0) != 0)
+        while (Interlocked.CompareExchange(ref _threadsInRound, Closed, 0) != 0)
             spin.SpinOnce(sleep1Threshold: -1);
         _failure?.Throw();
     }
 
     /// <summary>
-    /// Takes the parts of a thread's own share, a stage after another, and of the shares of those that have not come: whoever has come takes its own before it leaves, and has them near to it.
+    /// Takes the parts of a thread's own share, a stage after another, and of the shares of those that have not joined the round: whoever has takes its own before it leaves, and has them near to it.
     /// Of the last stage it takes what is left of all.
     /// </summary>
     private void TakeParts(int own)
@@ -157,7 +166,7 @@ public sealed unsafe class WorkerPool : IDisposable
             for (int i = 0; i < _shares; i++)
             {
                 int share = (own + i) % _shares;
-                while ((i == 0 || stage == _stages - 1 || Volatile.Read(ref Come(share)) != Volatile.Read(ref _round)) && TakePart(stage, share))
+                while ((i == 0 || stage == _stages - 1 || Volatile.Read(ref JoinedRound(share)) != Volatile.Read(ref _round)) && TakePart(stage, share))
                 {
                 }
             }
@@ -166,10 +175,10 @@ public sealed unsafe class WorkerPool : IDisposable
 
     private bool TakePart(int stage, int share)
     {
-        ref int taken = ref Taken(stage, share);
-        int part, end = FirstOf(stage, share + 1);
+        ref int next = ref NextPart(stage, share);
+        int part, end = FirstPart(stage, share + 1);
         // Looked at first, for what others count is far away.
-        if (Volatile.Read(ref taken) >= end || (part = Interlocked.Increment(ref taken) - 1) >= end)
+        if (Volatile.Read(ref next) >= end || (part = Interlocked.Increment(ref next) - 1) >= end)
             return false;
         try
         {
@@ -185,56 +194,58 @@ public sealed unsafe class WorkerPool : IDisposable
         return true;
     }
 
-    private int FirstOf(int stage, int share) => _stageEnds[stage] + (int)((long)(_stageEnds[stage + 1] - _stageEnds[stage]) * share / _shares);
+    private int FirstPart(int stage, int share) => _stageEnds[stage] + (int)((long)(_stageEnds[stage + 1] - _stageEnds[stage]) * share / _shares);
 
-    private ref int Taken(int stage, int share) => ref _taken[((stage * Threads) + share + 1) * Apart];
+    private ref int NextPart(int stage, int share) => ref _nextParts[((stage * Threads) + share + 1) * CountStride];
 
-    /// <summary>The round that the thread of a share has come to last.</summary>
-    private ref int Come(int share) => ref _come[(share + 1) * Apart];
+    /// <summary>The last round that the thread of a share has joined.</summary>
+    private ref int JoinedRound(int share) => ref _joinedRounds[(share + 1) * CountStride];
 
-    private void Serve(int share)
+    private void Serve(int share, Action<int>? begin)
     {
+        begin?.Invoke(share);
+        s_workingFor = this;
         int seen = 0;
         while (true)
         {
-            Await(seen);
-            if (_ends)
+            AwaitRound(seen);
+            if (_disposed)
                 return;
             seen = Volatile.Read(ref _round);
-            if (!TryEnterRound())
+            if (!TryJoinRound())
                 continue;
-            Volatile.Write(ref Come(share), seen);
+            Volatile.Write(ref JoinedRound(share), seen);
             TakeParts(share);
-            Interlocked.Decrement(ref _inside);
+            Interlocked.Decrement(ref _threadsInRound);
         }
     }
 
     /// <summary>Returns when there is another round than the one seen last, or the pool ends.</summary>
-    private void Await(int seen)
+    private void AwaitRound(int seen)
     {
-        for (int watch = 0; watch < Watches; watch++)
+        for (int spin = 0; spin < SpinsBeforeSleep; spin++)
         {
-            if (Volatile.Read(ref _round) != seen || _ends)
+            if (Volatile.Read(ref _round) != seen || _disposed)
                 return;
             Thread.SpinWait(4);
         }
 
-        lock (_bed)
+        lock (_newRound)
         {
             // Counted first: a round that begins now either finds this thread in the count, or is found by it.
             Interlocked.Increment(ref _sleeping);
-            while (Volatile.Read(ref _round) == seen && !_ends)
-                Monitor.Wait(_bed);
+            while (Volatile.Read(ref _round) == seen && !_disposed)
+                Monitor.Wait(_newRound);
             Interlocked.Decrement(ref _sleeping);
         }
     }
 
-    private bool TryEnterRound()
+    private bool TryJoinRound()
     {
-        int inside = Volatile.Read(ref _inside);
+        int inside = Volatile.Read(ref _threadsInRound);
         while (inside != Closed)
         {
-            int before = Interlocked.CompareExchange(ref _inside, inside + 1, inside);
+            int before = Interlocked.CompareExchange(ref _threadsInRound, inside + 1, inside);
             if (before == inside)
                 return true;
             inside = before;

@@ -23,7 +23,7 @@ public sealed class PrefillAttentionTests
         NativeBuffer<float> queries = Fill(arena, data, 0, count * layer.Heads * headDim), keys = Fill(arena, data, 1, kvHeads * stride * headDim), values = Fill(arena, data, 2, kvHeads * stride * headDim);
         NativeBuffer<float> outputs = arena.Take<float>(queries.Length);
         outputs.Span.Fill(float.NaN);
-        PrefillAttention.Run(layer, first, count, queries, keys, values, stride, outputs);
+        PrefillAttention.Run(TestThreads.Pool, layer, first, count, queries, keys, values, stride, outputs);
 
         // Every chunk's every row would take long; some are as good.
         foreach (int row in Enumerable.Range(0, count).Where(row => row < 2 || row == count - 1 || random.Next(10) == 0))
@@ -57,19 +57,19 @@ public sealed class PrefillAttentionTests
         using Arena arena = new("buffers", 1L << 24);
         NativeBuffer<float> queries = Fill(arena, data, 0, count * layer.Heads * headDim), outputs = arena.Take<float>(queries.Length);
         NativeBuffer<float> keys = Fill(arena, data, 1, kvHeads * count * headDim), values = Fill(arena, data, 2, kvHeads * count * headDim);
-        PrefillAttention.Run(layer, 0, count, queries, keys, values, count, outputs);
+        PrefillAttention.Run(TestThreads.Pool, layer, 0, count, queries, keys, values, count, outputs);
         float[] whole = outputs.Span.ToArray();
         foreach (int lanes in new[] { 1, 8 }.Where(lanes => lanes <= PanelKernel.Widest))
         {
             outputs.Span.Fill(float.NaN);
-            PrefillAttention.Run(layer, 0, count, queries, keys, values, count, outputs, lanes);
+            PrefillAttention.Run(TestThreads.Pool, layer, 0, count, queries, keys, values, count, outputs, lanes);
             Assert.Equal(whole, outputs.Span.ToArray());
         }
 
         int start = cut * layer.Heads * headDim;
         NativeBuffer<float> later = arena.Take<float>(queries.Length - start);
         queries.Span[start..].CopyTo(later.Span);
-        PrefillAttention.Run(layer, cut, count - cut, later, keys, values, count, outputs);
+        PrefillAttention.Run(TestThreads.Pool, layer, cut, count - cut, later, keys, values, count, outputs);
         Assert.Equal(whole[start..], outputs.Slice(0, (int)later.Length).ToArray());
     }
 

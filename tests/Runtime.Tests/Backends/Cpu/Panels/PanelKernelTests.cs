@@ -76,7 +76,7 @@ public sealed class PanelKernelTests : IDisposable
     public void Products_allocate_nothing()
     {
         using MappedFile file = MappedFile.Open(_folder.Write("matrix", new byte[100 * 64 * sizeof(float)]));
-        WeightMatrix matrix = new(new StoredTensor(file, "matrix", WeightType.F32, [100, 64], 0));
+        WeightMatrix matrix = new(new StoredTensor(file, "matrix", WeightType.F32, [100, 64], 0), TestThreads.Pool);
         float[] input = new float[9 * 64], output = new float[9 * 100];
         matrix.Multiply(input, 9, output);
         long before = GC.GetAllocatedBytesForCurrentThread();

@@ -4,6 +4,7 @@ using FsCheck.Xunit;
 using TailorKV.Planner;
 using TailorKV.Runtime.Backends.Cpu.Products;
 using TailorKV.Runtime.Backends.Cpu.Products.Interleaved;
+using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Tests.Backends.Cpu.Panels;
 using TailorKV.Runtime.Weights;
@@ -22,13 +23,14 @@ public sealed class WeightMatrixTests : IDisposable
         int block = WeightFormat.Of(type).BlockElements;
         int columns = block * (1 + (inputs * times / block)), rows = 1 + outputs.Of(39), count = 1 + vectors.Of(10);
         using MappedFile file = RandomMatrix(data.Random(), type, rows, columns, out WeightMatrix matrix);
+        var stored = new StoredTensor(file, "matrix", type, [rows, columns], 0);
         float[] input = data.Row(count * columns, 1);
         float[] output = new float[count * rows];
         matrix.Multiply(input, count, output);
         float[] row = new float[columns];
         for (int i = 0; i < rows; i++)
         {
-            matrix.DecodeRow(i, row);
+            stored.DecodeRow(i, row);
             for (int k = 0; k < count; k++)
             {
                 ReadOnlySpan<float> numbers = input.AsSpan(k * columns, columns);
@@ -55,13 +57,15 @@ public sealed class WeightMatrixTests : IDisposable
         Random random = new(5);
         const int rows = 1000, columns = 1536;
         using MappedFile file = RandomMatrix(random, type, rows, columns, out WeightMatrix matrix);
+        var tensor = new StoredTensor(file, "matrix", type, [rows, columns], 0);
         float[] input = PanelKernelTests.RandomNumbers(random, count * columns);
         float[] expected = new float[count * rows];
-        matrix.Multiply(input, count, expected, threads: 1);
-        foreach (int threads in (int[])[2, 3, -1])
+        matrix.Multiply(input, count, expected);
+        foreach (int threads in (int[])[1, 2, 3, 7])
         {
+            using WorkerPool pool = new(threads);
             float[] output = new float[count * rows];
-            matrix.Multiply(input, count, output, threads);
+            new WeightMatrix(tensor, pool).Multiply(input, count, output);
             Assert.Equal(expected, output);
         }
         for (int i = 0; i <= count - fewer; i++)
@@ -105,10 +109,11 @@ public sealed class WeightMatrixTests : IDisposable
         using MappedFile file = RandomMatrix(new Random(1), WeightType.F32, 4, 8, out WeightMatrix matrix);
         Assert.Throws<ArgumentException>(() => matrix.Multiply(new float[15], 2, new float[8]));
         Assert.Throws<ArgumentException>(() => matrix.Multiply(new float[16], 2, new float[7]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => matrix.DecodeRow(4, new float[8]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => matrix.DecodeRow(0, new float[7]));
-        Assert.Throws<InvalidFileException>(() => new WeightMatrix(new StoredTensor(file, "vector", WeightType.F32, [32], 0)));
-        Assert.Throws<InvalidFileException>(() => new WeightMatrix(new StoredTensor(file, "empty", WeightType.F32, [0, 8], 0)));
+        var stored = new StoredTensor(file, "matrix", WeightType.F32, [4, 8], 0);
+        Assert.Throws<ArgumentOutOfRangeException>(() => stored.DecodeRow(4, new float[8]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => stored.DecodeRow(0, new float[7]));
+        Assert.Throws<InvalidFileException>(() => new WeightMatrix(new StoredTensor(file, "vector", WeightType.F32, [32], 0), TestThreads.Pool));
+        Assert.Throws<InvalidFileException>(() => new WeightMatrix(new StoredTensor(file, "empty", WeightType.F32, [0, 8], 0), TestThreads.Pool));
         Assert.Throws<InvalidFileException>(() => new StoredTensor(file, "long", WeightType.F32, [4, 8], 1));
     }
 
@@ -138,7 +143,7 @@ public sealed class WeightMatrixTests : IDisposable
         WeightFormat format = WeightFormat.Of(type);
         byte[] data = RandomBlocks(random, type, rows * columns / format.BlockElements);
         MappedFile file = MappedFile.Open(_folder.Write("matrix", data));
-        matrix = new WeightMatrix(new StoredTensor(file, "matrix", type, [rows, columns], 0));
+        matrix = new WeightMatrix(new StoredTensor(file, "matrix", type, [rows, columns], 0), TestThreads.Pool);
         return file;
     }
 

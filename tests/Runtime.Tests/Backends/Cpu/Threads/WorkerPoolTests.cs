@@ -84,6 +84,64 @@ public sealed class WorkerPoolTests
         Assert.Throws<ArgumentOutOfRangeException>(() => pool.Run([1, 1, 1, 1, 1, 1, 1], new Failing()));
     }
 
+    /// <summary>While one caller hands out work without end, another's two parts wait for each other: on one thread they never would be done.</summary>
+    [Fact]
+    public void A_second_caller_has_all_threads_too()
+    {
+        using WorkerPool pool = new(2);
+        using var begun = new ManualResetEventSlim();
+        bool ends = false;
+        var first = new Thread(() =>
+        {
+            while (!Volatile.Read(ref ends))
+            {
+                pool.Run(2, new Count(new int[2]));
+                begun.Set();
+            }
+        });
+        first.Start();
+        begun.Wait(TestContext.Current.CancellationToken);
+        for (int round = 0; round < 50; round++)
+        {
+            int[] met = [0];
+            pool.Run(2, new Meeting(met, 2));
+            Assert.Equal(2, met[0]);
+        }
+
+        Volatile.Write(ref ends, true);
+        first.Join();
+    }
+
+    /// <summary>Four callers, each of whom comes while the first is at work; then the first comes again.</summary>
+    [Fact]
+    public void Callers_are_served_in_the_order_in_which_they_came()
+    {
+        using WorkerPool pool = new(2);
+        using var gate = new ManualResetEventSlim();
+        List<int> order = [];
+        var first = new Thread(() =>
+        {
+            pool.Run(2, new Recording(order, 0, gate));
+            pool.Run(2, new Recording(order, 9, gate));
+        });
+        first.Start();
+        List<Thread> others = [];
+        for (int caller = 1; caller <= 4; caller++)
+        {
+            AwaitCallers(pool, caller);
+            int own = caller;
+            others.Add(new Thread(() => pool.Run(2, new Recording(order, own, gate))));
+            others[^1].Start();
+        }
+
+        AwaitCallers(pool, 5);
+        gate.Set();
+        first.Join();
+        others.ForEach(thread => thread.Join());
+        Assert.Equal([0, 1, 2, 3, 4, 9], order);
+        Assert.Equal(0, pool.Callers);
+    }
+
     [Fact]
     public void Allocates_nothing()
     {
@@ -119,6 +177,29 @@ public sealed class WorkerPoolTests
     private readonly struct Count10(int[] done, int row) : IWork
     {
         public void Run(int part) => Interlocked.Increment(ref done[(row * 10) + part]);
+    }
+
+    private static void AwaitCallers(WorkerPool pool, int count) => Assert.True(SpinWait.SpinUntil(() => pool.Callers == count, TimeSpan.FromMinutes(1)));
+
+    /// <summary>Each part ends when so many have begun.</summary>
+    private readonly struct Meeting(int[] met, int all) : IWork
+    {
+        public void Run(int part)
+        {
+            (int[] count, int wanted) = (met, all);
+            Interlocked.Increment(ref count[0]);
+            Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref count[0]) == wanted, TimeSpan.FromMinutes(1)));
+        }
+    }
+
+    private readonly struct Recording(List<int> order, int caller, ManualResetEventSlim gate) : IWork
+    {
+        public void Run(int part)
+        {
+            gate.Wait();
+            if (part == 0)
+                order.Add(caller);
+        }
     }
 
     private readonly struct Failing : IWork

@@ -21,11 +21,12 @@ internal sealed unsafe class InterleavedMatrix
     /// <param name="rows">How many.</param>
     /// <param name="columns">Numbers of a row, whole blocks.</param>
     /// <param name="memory">Where it takes <see cref="Bytes"/> from.</param>
-    public InterleavedMatrix(InterleavedFormat format, byte* stored, long rowBytes, int rows, int columns, Arena memory)
+    /// <param name="pool">The threads that do it.</param>
+    public InterleavedMatrix(InterleavedFormat format, byte* stored, long rowBytes, int rows, int columns, Arena memory, WorkerPool pool)
     {
         (_format, _rows, _columns, _memory) = (format, rows, columns, memory);
         _start = memory.TakeBytes(Bytes(format, rows, columns));
-        WorkerPool.Shared.Run(Sixteens(rows), new Work(this, stored, rowBytes));
+        pool.Run(Sixteens(rows), new Work(this, stored, rowBytes));
     }
 
     /// <summary>Keeps the memory until what is returned is disposed, even if it is given back meanwhile. Products are made within.</summary>

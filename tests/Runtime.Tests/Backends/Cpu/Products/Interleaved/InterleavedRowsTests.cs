@@ -89,7 +89,7 @@ public sealed unsafe class InterleavedRowsTests
             byte[] stored = WeightMatrixTests.RandomBlocks(data.Random(), type, rows * columns / format.BlockElements);
             using Arena memory = new("rows", InterleavedMatrix.Bytes(InterleavedFormat.Of(type)!, rows, columns));
             fixed (byte* start = stored)
-                check(type, new Matrix(stored, (int)format.ByteLength(columns), rows, columns, new InterleavedMatrix(InterleavedFormat.Of(type)!, start, format.ByteLength(columns), rows, columns, memory)));
+                check(type, new Matrix(stored, (int)format.ByteLength(columns), rows, columns, new InterleavedMatrix(InterleavedFormat.Of(type)!, start, format.ByteLength(columns), rows, columns, memory, TestThreads.Pool)));
         }
     }
 
