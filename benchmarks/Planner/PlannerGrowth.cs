@@ -1,4 +1,4 @@
-using TailorKV.Cli.Pages.Charts;
+using TailorKV.Cli.Charts;
 using TailorKV.Quality;
 
 namespace TailorKV.Benchmarks.Planner;

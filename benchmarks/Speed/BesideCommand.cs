@@ -1,4 +1,5 @@
 using System.CommandLine;
+using TailorKV.Cli.Output;
 using TailorKV.Planner.Plans;
 using TailorKV.Runtime;
 
@@ -26,7 +27,7 @@ internal sealed class BesideCommand : RootCommand
             Add(option);
         SetAction((parse, cancellation) =>
         {
-            string command = "dotnet run -c Release --project benchmarks -- beside " + string.Join(' ', parse.Tokens.Select(token => Cli.Show.Quoted(token.Value)));
+            string command = "dotnet run -c Release --project benchmarks -- beside " + string.Join(' ', parse.Tokens.Select(token => ShellWord.Quoted(token.Value)));
             using CausalLanguageModel model = CausalLanguageModel.Load(parse.GetValue(_model)!);
             (string, Plan)[] plans = [.. parse.GetValue(_plans)!.Select(path => (Path.GetFileName(path), Plan.Load(path)))];
             new BesideLlama(model, new LlamaBench(parse.GetValue(_llamaBench)!), plans, Math.Max(1, parse.GetValue(_rounds)), cancellation).Run(command, parse.GetValue(_out)!);

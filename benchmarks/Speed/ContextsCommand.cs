@@ -1,4 +1,5 @@
 using System.CommandLine;
+using TailorKV.Cli.Output;
 using TailorKV.Runtime;
 
 namespace TailorKV.Benchmarks.Speed;
@@ -39,7 +40,7 @@ internal sealed class ContextsCommand : RootCommand
             Add(option);
         SetAction((parse, cancellation) =>
         {
-            string command = "dotnet run -c Release --project benchmarks -- contexts " + string.Join(' ', parse.Tokens.Select(token => Cli.Show.Quoted(token.Value)));
+            string command = "dotnet run -c Release --project benchmarks -- contexts " + string.Join(' ', parse.Tokens.Select(token => ShellWord.Quoted(token.Value)));
             using CausalLanguageModel model = CausalLanguageModel.Load(parse.GetValue(_model)!);
             LlamaBench? llama = parse.GetValue(_llamaBench) is { } words ? new LlamaBench(words) : null;
             new DecodeByContext(model, llama, parse.GetValue(_contexts)!, parse.GetValue(_longestOfLlama), Math.Max(1, parse.GetValue(_rounds)), cancellation).Run(command, parse.GetValue(_out)!);

@@ -1,4 +1,4 @@
-using TailorKV.Cli.Pages.Charts;
+using TailorKV.Cli.Charts;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;

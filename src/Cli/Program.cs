@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using TailorKV.Cli;
+using TailorKV.Cli.Output;
 
 using var cancellation = new CancellationTokenSource();
 
@@ -12,4 +13,4 @@ void Stop(PosixSignalContext context)
 
 using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
 using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-return CommandLine.Run(args, new Terminal(cancellation.Token));
+return Application.Run(args, new Terminal(cancellation.Token));

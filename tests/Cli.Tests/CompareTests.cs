@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TailorKV.Cli.Options;
 using TailorKV.Planner;
 
 namespace TailorKV.Cli.Tests;

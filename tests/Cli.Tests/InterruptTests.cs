@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using TailorKV.Cli.Output;
 
 namespace TailorKV.Cli.Tests;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using TailorKV.Cli.Output;
 
 namespace TailorKV.Cli.Tests;
 
@@ -158,7 +159,7 @@ public sealed class PromptTests(ToolFixture tool) : IClassFixture<ToolFixture>
     private static ToolRun RunWithInput(string input, string[] args)
     {
         using StringWriter output = new(), error = new();
-        int exitCode = CommandLine.Run(args, new Terminal(output, error, CancellationToken.None, new MemoryStream(Encoding.UTF8.GetBytes(input))));
+        int exitCode = Application.Run(args, new Terminal(output, error, CancellationToken.None, new MemoryStream(Encoding.UTF8.GetBytes(input))));
         return new ToolRun(exitCode, output.ToString(), error.ToString());
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TailorKV.Cli.Output;
 using TailorKV.Tests;
 
 namespace TailorKV.Cli.Tests;
@@ -33,7 +34,7 @@ public sealed class ToolFixture : IDisposable
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        int exitCode = CommandLine.Run(args, new Terminal(output, error, CancellationToken.None));
+        int exitCode = Application.Run(args, new Terminal(output, error, CancellationToken.None));
         return new ToolRun(exitCode, output.ToString(), error.ToString());
     }
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using TailorKV.Cli.Options;
+using TailorKV.Cli.Output;
 using TailorKV.Cli.Results;
 using TailorKV.Planner.Baselines;
 using TailorKV.Planner.Plans;

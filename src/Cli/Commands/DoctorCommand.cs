@@ -1,5 +1,7 @@
 using System.CommandLine;
+using TailorKV.Cli.Checks;
 using TailorKV.Cli.Options;
+using TailorKV.Cli.Output;
 using TailorKV.Cli.Results;
 using TailorKV.Planner;
 using TailorKV.Profiler;

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using TailorKV.Cli.Options;
+using TailorKV.Cli.Output;
+using TailorKV.Cli.Reports;
 using TailorKV.Cli.Results;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Profiles;

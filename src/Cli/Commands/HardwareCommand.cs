@@ -1,4 +1,5 @@
 using System.CommandLine;
+using TailorKV.Cli.Output;
 
 namespace TailorKV.Cli.Commands;
 

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using TailorKV.Cli.Output;
+using TailorKV.Cli.Reports;
 using TailorKV.Cli.Results;
 using TailorKV.Planner;
 using TailorKV.Planner.Machines;

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using TailorKV.Cli.Options;
+using TailorKV.Cli.Output;
+using TailorKV.Cli.Reports;
 using TailorKV.Cli.Results;
 using TailorKV.Planner;
 using TailorKV.Planner.Machines;

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
 using TailorKV.Cli.Options;
+using TailorKV.Cli.Output;
+using TailorKV.Cli.Reports;
 using TailorKV.Cli.Results;
 using TailorKV.Planner;
 using TailorKV.Planner.Plans;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using TailorKV.Cli.Options;
+using TailorKV.Cli.Output;
 using TailorKV.Cli.Results;
 using TailorKV.Planner;
 using TailorKV.Planner.Baselines;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text;
 using TailorKV.Cli.Options;
+using TailorKV.Cli.Output;
 using TailorKV.Cli.Results;
 using TailorKV.Planner;
 using TailorKV.Planner.Plans;

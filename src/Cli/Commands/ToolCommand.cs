@@ -1,4 +1,5 @@
 using System.CommandLine;
+using TailorKV.Cli.Output;
 using TailorKV.Runtime;
 
 namespace TailorKV.Cli.Commands;

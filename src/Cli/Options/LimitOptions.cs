@@ -1,4 +1,5 @@
 using System.CommandLine;
+using TailorKV.Cli.Output;
 using TailorKV.Planner;
 using TailorKV.Planner.Machines;
 using TailorKV.Planner.Plans;
@@ -127,7 +128,7 @@ internal sealed class LimitOptions
     public string Repeated(ParseResult parse) => string.Concat(
         new Option[] { _host, _loss, _machine, _batch, _chunk, _weights }
             .Where(option => parse.GetResult(option) is { Implicit: false })
-            .Select(option => $" {option.Name} {Show.Quoted(string.Join(' ', parse.GetResult(option)!.Tokens.Select(token => token.Value)))}"));
+            .Select(option => $" {option.Name} {ShellWord.Quoted(string.Join(' ', parse.GetResult(option)!.Tokens.Select(token => token.Value)))}"));
 
     private static PlanGoal GoalOf(string? name) => name is null ? PlanGoal.LeastLoss : Goals.GetValueOrDefault(name);
 }

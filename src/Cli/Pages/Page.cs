@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
+using TailorKV.Cli.Charts;
 
 namespace TailorKV.Cli.Pages;
 
@@ -12,11 +13,11 @@ namespace TailorKV.Cli.Pages;
 internal static partial class Page
 {
     /// <summary>Fills a template.</summary>
-    /// <param name="name">The page's name: its template is NAME.html; chart.css, page.css and page.js come with it, and NAME.css and NAME.js where there are such.</param>
+    /// <param name="name">The page's name: its template is NAME.html; the charts' style, page.css and page.js come with it, and NAME.css and NAME.js where there are such.</param>
     /// <param name="values">HTML for each <c>{{name}}</c> in the template, besides policy, style, script, and kinds, a legend of the ways to keep a layer.</param>
     public static string Render(string name, IReadOnlyDictionary<string, string> values)
     {
-        string style = PageResource.Join("chart.css", "page.css", name + ".css");
+        string style = Chart.Style + PageResource.Join("page.css", name + ".css");
         string script = PageResource.Join("page.js", name + ".js");
         var all = new Dictionary<string, string>(values, StringComparer.Ordinal)
         {

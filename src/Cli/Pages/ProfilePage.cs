@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
-using TailorKV.Cli.Pages.Charts;
+using TailorKV.Cli.Charts;
+using TailorKV.Cli.Output;
 using TailorKV.Planner;
 using TailorKV.Planner.Profiles;
 

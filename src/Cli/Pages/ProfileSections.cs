@@ -1,5 +1,6 @@
 using System.Globalization;
-using TailorKV.Cli.Pages.Charts;
+using TailorKV.Cli.Charts;
+using TailorKV.Cli.Output;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 

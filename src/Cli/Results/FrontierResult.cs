@@ -1,3 +1,4 @@
+using TailorKV.Cli.Output;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
@@ -41,7 +42,7 @@ internal sealed record FrontierResult(
                 PlanResult result = PlanResult.From(plan, path);
                 return new Point(
                     result.Cache, result.Device, result.Host, plan.PredictedLoss.GetValueOrDefault(), result.Time?.Total, result.LayersByMode, result.Layers,
-                    $"tailorkv plan {Show.Quoted(path)} --vram {plan.Memory.Device} --context {context}{more}{StepLimit(plan)}");
+                    $"tailorkv plan {ShellWord.Quoted(path)} --vram {plan.Memory.Device} --context {context}{more}{StepLimit(plan)}");
             })],
             [.. FullCache(profile, fullBytes), .. baselines ?? []], page);
     }

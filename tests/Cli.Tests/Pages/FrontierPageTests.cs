@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.RegularExpressions;
+using TailorKV.Cli.Output;
 using TailorKV.Cli.Pages;
 using TailorKV.Cli.Results;
 using TailorKV.Planner;

@@ -1,4 +1,5 @@
 using System.Net;
+using TailorKV.Cli.Output;
 using TailorKV.Cli.Pages;
 using TailorKV.Cli.Results;
 using TailorKV.Planner.Plans;

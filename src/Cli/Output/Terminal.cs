@@ -5,7 +5,7 @@ using TailorKV.Planner;
 using TailorKV.Profiler;
 using TailorKV.Runtime.Formats;
 
-namespace TailorKV.Cli;
+namespace TailorKV.Cli.Output;
 
 /// <summary>Where a command writes, and how it learns that it shall stop.</summary>
 internal sealed class Terminal

@@ -1,4 +1,4 @@
-namespace TailorKV.Cli.Pages.Charts;
+namespace TailorKV.Cli.Charts;
 
 /// <summary>Where an axis has its values and its ticks.</summary>
 internal sealed class Scale

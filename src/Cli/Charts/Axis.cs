@@ -1,4 +1,4 @@
-namespace TailorKV.Cli.Pages.Charts;
+namespace TailorKV.Cli.Charts;
 
 /// <summary>One axis of a chart. What is not given follows from the points.</summary>
 /// <param name="Title">What it shows, with the unit where the tick labels do not have it.</param>

@@ -6,7 +6,7 @@ using TailorKV.Planner;
 using TailorKV.Planner.Solver;
 using TailorKV.Runtime.Memory;
 
-namespace TailorKV.Cli;
+namespace TailorKV.Cli.Checks;
 
 /// <summary>What this machine has of that which the tool can use.</summary>
 internal static class MachineChecks

@@ -1,4 +1,4 @@
-namespace TailorKV.Cli;
+namespace TailorKV.Cli.Output;
 
 /// <summary>What the tool's process ends with.</summary>
 internal static class ExitCode

@@ -1,4 +1,4 @@
-namespace TailorKV.Cli.Pages.Charts;
+namespace TailorKV.Cli.Charts;
 
 /// <summary>Points that belong together.</summary>
 /// <param name="Name">Its name in the legend; empty for a series that the legend leaves out.</param>

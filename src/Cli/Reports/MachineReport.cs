@@ -1,8 +1,9 @@
+using TailorKV.Cli.Output;
 using TailorKV.Cli.Results;
 using TailorKV.Planner;
 using TailorKV.Planner.Machines;
 
-namespace TailorKV.Cli;
+namespace TailorKV.Cli.Reports;
 
 /// <summary>A machine as a person reads it.</summary>
 internal static class MachineReport

@@ -1,4 +1,4 @@
-namespace TailorKV.Cli.Pages.Charts;
+namespace TailorKV.Cli.Charts;
 
 /// <summary>A point of a series. One whose coordinates are not finite is not drawn, and a line ends before it.</summary>
 /// <param name="X">Where it lies, in the x axis's values.</param>

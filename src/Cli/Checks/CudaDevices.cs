@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace TailorKV.Cli;
+namespace TailorKV.Cli.Checks;
 
 /// <summary>Asks the CUDA driver, where there is one, what devices it has (CUDA driver API: cuInit, cuDeviceGetCount, cuDeviceGet, cuDeviceGetName).</summary>
 internal static unsafe class CudaDevices

@@ -4,7 +4,7 @@ using TailorKV.Runtime.Formats;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
-namespace TailorKV.Cli;
+namespace TailorKV.Cli.Options;
 
 /// <summary>Reads KVTuner's presets: a YAML mapping from each layer's index to its nbits_key and nbits_value.</summary>
 internal static class KVTunerFile

@@ -1,4 +1,4 @@
-namespace TailorKV.Cli.Pages.Charts;
+namespace TailorKV.Cli.Charts;
 
 /// <summary>Finds room for the words beside points, so that none lies on another or outside of the plot.</summary>
 /// <param name="width">The plot's width in pixels.</param>

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace TailorKV.Cli;
+namespace TailorKV.Cli.Output;
 
 /// <summary>
 /// stdout or stderr where it is no terminal. The console's own stream goes on as if all were written when the reader of a pipe has gone, so a long text would be

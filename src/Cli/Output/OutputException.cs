@@ -1,4 +1,4 @@
-namespace TailorKV.Cli;
+namespace TailorKV.Cli.Output;
 
 /// <summary>Nothing more can be written to stdout.</summary>
 /// <param name="reason">Why, in a few words.</param>

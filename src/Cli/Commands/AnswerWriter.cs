@@ -1,13 +1,14 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
+using TailorKV.Cli.Output;
 using TailorKV.Cli.Results;
 using TailorKV.Profiler;
 using TailorKV.Runtime.Generation;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Tokenizers;
 
-namespace TailorKV.Cli;
+namespace TailorKV.Cli.Commands;
 
 /// <summary>Writes a model's answers to prompts of which each goes on from the one before and its answer, in one session.</summary>
 /// <param name="tokenizer">The model's.</param>

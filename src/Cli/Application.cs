@@ -2,12 +2,13 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using TailorKV.Cli.Commands;
+using TailorKV.Cli.Output;
 using TailorKV.Planner;
 
 namespace TailorKV.Cli;
 
 /// <summary>The tool: parses arguments, runs a command, and turns errors into a line on stderr and an exit code.</summary>
-internal static class CommandLine
+internal static class Application
 {
     private const int LongestUsageError = 400;
 
@@ -18,7 +19,7 @@ internal static class CommandLine
     public static int Run(string[] args, Terminal terminal)
     {
         // A prompt may start with @, which would otherwise name a file of arguments.
-        ParseResult parse = Tool(terminal).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
+        ParseResult parse = Commands(terminal).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
         if (parse.Errors.Count > 0)
         {
             terminal.Error($"{string.Join(" ", parse.Errors.Select(error => PrintableText.Line(error.Message, LongestUsageError)))} See '{FullName(parse.CommandResult)} --help'.");
@@ -63,7 +64,7 @@ internal static class CommandLine
     }
 
     // A RootCommand would go by the name of the file that was started.
-    private static Command Tool(Terminal terminal) => new(
+    private static Command Commands(Terminal terminal) => new(
         "tailorkv",
         """
         TailorKV decides, layer by layer, how a language model's KV cache is kept, so that a model, a context length and a memory budget fit together

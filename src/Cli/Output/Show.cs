@@ -1,6 +1,6 @@
 using TailorKV.Planner;
 
-namespace TailorKV.Cli;
+namespace TailorKV.Cli.Output;
 
 /// <summary>Numbers as tables show them.</summary>
 internal static class Show
@@ -23,8 +23,4 @@ internal static class Show
 
     /// <summary>How many layers each mode keeps: 1 full, 5 quantized.</summary>
     public static string Modes(IReadOnlyDictionary<string, int> layersByMode) => string.Join(", ", layersByMode.Select(mode => $"{mode.Value} {mode.Key}"));
-
-    /// <summary>A word as a shell reads it back.</summary>
-    public static string Quoted(string word) =>
-        word.Length > 0 && word.All(c => char.IsAsciiLetterOrDigit(c) || "/._-+,:@%".Contains(c, StringComparison.Ordinal)) ? word : $"'{word.Replace("'", @"'\''", StringComparison.Ordinal)}'";
 }

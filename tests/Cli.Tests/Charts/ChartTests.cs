@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Xml.Linq;
-using TailorKV.Cli.Pages.Charts;
+using TailorKV.Cli.Charts;
 
-namespace TailorKV.Cli.Tests.Pages;
+namespace TailorKV.Cli.Tests.Charts;
 
 public class ChartTests
 {

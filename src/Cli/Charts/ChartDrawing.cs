@@ -1,7 +1,7 @@
 using System.Text;
 using System.Xml;
 
-namespace TailorKV.Cli.Pages.Charts;
+namespace TailorKV.Cli.Charts;
 
 /// <summary>Writes one chart's SVG: legend, axes with their ticks, then the series in their order, then labels on top.</summary>
 internal sealed class ChartDrawing

@@ -1,7 +1,8 @@
+using TailorKV.Cli.Output;
 using TailorKV.Cli.Results;
 using TailorKV.Planner;
 
-namespace TailorKV.Cli;
+namespace TailorKV.Cli.Reports;
 
 /// <summary>A plan in words and tables, as 'plan' and 'explain' print it.</summary>
 internal static class PlanReport

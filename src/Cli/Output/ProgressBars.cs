@@ -1,7 +1,7 @@
 using Spectre.Console;
 using TailorKV.Profiler;
 
-namespace TailorKV.Cli;
+namespace TailorKV.Cli.Output;
 
 /// <summary>One bar a step; a step's first report ends the bar of the one before.</summary>
 internal sealed class ProgressBars(ProgressContext context) : IProgress<WorkProgress>

@@ -1,6 +1,6 @@
-using TailorKV.Cli.Pages.Charts;
+using TailorKV.Cli.Charts;
 
-namespace TailorKV.Cli.Tests.Pages;
+namespace TailorKV.Cli.Tests.Charts;
 
 public class ScaleTests
 {

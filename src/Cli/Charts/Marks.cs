@@ -1,4 +1,4 @@
-namespace TailorKV.Cli.Pages.Charts;
+namespace TailorKV.Cli.Charts;
 
 /// <summary>How a series is drawn; marks can be combined.</summary>
 [Flags]

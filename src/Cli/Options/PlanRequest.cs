@@ -1,8 +1,9 @@
+using TailorKV.Cli.Output;
 using TailorKV.Planner;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Profiles;
 
-namespace TailorKV.Cli;
+namespace TailorKV.Cli.Options;
 
 /// <summary>What a plan is asked for, its device limit perhaps a share of the full KV cache.</summary>
 internal sealed record PlanRequest(ModelProfile Profile, PlanTarget Target, PlanOptions Options, SizeLimit? Vram)
