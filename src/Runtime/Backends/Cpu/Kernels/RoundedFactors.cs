@@ -50,16 +50,16 @@ internal static class RoundedFactors
         return size;
     }
 
-    /// <summary>The most that factors may be for 32 bits to hold the sum of so many products with levels.</summary>
+    /// <summary>The largest magnitude that factors may have, so that 32 bits hold the sum of <paramref name="count"/> products with levels.</summary>
     private static float Most(int count) => Math.Min(short.MaxValue, int.MaxValue / -sbyte.MinValue / count);
 
     /// <summary>The largest magnitude of numbers * scales.</summary>
     public static float LargestMagnitude(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales) => LargestMagnitude(new Products(numbers, scales));
 
-    /// <summary>How many of the largest number would be as much as may be; none of what is too small to count, or no number.</summary>
+    /// <summary>Steps per unit: what numbers are multiplied with so that the largest becomes <paramref name="most"/>; 0 where the largest is too small to count or not finite.</summary>
     public static float Steps(float largest, float most) => Finite(largest) ? most / largest : 0;
 
-    /// <summary>Rounds numbers * scales that are in steps already.</summary>
+    /// <summary>Rounds numbers * scales, which are in steps already.</summary>
     /// <returns>Their sum.</returns>
     public static int RoundStepped(ReadOnlySpan<float> numbers, ReadOnlySpan<float> scales, Span<short> rounded) => Round(new Products(numbers, scales), 1, rounded);
 
@@ -75,7 +75,7 @@ internal static class RoundedFactors
         return Math.Max(Math.Max(halves[0], halves[1]), Math.Max(halves[2], halves[3]));
     }
 
-    /// <summary>The lower halves of integers. Of those that are stored at once an instruction that narrows would take twice as long.</summary>
+    /// <summary>The lower halves of integers, by a permutation: narrowing by <c>vpmovdw</c> takes twice as long where the result is stored at once.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<short> Lower(Vector512<int> integers) =>
         Avx512BW.PermuteVar32x16(integers.AsInt16(), Vector512.Create(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)).GetLower();

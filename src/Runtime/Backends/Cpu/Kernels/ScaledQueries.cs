@@ -18,9 +18,9 @@ internal static unsafe class ScaledQueries
     private const int Lanes = 16;
 
     /// <summary>factors[group, query] = query * the group's scales, rounded; dots[group, query] = query . the group's zeros.</summary>
-    /// <param name="scales">[groups, headDim]; finite, as zeros are, but for the plain twin.</param>
+    /// <param name="scales">[groups, headDim]; scales and zeros must be finite, except for the plain twin.</param>
     /// <param name="zeros">[groups, headDim].</param>
-    /// <param name="queries">In such steps that what is rounded has <paramref name="numberBytes"/>, [n, headDim].</param>
+    /// <param name="queries">[n, headDim], multiplied so that their products with scales round to integers of <paramref name="numberBytes"/>.</param>
     /// <param name="headDim">Channels.</param>
     /// <param name="factors">[groups, groupStride], of which each has [n, stride].</param>
     /// <param name="groupStride">Bytes from one group's factors to the next's.</param>

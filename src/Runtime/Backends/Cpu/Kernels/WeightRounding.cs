@@ -20,12 +20,12 @@ internal static unsafe class WeightRounding
     /// <summary>Rounds rows of weights * scales.</summary>
     /// <param name="weights">[n, stride].</param>
     /// <param name="stride">From one row's weights to the next's.</param>
-    /// <param name="largest">What no magnitude of each row's weights is above, [n].</param>
+    /// <param name="largest">An upper bound of the magnitudes of each row's weights, [n].</param>
     /// <param name="scales">What a token's weights are multiplied with.</param>
     /// <param name="most">The most that a rounded number may be.</param>
     /// <param name="rounded">[n, roundedStride].</param>
     /// <param name="roundedStride">From one row's rounded numbers to the next's.</param>
-    /// <param name="sizes">What one stands for in each row, [n].</param>
+    /// <param name="sizes">The step of each row: what an integer of 1 stands for, [n].</param>
     /// <param name="sums">The sum of each row's rounded numbers, [n].</param>
     /// <param name="ofZeros">The sum of each row's weights * zeros, [n]; none where there are no zeros.</param>
     [SkipLocalsInit]

@@ -10,7 +10,7 @@ internal interface IValueCodes
 
     /// <summary>For each of the outputs [n, headDim]: output += weights[output * stride + token - from] * decoded value, for tokens [from, to).</summary>
     /// <param name="weights">[n, stride].</param>
-    /// <param name="largest">What no magnitude of each output's weights is above, [n]: the nearer to them, the finer they are rounded.</param>
+    /// <param name="largest">An upper bound of the magnitudes of each output's weights, [n]; the tighter, the finer weights are rounded.</param>
     /// <param name="stride">From one output's weights to the next's.</param>
     /// <param name="from">The first token.</param>
     /// <param name="to">The token after the last.</param>

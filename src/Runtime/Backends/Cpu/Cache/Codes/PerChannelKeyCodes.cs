@@ -155,7 +155,7 @@ internal sealed class PerChannelKeyCodes : IKeyCodes
         }
     }
 
-    /// <summary>Every so many-th number, times a factor, as many times as a group has tokens, a multiple of a vector's.</summary>
+    /// <summary>destination = numbers[0], numbers[every], ... times a factor, each repeated <paramref name="times"/> times, a multiple of a vector's elements.</summary>
     private static void Repeat(ReadOnlySpan<float> numbers, int every, float factor, int times, Span<float> destination)
     {
         ref float to = ref MemoryMarshal.GetReference(destination);

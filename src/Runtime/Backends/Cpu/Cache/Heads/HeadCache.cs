@@ -201,7 +201,7 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
 
     /// <summary>Adds the values of a segment's tokens, by the weights in the places of their scores.</summary>
     /// <param name="step">The step.</param>
-    /// <param name="largest">What no weight of each query is above, [group]; what is lower may be put in its place.</param>
+    /// <param name="largest">An upper bound of each query's weights, [group]; a tighter one may be put in its place.</param>
     /// <param name="first">The first of the segmented tokens that belong to the segment.</param>
     /// <param name="end">The token after the last of them.</param>
     /// <param name="isFirst">Whether what comes before all segmented tokens belongs to it too.</param>

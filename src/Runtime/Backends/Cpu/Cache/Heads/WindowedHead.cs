@@ -146,7 +146,7 @@ internal abstract class WindowedHead : HeadCache
     }
 
     /// <summary>Chooses the middle's tokens of most probability, whatever numbers their scores are, and fetches their rows.</summary>
-    /// <returns>Whether weights were too small to tell which they are: then scores, worked out once more, lie in the place of all weights.</returns>
+    /// <returns>Whether weights were too small to tell which tokens those are. Then scores, computed once more, have taken the place of all weights.</returns>
     protected bool Choose(HostRows host, AttentionStep step)
     {
         bool again = !host.Choose(Middle);

@@ -6,13 +6,13 @@ internal interface ICodeBits
     /// <summary>Bits of a code.</summary>
     static abstract int Value { get; }
 
-    /// <summary>Bits that are looked up, or taken as they are, at a time: of 1 and 2 bits several codes', each with a table of its own; of 3 the lower ones.</summary>
+    /// <summary>Bits that are taken at a time: of 1 and 2 bits those of several codes, each with a table of its own; of 3 bits the lower two.</summary>
     static abstract int Taken { get; }
 
-    /// <summary>Bits of a code that lie in one row: of 3 the lower ones.</summary>
+    /// <summary>Bits of a code that lie in one word row: of 3 bits the lower two.</summary>
     static abstract int Lower { get; }
 
-    /// <summary>Whether what is taken is looked up; codes that stand for evenly spaced levels, one apart, are how far theirs lies above the lowest.</summary>
+    /// <summary>Whether levels are looked up in a table. Where levels are one apart, a code itself is how far its level lies above the lowest.</summary>
     static abstract bool LooksUp { get; }
 
     readonly struct One : ICodeBits

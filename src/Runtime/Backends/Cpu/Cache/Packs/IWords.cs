@@ -15,39 +15,39 @@ internal unsafe interface IWords<TSelf>
     /// <summary>One word in all lanes.</summary>
     static abstract TSelf Repeat(byte* word);
 
-    /// <summary>A sum to begin with, the same in all lanes: as many of its bits as a word has.</summary>
+    /// <summary>A sum to begin with, the same in all lanes, cut to the bits of a word.</summary>
     static abstract TSelf Sum(int sum);
 
     /// <summary>Sixteen bytes that <see cref="LookUp"/> reads, the first of them 0.</summary>
     static abstract TSelf Table(byte* bytes);
 
-    /// <summary>Some bits.</summary>
+    /// <summary>Keeps some bits: words &amp; ones.</summary>
     /// <param name="words">All bits.</param>
     /// <param name="ones">Ones for the bits that are left.</param>
     static abstract TSelf And(TSelf words, TSelf ones);
 
-    /// <summary>Some bits of other words put to those of these.</summary>
+    /// <summary>Puts some bits of other words to those of these: words | (others &amp; ones).</summary>
     /// <param name="words">The words, without those bits.</param>
     /// <param name="others">The others.</param>
     /// <param name="ones">Ones for the bits that are taken.</param>
     static abstract TSelf OrBits(TSelf words, TSelf others, TSelf ones);
 
-    /// <summary>Shifts each byte to lower bits; in the upper ones there may be anything.</summary>
+    /// <summary>Shifts the bits of each byte down; the upper bits of a byte are undefined afterwards.</summary>
     static abstract TSelf ShiftRight(TSelf words, int bits);
 
     /// <summary>The two halves of each byte exchanged.</summary>
     static abstract TSelf SwapHalves(TSelf words);
 
-    /// <summary>For each byte, below 16, what the table has there.</summary>
+    /// <summary>For each byte, which must be below 16, the table's entry.</summary>
     static abstract TSelf LookUp(TSelf table, TSelf indices);
 
-    /// <summary>Each number's lower byte, as a number: of one byte itself.</summary>
+    /// <summary>Each number's lower byte as a number; a number of one byte itself.</summary>
     static abstract TSelf LowerBytes(TSelf words);
 
-    /// <summary>Each number's upper byte, as a number: of one byte nothing.</summary>
+    /// <summary>Each number's upper byte as a number; not used where numbers have one byte.</summary>
     static abstract TSelf UpperBytes(TSelf words);
 
-    /// <summary>The products of the numbers of pairs, none below 0, with those of factors, added to each other and to a sum.</summary>
+    /// <summary>sums[lane] += first of pair * first of factors + second of pair * second of factors; the numbers of pairs are not negative.</summary>
     static abstract TSelf AddProducts(TSelf pairs, TSelf factors, TSelf sums);
 
     /// <summary>destination[lane] += sum * (scales[lane] * step).</summary>

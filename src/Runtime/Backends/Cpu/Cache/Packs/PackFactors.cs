@@ -5,9 +5,9 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 /// <param name="stride">Bytes from one query's to the next's.</param>
 /// <param name="step">Bytes from one repeated pack's to the next's; 0 where all meet the same.</param>
 /// <param name="queries">How many queries there are.</param>
-/// <param name="steps">What one stands for in each query.</param>
-/// <param name="sums">The sum of each query's, for each group of depths, or each repeated pack where they have their own.</param>
-/// <param name="sumsOfAll">From one group's or pack's sums to the next's: of all queries, of which these may be some.</param>
+/// <param name="steps">The step of each query's factors: what a factor of 1 stands for.</param>
+/// <param name="sums">The sum of each query's factors, for each group of depths, or for each repeated pack where packs have factors of their own.</param>
+/// <param name="sumsOfAll">Elements from one group's or pack's sums to the next's; they have all queries, of which <paramref name="queries"/> may be fewer.</param>
 internal readonly unsafe struct PackFactors(byte* first, nint stride, nint step, int queries, float* steps, int* sums, int sumsOfAll)
 {
     public byte* First => first;

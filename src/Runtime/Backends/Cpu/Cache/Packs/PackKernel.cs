@@ -59,7 +59,7 @@ internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
         ? RoundedFactors.Round(numbers, [], _mostSum, MemoryMarshal.Cast<byte, sbyte>(factors), out sum)
         : RoundedFactors.Round(numbers, [], MemoryMarshal.Cast<byte, short>(factors), out sum);
 
-    /// <summary>The most that each of so many factors may be for a sum of their products with levels to fit.</summary>
+    /// <summary>The largest magnitude that each of <paramref name="depths"/> factors may have, so that the sum of their products with levels fits its integer.</summary>
     public float Most(int depths) =>
         numberBytes == 1 ? Math.Min(sbyte.MaxValue, _mostSum / depths) : Math.Min(short.MaxValue, int.MaxValue / levels.Largest / depths);
 

@@ -11,21 +11,21 @@ internal static unsafe class PackProducts<TBits, TWords>
     private const int TableBytes = 16;
     private const int WordBytes = 4;
 
-    /// <summary>What is looked up at a time: each byte of a number, or, where nothing is looked up, the number.</summary>
+    /// <summary>Parts of a number that are taken from it separately: its bytes where a table is looked up, else the number as a whole.</summary>
     private static int Parts
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => TBits.LooksUp ? TWords.Bytes / 2 : 1;
     }
 
-    /// <summary>Bits that those lie in from which some are taken at a time.</summary>
+    /// <summary>Bits of such a part.</summary>
     private static int TakenFrom
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => TWords.Bytes * 4 / Parts;
     }
 
-    /// <summary>Bytes from the factors of what lies in a number's lower byte to those of its upper one.</summary>
+    /// <summary>Bytes from the factors of a number's lower byte to those of its upper byte.</summary>
     private static nint UpperFactors
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -33,8 +33,8 @@ internal static unsafe class PackProducts<TBits, TWords>
     }
 
     /// <summary>
-    /// What stays the same: ones for the bits that are taken at a time, ones for 3 bits' upper bit, and, from the sixteenth byte on, the tables. It is read from memory, for what the
-    /// compiler knows it loads again each time.
+    /// The constants of the loop: a mask of the bits that are taken at a time, a mask of 3 bits' upper bit, and, from byte 16 on, the tables. They are read from memory once, since the compiler would load
+    /// constants that it knows again each time.
     /// </summary>
     public static byte[] Constants(CodeLevels levels)
     {
@@ -43,12 +43,12 @@ internal static unsafe class PackProducts<TBits, TWords>
         return [ones, ofUpperByte, ones, ofUpperByte, UpperBit, UpperBit, UpperBit, UpperBit, .. new byte[TableBytes - (2 * WordBytes)], .. levels.Tables()];
     }
 
-    /// <summary>Goes through the lanes [firstLane, endLane), whole ones or twos of vectors, of each pack that is repeated; or through twos of packs, a vector each.</summary>
+    /// <summary>Goes through the lanes [firstLane, endLane) of each repeated pack, one or two vectors at a time; or through pairs of packs that have one vector of lanes each.</summary>
     /// <param name="range">The codes that take part.</param>
     /// <param name="firstLane">The first lane.</param>
-    /// <param name="endLane">The lane after the last: of two packs, which then have a vector of lanes each, of both.</param>
+    /// <param name="endLane">The lane after the last, counted through both packs of a pair.</param>
     /// <param name="firstRepeat">The first of the packs that are repeated.</param>
-    /// <param name="packs">How many of them go together: two where all meet the same factors, else one.</param>
+    /// <param name="packs">Packs that go together: two where all packs meet the same factors and have one vector of lanes, else one.</param>
     /// <param name="constants">As <see cref="Constants"/> makes them.</param>
     /// <param name="lowest">The lowest level.</param>
     /// <param name="factors">The factors.</param>
