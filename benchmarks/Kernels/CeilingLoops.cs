@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using TailorKV.Runtime.Backends.Cpu.Vectors;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Benchmarks.Kernels;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using TailorKV.Runtime.Backends.Cpu.Threads;
-using TailorKV.Runtime.Backends.Cpu.Vectors;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Benchmarks.Kernels;
 

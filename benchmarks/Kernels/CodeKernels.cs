@@ -1,7 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using TailorKV.Planner.Policies.Codes;
-using TailorKV.Runtime.Backends.Cpu.Kernels;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Benchmarks.Kernels;
 
@@ -16,7 +16,7 @@ public abstract class CodeKernels : IDisposable
     private Arena? _arena;
 
     /// <summary>Elements read at once; what the machine does not have is left out.</summary>
-    public static IEnumerable<int> Widths { get; } = [.. new[] { 8, 16 }.Where(lanes => lanes <= RowKernel.Widest)];
+    public static IEnumerable<int> Widths { get; } = [.. new[] { 8, 16 }.Where(lanes => lanes <= VectorWidth.Widest)];
 
     [Params(64, 128)]
     public int HeadDim { get; set; }

@@ -7,8 +7,8 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Tasks;
 using TailorKV.Runtime;
-using TailorKV.Runtime.Backends.Cpu.Attention;
 using TailorKV.Runtime.Formats;
+using TailorKV.Runtime.Numbers;
 using TailorKV.Runtime.Sessions;
 
 namespace TailorKV.Profiler.Text;

@@ -1,6 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-
 namespace TailorKV.Runtime.Numbers;
 
 /// <summary>
@@ -9,6 +6,9 @@ namespace TailorKV.Runtime.Numbers;
 /// </summary>
 internal static class Exponential
 {
+    internal const int ExponentBits = 23;
+    internal const int OneBits = 0x3F800000;
+
     private const float Smallest = -87;
     private const float PerLn2 = 1.44269504f;
 
@@ -24,39 +24,10 @@ internal static class Exponential
     // Added to a number below 2^22, it leaves the nearest integer in the low bits.
     private const float Rounder = 12582912;
 
-    private const int ExponentBits = 23;
-    private const int OneBits = 0x3F800000;
+    /// <summary>What <see cref="Exponentials{TLanes}"/> computes with.</summary>
+    internal static readonly float[] Constants = [Smallest, PerLn2, Rounder, -Ln2, 1, C2, C3, C4, C5];
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Of(Vector512<float> x)
-    {
-        Vector512<float> rounder = Vector512.Create(Rounder), shifted = Vector512.FusedMultiplyAdd(x, Vector512.Create(PerLn2), rounder);
-        Vector512<float> n = shifted - rounder;
-        Vector512<float> r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-Ln2), x);
-        Vector512<float> sum = Vector512.FusedMultiplyAdd(r, Vector512.Create(C5), Vector512.Create(C4));
-        sum = Vector512.FusedMultiplyAdd(sum, r, Vector512.Create(C3));
-        sum = Vector512.FusedMultiplyAdd(sum, r, Vector512.Create(C2));
-        sum = Vector512.FusedMultiplyAdd(sum, r, Vector512<float>.One);
-        sum = Vector512.FusedMultiplyAdd(sum, r, Vector512<float>.One);
-        sum *= ((shifted.AsInt32() << ExponentBits) + Vector512.Create(OneBits)).AsSingle();
-        return Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(Smallest)), Vector512<float>.Zero, sum);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Of(Vector256<float> x)
-    {
-        Vector256<float> rounder = Vector256.Create(Rounder), shifted = Vector256.FusedMultiplyAdd(x, Vector256.Create(PerLn2), rounder);
-        Vector256<float> n = shifted - rounder;
-        Vector256<float> r = Vector256.FusedMultiplyAdd(n, Vector256.Create(-Ln2), x);
-        Vector256<float> sum = Vector256.FusedMultiplyAdd(r, Vector256.Create(C5), Vector256.Create(C4));
-        sum = Vector256.FusedMultiplyAdd(sum, r, Vector256.Create(C3));
-        sum = Vector256.FusedMultiplyAdd(sum, r, Vector256.Create(C2));
-        sum = Vector256.FusedMultiplyAdd(sum, r, Vector256<float>.One);
-        sum = Vector256.FusedMultiplyAdd(sum, r, Vector256<float>.One);
-        sum *= ((shifted.AsInt32() << ExponentBits) + Vector256.Create(OneBits)).AsSingle();
-        return Vector256.ConditionalSelect(Vector256.LessThan(x, Vector256.Create(Smallest)), Vector256<float>.Zero, sum);
-    }
-
+    /// <summary>exp of a number: the plain twin of <see cref="Exponentials{TLanes}"/>.</summary>
     public static float Of(float x)
     {
         if (x < Smallest)

@@ -1,40 +1,104 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace TailorKV.Runtime.Numbers;
 
 /// <summary>
-/// fp16 numbers, widened in vectors: there is no intrinsic for it, and one by one they cost more than what is done with them. With the bits moved to their place a
+/// f16: IEEE 754 half precision. There is no intrinsic that widens it, and the framework's conversion costs more than what is done with a number. With the bits moved to their place a
 /// factor of 2^112 corrects the exponent's bias exactly, for subnormal numbers too; infinities and NaN get their exponent set.
 /// </summary>
-internal static class HalfFloat
+internal readonly unsafe struct HalfFloat : IElement
 {
     // 2^112.
     private const float Rebias = 5192296858534827628530496329220096f;
 
-    // Of a half whose bits have moved to their place in a single: all but the sign, and the exponent, which infinities and NaN have full.
+    // From a half's bits to their place in a single: those of its magnitude, those of its sign too, and its exponent, which infinities and NaN have full.
+    private const int Places = 13;
     private const int Magnitude = 0x0FFFE000;
+    private const int SignAndMagnitude = unchecked((int)0x8FFFE000);
     private const int FullExponent = 0x0F800000;
     private const int FullSingleExponent = 0x7F800000;
 
-    /// <summary>Widens; the plain twin is the conversion of <see cref="Half"/>.</summary>
-    public static void Widen(ReadOnlySpan<Half> source, Span<float> destination) => Widen(source, 1, destination);
+    public static int Bytes => sizeof(ushort);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Read(byte* row, nint index)
+    {
+        int bits = ((short*)row)[index] << Places, kept = bits & SignAndMagnitude;
+        return (bits & FullExponent) == FullExponent
+            ? BitConverter.Int32BitsToSingle(kept | FullSingleExponent)
+            : BitConverter.Int32BitsToSingle(kept) * Rebias;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Read<TLanes>(byte* row, nint index)
+        where TLanes : struct, ILanes<TLanes>
+    {
+        TLanes bits = TLanes.ShiftLeft(TLanes.LoadInt16((short*)row + index), Places);
+        // Those of no magnitude but a full exponent are no less: bits of magnitudes order as the numbers do that they stand for.
+        TLanes exponent = TLanes.SelectLess(
+            bits & TLanes.BroadcastBits(Magnitude), TLanes.BroadcastBits(FullExponent), default, TLanes.BroadcastBits(FullSingleExponent));
+        return ((bits & TLanes.BroadcastBits(SignAndMagnitude)) * TLanes.Broadcast(Rebias)) | exponent;
+    }
+
+    /// <summary>A vector of elements from <paramref name="index"/> on, none of them infinite or no number, times a factor of at most 2^15: half of the work.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes ReadFinite<TLanes>(byte* row, nint index, TLanes factor)
+        where TLanes : struct, ILanes<TLanes>
+    {
+        TLanes bits = TLanes.ShiftLeft(TLanes.LoadInt16((short*)row + index), Places);
+        return (bits & TLanes.BroadcastBits(SignAndMagnitude)) * (factor * TLanes.Broadcast(Rebias));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ReadPair<TLanes>(byte* row, nint index, out TLanes first, out TLanes second)
+        where TLanes : struct, ILanes<TLanes> => (first, second) = (Read<TLanes>(row, index), Read<TLanes>(row, index + TLanes.Count));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void InOrder<TLanes>(ref TLanes first, ref TLanes second)
+        where TLanes : struct, ILanes<TLanes>
+    {
+    }
+
+    /// <summary>Widens.</summary>
+    public static void Widen(ReadOnlySpan<Half> source, Span<float> destination)
+    {
+        fixed (Half* from = source)
+        fixed (float* to = destination[..source.Length])
+            Elements.Read<HalfFloat>((byte*)from, to, source.Length);
+    }
 
     /// <summary>Widens, and multiplies with a factor.</summary>
     public static void Widen(ReadOnlySpan<Half> source, float factor, Span<float> destination)
     {
-        ref short from = ref Unsafe.As<Half, short>(ref MemoryMarshal.GetReference(source));
-        ref float to = ref MemoryMarshal.GetReference(destination[..source.Length]);
-        int i = 0;
-        for (; Avx512F.IsSupported && i <= source.Length - Vector512<float>.Count; i += Vector512<float>.Count)
-            (Widen(Avx512F.ConvertToVector512Int32(Vector256.LoadUnsafe(ref from, (nuint)i))) * factor).StoreUnsafe(ref to, (nuint)i);
-        for (; i <= source.Length - Vector256<float>.Count; i += Vector256<float>.Count)
-            (Widen(Vector256.WidenLower(Vector128.LoadUnsafe(ref from, (nuint)i).ToVector256Unsafe())) * factor).StoreUnsafe(ref to, (nuint)i);
+        fixed (Half* halves = source)
+        fixed (float* to = destination[..source.Length])
+        {
+            byte* from = (byte*)halves;
+            nint i = 0, count = source.Length;
+            if (Lanes512.IsSupported)
+                Widen<Lanes512>(from, factor, to, ref i, count);
+            Widen<Lanes256>(from, factor, to, ref i, count);
+            for (; i < count; i++)
+                to[i] = Read(from, i) * factor;
+        }
+    }
 
-        for (; i < source.Length; i++)
-            Unsafe.Add(ref to, i) = (float)source[i] * factor;
+    /// <summary>sums = source + others * factor.</summary>
+    public static void AddScaled(ReadOnlySpan<Half> source, ReadOnlySpan<float> others, float factor, Span<float> sums)
+    {
+        fixed (Half* halves = source)
+        fixed (float* other = others[..source.Length], to = sums[..source.Length])
+        {
+            byte* from = (byte*)halves;
+            nint i = 0, count = source.Length;
+            if (Lanes512.IsSupported)
+                AddScaled<Lanes512>(from, other, factor, to, ref i, count);
+            AddScaled<Lanes256>(from, other, factor, to, ref i, count);
+            for (; i < count; i++)
+                to[i] = MathF.FusedMultiplyAdd(other[i], factor, Read(from, i));
+        }
     }
 
     /// <summary>The largest magnitude; no number where there is one that is none.</summary>
@@ -55,51 +119,19 @@ internal static class HalfFloat
         return (float)BitConverter.Int16BitsToHalf(largest);
     }
 
-    /// <summary>sums = source + others * factor.</summary>
-    public static void AddScaled(ReadOnlySpan<Half> source, ReadOnlySpan<float> others, float factor, Span<float> sums)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Widen<TLanes>(byte* from, float factor, float* to, ref nint i, nint count)
+        where TLanes : struct, ILanes<TLanes>
     {
-        ref short from = ref Unsafe.As<Half, short>(ref MemoryMarshal.GetReference(source));
-        ref float other = ref MemoryMarshal.GetReference(others[..source.Length]), to = ref MemoryMarshal.GetReference(sums[..source.Length]);
-        int i = 0;
-        for (; Avx512F.IsSupported && i <= source.Length - Vector512<float>.Count; i += Vector512<float>.Count)
-        {
-            Vector512<float> numbers = Widen(Avx512F.ConvertToVector512Int32(Vector256.LoadUnsafe(ref from, (nuint)i)));
-            Vector512.FusedMultiplyAdd(Vector512.LoadUnsafe(ref other, (nuint)i), Vector512.Create(factor), numbers).StoreUnsafe(ref to, (nuint)i);
-        }
-
-        for (; i <= source.Length - Vector256<float>.Count; i += Vector256<float>.Count)
-        {
-            Vector256<float> numbers = Widen(Vector256.WidenLower(Vector128.LoadUnsafe(ref from, (nuint)i).ToVector256Unsafe()));
-            Vector256.FusedMultiplyAdd(Vector256.LoadUnsafe(ref other, (nuint)i), Vector256.Create(factor), numbers).StoreUnsafe(ref to, (nuint)i);
-        }
-
-        for (; i < source.Length; i++)
-            Unsafe.Add(ref to, i) = MathF.FusedMultiplyAdd(others[i], factor, (float)source[i]);
+        for (; i <= count - TLanes.Count; i += TLanes.Count)
+            (Read<TLanes>(from, i) * TLanes.Broadcast(factor)).Store(to + i);
     }
 
-    /// <summary>Halves whose bits stand, sign extended, in the lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Widen(Vector512<int> halves)
+    private static void AddScaled<TLanes>(byte* from, float* others, float factor, float* sums, ref nint i, nint count)
+        where TLanes : struct, ILanes<TLanes>
     {
-        Vector512<int> bits = halves << 13, magnitude = bits & Vector512.Create(Magnitude);
-        Vector512<int> special = Vector512.GreaterThanOrEqual(magnitude, Vector512.Create(FullExponent)) & Vector512.Create(FullSingleExponent);
-        return ((magnitude.AsSingle() * Rebias).AsInt32() | special | (bits & Vector512.Create(int.MinValue))).AsSingle();
-    }
-
-    /// <summary>The same times a factor of at most 2^15, where none is infinite or no number.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> WidenFinite(Vector512<int> halves, Vector512<float> factor)
-    {
-        Vector512<int> bits = halves << 13;
-        return (((bits & Vector512.Create(Magnitude)).AsSingle() * (factor * Rebias)).AsInt32() | (bits & Vector512.Create(int.MinValue))).AsSingle();
-    }
-
-    /// <summary>The same as for sixteen, for eight.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Widen(Vector256<int> halves)
-    {
-        Vector256<int> bits = halves << 13, magnitude = bits & Vector256.Create(Magnitude);
-        Vector256<int> special = Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(FullExponent)) & Vector256.Create(FullSingleExponent);
-        return ((magnitude.AsSingle() * Rebias).AsInt32() | special | (bits & Vector256.Create(int.MinValue))).AsSingle();
+        for (; i <= count - TLanes.Count; i += TLanes.Count)
+            TLanes.MultiplyAdd(TLanes.Load(others + i), TLanes.Broadcast(factor), Read<TLanes>(from, i)).Store(sums + i);
     }
 }

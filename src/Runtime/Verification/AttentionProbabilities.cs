@@ -1,7 +1,6 @@
-using TailorKV.Runtime.Backends.Cpu.Attention;
 using TailorKV.Planner.Models;
-using TailorKV.Runtime.Backends.Cpu.Kernels;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Verification;
 

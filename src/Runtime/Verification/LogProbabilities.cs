@@ -1,5 +1,5 @@
 using System.Numerics.Tensors;
-using TailorKV.Runtime.Backends.Cpu.Attention;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Verification;
 

@@ -1,4 +1,5 @@
 using TailorKV.Runtime.Weights.Blocks;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Weights;
 
@@ -7,9 +8,9 @@ public sealed unsafe class WeightFormat
 {
     private static readonly WeightFormat[] Formats =
     [
-        new(WeightType.F32, 1, 4, &F32.Decode),
-        new(WeightType.F16, 1, 2, &F16.Decode),
-        new(WeightType.BF16, 1, 2, &BF16.Decode),
+        OfElements<SingleFloat>(WeightType.F32),
+        OfElements<HalfFloat>(WeightType.F16),
+        OfElements<BrainFloat>(WeightType.BF16),
         Of<Q8_0>(WeightType.Q8_0),
         Of<Q4_0>(WeightType.Q4_0),
         Of<Q4_1>(WeightType.Q4_1),
@@ -58,6 +59,9 @@ public sealed unsafe class WeightFormat
 
     /// <summary>Decodes <paramref name="count"/> elements, a whole number of blocks, with no checks.</summary>
     internal void Decode(byte* source, float* destination, int count) => _decode(source, destination, count);
+
+    private static WeightFormat OfElements<TElement>(WeightType type)
+        where TElement : struct, IElement => new(type, 1, TElement.Bytes, &Elements.Read<TElement>);
 
     private static WeightFormat Of<TBlocks>(WeightType type)
         where TBlocks : struct, IBlocks => new(type, TBlocks.Elements, TBlocks.Bytes, &BlockKernel<TBlocks>.Decode);

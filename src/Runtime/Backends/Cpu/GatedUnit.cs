@@ -38,10 +38,11 @@ internal readonly unsafe struct GatedUnit(float* gate, float* up, int count, int
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Sigmoid(Span<float> numbers)
     {
+        Exponentials<Lanes256> exponentials = new();
         int i = 0;
         for (; i <= numbers.Length - Vector256<float>.Count; i += Vector256<float>.Count)
         {
-            Vector256<float> x = Vector256.Create<float>(numbers[i..]), exponential = Exponential.Of(-Vector256.Abs(x));
+            Vector256<float> x = Vector256.Create<float>(numbers[i..]), exponential = exponentials.Of(new Lanes256(-Vector256.Abs(x))).Value;
             Vector256<float> above = Vector256.ConditionalSelect(Vector256.LessThan(x, Vector256<float>.Zero), exponential, Vector256<float>.One);
             (above / (Vector256<float>.One + exponential)).CopyTo(numbers[i..]);
         }

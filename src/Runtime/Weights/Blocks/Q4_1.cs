@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
@@ -24,7 +25,7 @@ internal readonly unsafe struct Q4_1 : IBlocks
     public static void Read<TSink>(byte* block, ref TSink sink)
         where TSink : struct, ICodeSink
     {
-        (float scale, float offset) = F16.ToSinglePair(block);
+        (float scale, float offset) = (HalfFloat.Read(block, 0), HalfFloat.Read(block, 1));
         Vector128<byte> packed = Vector128.Load(block + 4);
         sink.Take(0, Codes.Low(packed).AsSByte(), scale, offset);
         sink.Take(16, Codes.High(packed).AsSByte(), scale, offset);

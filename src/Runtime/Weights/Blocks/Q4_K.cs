@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
@@ -27,7 +28,7 @@ internal readonly unsafe struct Q4_K : IBlocks
     public static void Read<TSink>(byte* block, ref TSink sink)
         where TSink : struct, ICodeSink
     {
-        (float scale, float offset) = F16.ToSinglePair(block);
+        (float scale, float offset) = (HalfFloat.Read(block, 0), HalfFloat.Read(block, 1));
         GroupFactors factors = new(block + 4);
         for (int group = 0; group < 8; group += 2)
         {

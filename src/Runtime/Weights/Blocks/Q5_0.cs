@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
@@ -27,7 +28,7 @@ internal readonly unsafe struct Q5_0 : IBlocks
     public static void Read<TSink>(byte* block, ref TSink sink)
         where TSink : struct, ICodeSink
     {
-        float scale = F16.ToSingle(block);
+        float scale = HalfFloat.Read(block, 0);
         uint fifth = *(uint*)(block + 2);
         Vector128<byte> packed = Vector128.Load(block + 6);
         Vector128<sbyte> bias = Vector128.Create((sbyte)Bias);

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
@@ -27,7 +28,7 @@ internal readonly unsafe struct Q5_1 : IBlocks
     public static void Read<TSink>(byte* block, ref TSink sink)
         where TSink : struct, ICodeSink
     {
-        (float scale, float offset) = F16.ToSinglePair(block);
+        (float scale, float offset) = (HalfFloat.Read(block, 0), HalfFloat.Read(block, 1));
         uint fifth = *(uint*)(block + 4);
         Vector128<byte> packed = Vector128.Load(block + 8);
         Vector128<sbyte> first = (Codes.Low(packed) | Codes.FifthBits(fifth)).AsSByte(), second = (Codes.High(packed) | Codes.FifthBits(fifth >> 16)).AsSByte();

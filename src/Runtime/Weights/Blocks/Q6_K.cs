@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
@@ -29,7 +30,7 @@ internal readonly unsafe struct Q6_K : IBlocks
     public static void Read<TSink>(byte* block, ref TSink sink)
         where TSink : struct, ICodeSink
     {
-        float scale = F16.ToSingle(block + 208);
+        float scale = HalfFloat.Read(block + 208, 0);
         sbyte* factors = (sbyte*)block + 192;
         Vector128<sbyte> bias = Vector128.Create((sbyte)Bias);
         for (int i = 0; i < 128; i += 16)

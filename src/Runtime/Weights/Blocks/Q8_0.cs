@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
@@ -24,7 +25,7 @@ internal readonly unsafe struct Q8_0 : IBlocks
     public static void Read<TSink>(byte* block, ref TSink sink)
         where TSink : struct, ICodeSink
     {
-        float scale = F16.ToSingle(block);
+        float scale = HalfFloat.Read(block, 0);
         sink.Take(0, Vector128.Load((sbyte*)block + 2), scale);
         sink.Take(16, Vector128.Load((sbyte*)block + 18), scale);
     }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Weights.Blocks;
 
@@ -37,7 +38,7 @@ internal readonly unsafe struct SixteenRows(Vector256<float> lower, Vector256<fl
 
     /// <summary>Sixteen half-precision numbers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SixteenRows OfHalves(byte* source) => new(EightHalves(source), EightHalves(source + (Half * sizeof(ushort))));
+    public static SixteenRows OfHalves(byte* source) => new(HalfFloat.Read<Lanes256>(source, 0).Value, HalfFloat.Read<Lanes256>(source, Half).Value);
 
     /// <summary>Sixteen bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -56,25 +57,5 @@ internal readonly unsafe struct SixteenRows(Vector256<float> lower, Vector256<fl
             return Avx2.ConvertToVector256Int32(source);
         var shorts = Vector128.WidenLower(Vector128.CreateScalar(*(ulong*)source).AsByte());
         return Vector256.Create(Vector128.WidenLower(shorts), Vector128.WidenUpper(shorts)).AsInt32();
-    }
-
-    // As Blocks.F16 does it.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> EightHalves(byte* source)
-    {
-        Vector256<int> wide;
-        if (Avx2.IsSupported)
-        {
-            wide = Avx2.ConvertToVector256Int32((short*)source);
-        }
-        else
-        {
-            var halves = Vector128.Load((short*)source);
-            wide = Vector256.Create(Vector128.WidenLower(halves), Vector128.WidenUpper(halves));
-        }
-
-        Vector256<int> kept = (wide << 13) & Vector256.Create(unchecked((int)0x8FFFE000)), exponent = Vector256.Create(0x0F800000);
-        Vector256<float> finite = kept.AsSingle() * Vector256.Create(BitConverter.UInt32BitsToSingle((112 + 127) << 23));
-        return finite | (Vector256.Equals(kept & exponent, exponent) & Vector256.Create(0x7F800000)).AsSingle();
     }
 }

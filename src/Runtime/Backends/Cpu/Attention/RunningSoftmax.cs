@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using TailorKV.Runtime.Backends.Cpu.Panels;
 using TailorKV.Runtime.Numbers;
 
@@ -24,61 +23,36 @@ internal static unsafe class RunningSoftmax
         for (int column = 0; column < Panel.Width; column += lanes)
         {
             if (lanes == 16)
-                Update512(scores + column, keys, largest + column, sums + column, outputs + column, headDim);
+                Update<Lanes512>(scores + column, keys, largest + column, sums + column, outputs + column, headDim);
             else if (lanes == 8)
-                Update256(scores + column, keys, largest + column, sums + column, outputs + column, headDim);
+                Update<Lanes256>(scores + column, keys, largest + column, sums + column, outputs + column, headDim);
             else
                 UpdatePlain(scores + column, keys, largest + column, sums + column, outputs + column, headDim);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Update512(float* scores, int keys, float* largest, float* sums, float* outputs, int headDim)
+    private static void Update<TLanes>(float* scores, int keys, float* largest, float* sums, float* outputs, int headDim)
+        where TLanes : struct, ILanes<TLanes>
     {
-        Vector512<float> before = Vector512.Load(largest), now = before;
+        Exponentials<TLanes> exponentials = new();
+        TLanes before = TLanes.Load(largest), now = before;
         nint end = (nint)keys * Panel.Width;
         for (nint key = 0; key < end; key += Panel.Width)
-            now = Vector512.MaxNative(now, Vector512.Load(scores + key));
-        Vector512<float> sum = Vector512.Load(sums);
-        if (before != now)
+            now = TLanes.Max(now, TLanes.Load(scores + key));
+        TLanes sum = TLanes.Load(sums);
+        if (!TLanes.AllEqual(before, now))
         {
-            Vector512<float> shrink = Exponential.Of(before - now);
+            TLanes shrink = exponentials.Of(before - now);
             sum *= shrink;
             for (nint d = 0; d < headDim; d++)
-                (Vector512.Load(outputs + (d * Panel.Width)) * shrink).Store(outputs + (d * Panel.Width));
+                (TLanes.Load(outputs + (d * Panel.Width)) * shrink).Store(outputs + (d * Panel.Width));
             now.Store(largest);
         }
 
         for (nint key = 0; key < end; key += Panel.Width)
         {
-            Vector512<float> weight = Exponential.Of(Vector512.Load(scores + key) - now);
-            weight.Store(scores + key);
-            sum += weight;
-        }
-
-        sum.Store(sums);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Update256(float* scores, int keys, float* largest, float* sums, float* outputs, int headDim)
-    {
-        Vector256<float> before = Vector256.Load(largest), now = before;
-        nint end = (nint)keys * Panel.Width;
-        for (nint key = 0; key < end; key += Panel.Width)
-            now = Vector256.MaxNative(now, Vector256.Load(scores + key));
-        Vector256<float> sum = Vector256.Load(sums);
-        if (before != now)
-        {
-            Vector256<float> shrink = Exponential.Of(before - now);
-            sum *= shrink;
-            for (nint d = 0; d < headDim; d++)
-                (Vector256.Load(outputs + (d * Panel.Width)) * shrink).Store(outputs + (d * Panel.Width));
-            now.Store(largest);
-        }
-
-        for (nint key = 0; key < end; key += Panel.Width)
-        {
-            Vector256<float> weight = Exponential.Of(Vector256.Load(scores + key) - now);
+            TLanes weight = exponentials.Of(TLanes.Load(scores + key) - now);
             weight.Store(scores + key);
             sum += weight;
         }

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using TailorKV.Runtime.Backends.Cpu.Vectors;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Kernels;
 
@@ -8,8 +8,8 @@ namespace TailorKV.Runtime.Backends.Cpu.Kernels;
 /// Dot products of up to four queries with rows. Four rows go together: what a row holds is read once for all queries, and the sums of four running sums cost
 /// little more than that of one.
 /// </summary>
-internal static unsafe class DotKernel<TElements, TLanes>
-    where TElements : struct, IElements
+internal static unsafe class DotKernel<TElement, TLanes>
+    where TElement : struct, IElement
     where TLanes : struct, ILanes<TLanes>
 {
     /// <summary>dots[query, row] = query . row, over whole vectors of elements.</summary>
@@ -30,13 +30,13 @@ internal static unsafe class DotKernel<TElements, TLanes>
             byte* ahead = row0 + Prefetch.Ahead;
             for (nint i = start; i < end; i += TLanes.Count)
             {
-                ahead = Prefetch.Lines(ahead, 4 * TLanes.Count * TElements.Bytes);
+                ahead = Prefetch.Lines(ahead, 4 * TLanes.Count * TElement.Bytes);
                 TLanes q0 = TLanes.Load(queries + i);
                 TLanes q1 = TQueries.Value > 1 ? TLanes.Load(query1 + i) : q0;
                 TLanes q2 = TQueries.Value > 2 ? TLanes.Load(query2 + i) : q0;
                 TLanes q3 = TQueries.Value > 3 ? TLanes.Load(query3 + i) : q0;
 
-                TLanes row = TLanes.Read<TElements>(row0, i);
+                TLanes row = TElement.Read<TLanes>(row0, i);
                 s00 = TLanes.MultiplyAdd(row, q0, s00);
                 if (TQueries.Value > 1)
                     s01 = TLanes.MultiplyAdd(row, q1, s01);
@@ -45,7 +45,7 @@ internal static unsafe class DotKernel<TElements, TLanes>
                 if (TQueries.Value > 3)
                     s03 = TLanes.MultiplyAdd(row, q3, s03);
 
-                row = TLanes.Read<TElements>(row1, i);
+                row = TElement.Read<TLanes>(row1, i);
                 s10 = TLanes.MultiplyAdd(row, q0, s10);
                 if (TQueries.Value > 1)
                     s11 = TLanes.MultiplyAdd(row, q1, s11);
@@ -54,7 +54,7 @@ internal static unsafe class DotKernel<TElements, TLanes>
                 if (TQueries.Value > 3)
                     s13 = TLanes.MultiplyAdd(row, q3, s13);
 
-                row = TLanes.Read<TElements>(row2, i);
+                row = TElement.Read<TLanes>(row2, i);
                 s20 = TLanes.MultiplyAdd(row, q0, s20);
                 if (TQueries.Value > 1)
                     s21 = TLanes.MultiplyAdd(row, q1, s21);
@@ -63,7 +63,7 @@ internal static unsafe class DotKernel<TElements, TLanes>
                 if (TQueries.Value > 3)
                     s23 = TLanes.MultiplyAdd(row, q3, s23);
 
-                row = TLanes.Read<TElements>(row3, i);
+                row = TElement.Read<TLanes>(row3, i);
                 s30 = TLanes.MultiplyAdd(row, q0, s30);
                 if (TQueries.Value > 1)
                     s31 = TLanes.MultiplyAdd(row, q1, s31);

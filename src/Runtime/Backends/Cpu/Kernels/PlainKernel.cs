@@ -1,10 +1,10 @@
-using TailorKV.Runtime.Backends.Cpu.Vectors;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Kernels;
 
-/// <summary>The plain twin of <see cref="VectorKernel{TElements, TLanes}"/>: an element at a time. It does for machines without wide registers, and for the ends of rows.</summary>
-internal sealed unsafe class PlainKernel<TElements>(int length, int rowBytes) : RowKernel(length, rowBytes)
-    where TElements : struct, IElements
+/// <summary>The plain twin of <see cref="VectorKernel{TElement, TLanes}"/>: an element at a time. It does for machines without wide registers, and for the ends of rows.</summary>
+internal sealed unsafe class PlainKernel<TElement>(int length, int rowBytes) : RowKernel(length, rowBytes)
+    where TElement : struct, IElement
 {
     protected override void Dots(RowRange rows, float* queries, int queryStride, int n, float* dots, int stride)
     {
@@ -23,7 +23,7 @@ internal sealed unsafe class PlainKernel<TElements>(int length, int rowBytes) : 
         {
             for (int i = rows.Start; i < rows.End; i++)
             {
-                float element = TElements.Read(rows.Row(row), i);
+                float element = TElement.Read(rows.Row(row), i);
                 for (int query = 0; query < n; query++)
                     dots[((nint)query * stride) + row] += queries[((nint)query * queryStride) + i] * element;
             }
@@ -37,7 +37,7 @@ internal sealed unsafe class PlainKernel<TElements>(int length, int rowBytes) : 
         {
             for (int i = rows.Start; i < rows.End; i++)
             {
-                float element = TElements.Read(rows.Row(row), i);
+                float element = TElement.Read(rows.Row(row), i);
                 for (int query = 0; query < n; query++)
                     outputs[((nint)query * outputStride) + i - rows.Start] += weights[((nint)query * stride) + row] * element;
             }

@@ -1,4 +1,4 @@
-using TailorKV.Runtime.Backends.Cpu.Vectors;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Kernels;
 
@@ -13,9 +13,6 @@ internal abstract unsafe class RowKernel
     /// <param name="rowBytes">Bytes of a row.</param>
     protected RowKernel(int length, int rowBytes) => (Length, RowBytes) = (length, rowBytes);
 
-    /// <summary>The widest vectors the machine has: 16, 8, or 1 where only the plain twin runs.</summary>
-    public static int Widest => Lanes512.IsSupported ? Lanes512.Count : Lanes256.IsSupported ? Lanes256.Count : 1;
-
     /// <summary>Elements of a row.</summary>
     public int Length { get; }
 
@@ -23,13 +20,13 @@ internal abstract unsafe class RowKernel
     public int RowBytes { get; }
 
     /// <summary>A kernel for rows in bfloat16.</summary>
-    public static RowKernel OfBrainFloats(int length, int lanes) => Create<BrainFloats>(length, length * sizeof(ushort), lanes);
+    public static RowKernel OfBrainFloats(int length, int lanes) => Create<BrainFloat>(length, length * sizeof(ushort), lanes);
 
     /// <summary>A kernel for rows in half precision.</summary>
-    public static RowKernel OfHalfFloats(int length, int lanes) => Create<HalfFloats>(length, length * sizeof(ushort), lanes);
+    public static RowKernel OfHalfFloats(int length, int lanes) => Create<HalfFloat>(length, length * sizeof(ushort), lanes);
 
     /// <summary>A kernel for rows in f32.</summary>
-    public static RowKernel OfSingles(int length, int lanes) => Create<Singles>(length, length * sizeof(float), lanes);
+    public static RowKernel OfSingles(int length, int lanes) => Create<SingleFloat>(length, length * sizeof(float), lanes);
 
     /// <summary>dots[query * stride + row] = sum over elements [start, end) of query * row.</summary>
     /// <param name="rows">Whole rows.</param>
@@ -80,12 +77,12 @@ internal abstract unsafe class RowKernel
 
     protected abstract void AddWeighted(RowRange rows, float* weights, int stride, int n, float* outputs, int outputStride);
 
-    private static RowKernel Create<TElements>(int length, int rowBytes, int lanes)
-        where TElements : struct, IElements => lanes switch
+    private static RowKernel Create<TElement>(int length, int rowBytes, int lanes)
+        where TElement : struct, IElement => lanes switch
         {
-            16 => new VectorKernel<TElements, Lanes512>(length, rowBytes),
-            8 => new VectorKernel<TElements, Lanes256>(length, rowBytes),
-            _ => new PlainKernel<TElements>(length, rowBytes),
+            16 => new VectorKernel<TElement, Lanes512>(length, rowBytes),
+            8 => new VectorKernel<TElement, Lanes256>(length, rowBytes),
+            _ => new PlainKernel<TElement>(length, rowBytes),
         };
 
     private RowRange Of(byte* first, int count, int start, int end) => new((nint)first, RowBytes, count, start, end);

@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
-using TailorKV.Runtime.Backends.Cpu.Vectors;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Numbers;
 
@@ -113,13 +112,14 @@ internal static unsafe class ScaledQueries
         short* scales = some.Scales, zeros = some.Zeros;
         float* dots = some.Dots;
         byte* factors = some.Factors;
+        Lanes512 one = Lanes512.Broadcast(1);
         for (int group = 0; group < groups; group++, scales += headDim, zeros += headDim, dots += n, factors += groupStride)
         {
             Vector512<float> dot0 = default, dot1 = default, dot2 = default, dot3 = default;
             for (nint i = 0; i < headDim; i += Lanes)
             {
-                Vector512<float> scale = HalfFloat.WidenFinite(Avx512F.ConvertToVector512Int32(Vector256.Load(scales + i)), Vector512<float>.One);
-                Vector512<float> zero = HalfFloat.WidenFinite(Avx512F.ConvertToVector512Int32(Vector256.Load(zeros + i)), Vector512<float>.One);
+                Vector512<float> scale = HalfFloat.ReadFinite((byte*)scales, i, one).Value;
+                Vector512<float> zero = HalfFloat.ReadFinite((byte*)zeros, i, one).Value;
                 byte* to = factors + (i * sizeof(TFactor));
                 Round<TFactor>(query0 + i, scale, zero, to, ref dot0);
                 if (TQueries.Value > 1)

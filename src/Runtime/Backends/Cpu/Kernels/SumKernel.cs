@@ -1,11 +1,11 @@
 using System.Runtime.CompilerServices;
-using TailorKV.Runtime.Backends.Cpu.Vectors;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Kernels;
 
 /// <summary>Weighted sums of rows for up to four queries: up to four vectors of each query's output stay in registers while the rows go by.</summary>
-internal static unsafe class SumKernel<TElements, TLanes>
-    where TElements : struct, IElements
+internal static unsafe class SumKernel<TElement, TLanes>
+    where TElement : struct, IElement
     where TLanes : struct, ILanes<TLanes>
 {
     /// <summary>outputs[query, i - start] += sum over rows of weights[query, row] * row's element i, over whole vectors of elements.</summary>
@@ -33,17 +33,17 @@ internal static unsafe class SumKernel<TElements, TLanes>
         for (int row = 0; row < rows.Count; row++, at += rows.Bytes, weights++)
         {
             // Of f32 the processor asks for what follows in time, and asking only gets in its way.
-            if (TElements.Bytes < sizeof(float))
-                Prefetch.Lines(at + (start * TElements.Bytes) + Prefetch.Ahead, TVectors.Value * TLanes.Count * TElements.Bytes);
+            if (TElement.Bytes < sizeof(float))
+                Prefetch.Lines(at + (start * TElement.Bytes) + Prefetch.Ahead, TVectors.Value * TLanes.Count * TElement.Bytes);
             TLanes w0 = TLanes.Broadcast(weights[0]);
             TLanes w1 = TQueries.Value > 1 ? TLanes.Broadcast(weights[stride]) : w0;
             TLanes w2 = TQueries.Value > 2 ? TLanes.Broadcast(weights[2 * stride]) : w0;
             TLanes w3 = TQueries.Value > 3 ? TLanes.Broadcast(weights[3 * stride]) : w0;
             TLanes elements = default, second = default;
             if (TVectors.Value > 1)
-                TLanes.ReadPair<TElements>(at, start, out elements, out second);
+                TElement.ReadPair(at, start, out elements, out second);
             else
-                elements = TLanes.Read<TElements>(at, start);
+                elements = TElement.Read<TLanes>(at, start);
             s00 = TLanes.MultiplyAdd(elements, w0, s00);
             if (TQueries.Value > 1)
                 s10 = TLanes.MultiplyAdd(elements, w1, s10);
@@ -65,7 +65,7 @@ internal static unsafe class SumKernel<TElements, TLanes>
 
             if (TVectors.Value > 2)
             {
-                TLanes.ReadPair<TElements>(at, start + (2 * TLanes.Count), out elements, out second);
+                TElement.ReadPair(at, start + (2 * TLanes.Count), out elements, out second);
                 s02 = TLanes.MultiplyAdd(elements, w0, s02);
                 if (TQueries.Value > 1)
                     s12 = TLanes.MultiplyAdd(elements, w1, s12);
@@ -98,9 +98,9 @@ internal static unsafe class SumKernel<TElements, TLanes>
         where TVectors : struct, ICount
     {
         if (TVectors.Value > 1)
-            TLanes.InOrder<TElements>(ref s0, ref s1);
+            TElement.InOrder(ref s0, ref s1);
         if (TVectors.Value > 2)
-            TLanes.InOrder<TElements>(ref s2, ref s3);
+            TElement.InOrder(ref s2, ref s3);
         Add(output, s0);
         if (TVectors.Value > 1)
             Add(output + TLanes.Count, s1);

@@ -1,10 +1,10 @@
-using TailorKV.Runtime.Backends.Cpu.Vectors;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Kernels;
 
 /// <summary>Products with rows a vector of elements at a time, for as many queries at once as there are registers for.</summary>
-internal sealed unsafe class VectorKernel<TElements, TLanes>(int length, int rowBytes) : RowKernel(length, rowBytes)
-    where TElements : struct, IElements
+internal sealed unsafe class VectorKernel<TElement, TLanes>(int length, int rowBytes) : RowKernel(length, rowBytes)
+    where TElement : struct, IElement
     where TLanes : struct, ILanes<TLanes>
 {
     protected override void Dots(RowRange rows, float* queries, int queryStride, int n, float* dots, int stride)
@@ -17,22 +17,22 @@ internal sealed unsafe class VectorKernel<TElements, TLanes>(int length, int row
             switch (together)
             {
                 case 1:
-                    DotKernel<TElements, TLanes>.Run<ICount.One>(whole, query, queryStride, dot, stride);
+                    DotKernel<TElement, TLanes>.Run<ICount.One>(whole, query, queryStride, dot, stride);
                     break;
                 case 2:
-                    DotKernel<TElements, TLanes>.Run<ICount.Two>(whole, query, queryStride, dot, stride);
+                    DotKernel<TElement, TLanes>.Run<ICount.Two>(whole, query, queryStride, dot, stride);
                     break;
                 case 3:
-                    DotKernel<TElements, TLanes>.Run<ICount.Three>(whole, query, queryStride, dot, stride);
+                    DotKernel<TElement, TLanes>.Run<ICount.Three>(whole, query, queryStride, dot, stride);
                     break;
                 default:
-                    DotKernel<TElements, TLanes>.Run<ICount.Four>(whole, query, queryStride, dot, stride);
+                    DotKernel<TElement, TLanes>.Run<ICount.Four>(whole, query, queryStride, dot, stride);
                     break;
             }
         }
 
         if (tail.Start < tail.End)
-            PlainKernel<TElements>.AddDots(tail, queries, queryStride, n, dots, stride);
+            PlainKernel<TElement>.AddDots(tail, queries, queryStride, n, dots, stride);
     }
 
     protected override void AddWeighted(RowRange rows, float* weights, int stride, int n, float* outputs, int outputStride)
@@ -45,22 +45,22 @@ internal sealed unsafe class VectorKernel<TElements, TLanes>(int length, int row
             switch (together)
             {
                 case 1:
-                    SumKernel<TElements, TLanes>.Run<ICount.One>(whole, weight, stride, output, outputStride);
+                    SumKernel<TElement, TLanes>.Run<ICount.One>(whole, weight, stride, output, outputStride);
                     break;
                 case 2:
-                    SumKernel<TElements, TLanes>.Run<ICount.Two>(whole, weight, stride, output, outputStride);
+                    SumKernel<TElement, TLanes>.Run<ICount.Two>(whole, weight, stride, output, outputStride);
                     break;
                 case 3:
-                    SumKernel<TElements, TLanes>.Run<ICount.Three>(whole, weight, stride, output, outputStride);
+                    SumKernel<TElement, TLanes>.Run<ICount.Three>(whole, weight, stride, output, outputStride);
                     break;
                 default:
-                    SumKernel<TElements, TLanes>.Run<ICount.Four>(whole, weight, stride, output, outputStride);
+                    SumKernel<TElement, TLanes>.Run<ICount.Four>(whole, weight, stride, output, outputStride);
                     break;
             }
         }
 
         if (tail.Start < tail.End)
-            PlainKernel<TElements>.AddSums(tail, weights, stride, n, outputs + tail.Start - rows.Start, outputStride);
+            PlainKernel<TElement>.AddSums(tail, weights, stride, n, outputs + tail.Start - rows.Start, outputStride);
     }
 
     /// <summary>The elements that make whole sixteens, whatever the width, and those left over.</summary>

@@ -2,7 +2,6 @@ using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
-using TailorKV.Runtime.Backends.Cpu.Vectors;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Numbers;
 
@@ -122,15 +121,16 @@ internal static unsafe class WeightRounding
         Vector512<float> dot0 = default, dot1 = default, dot2 = default, dot3 = default;
         Vector512<float> steps0 = Vector512.Create(some.Steps[0]), steps1 = TRows.Value > 1 ? Vector512.Create(some.Steps[1]) : steps0;
         Vector512<float> steps2 = TRows.Value > 2 ? Vector512.Create(some.Steps[2]) : steps0, steps3 = TRows.Value > 3 ? Vector512.Create(some.Steps[3]) : steps0;
-        Vector512<float> factor = Vector512.Create(stored.Factor), offset = Vector512.Create(stored.Offset);
+        Lanes512 factor = Lanes512.Broadcast(stored.Factor), one = Lanes512.Broadcast(1);
+        Vector512<float> offset = Vector512.Create(stored.Offset);
         nint length = stored.Length;
         // As they nearly always are.
         bool same = steps1 == steps0 && steps2 == steps0 && steps3 == steps0;
         for (nint i = 0; i < length; i += Lanes)
         {
-            Vector512<float> scale = HalfFloat.WidenFinite(Avx512F.ConvertToVector512Int32(Vector256.Load(scales + i)), factor), zero = default;
+            Vector512<float> scale = HalfFloat.ReadFinite((byte*)scales, i, factor).Value, zero = default;
             if (typeof(TZeros) == typeof(With))
-                zero = Vector512.FusedMultiplyAdd(scale, offset, HalfFloat.WidenFinite(Avx512F.ConvertToVector512Int32(Vector256.Load(zeros + i)), Vector512<float>.One));
+                zero = Vector512.FusedMultiplyAdd(scale, offset, HalfFloat.ReadFinite((byte*)zeros, i, one).Value);
             Vector512<float> stepped = scale * steps0;
             Round<TZeros>(row0 + i, stepped, zero, to0 + i, ref sum0, ref dot0);
             if (TRows.Value > 1)

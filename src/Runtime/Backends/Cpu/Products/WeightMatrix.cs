@@ -6,6 +6,7 @@ using TailorKV.Runtime.Backends.Cpu.Products.Interleaved;
 using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
 using TailorKV.Runtime.Weights;
 using TailorKV.Runtime.Weights.Blocks;
 
@@ -46,9 +47,9 @@ internal sealed unsafe class WeightMatrix
         _rowBytes = _format.ByteLength(Columns);
         _plainRows = tensor.Type switch
         {
-            WeightType.F32 => RowKernel.OfSingles(Columns, RowKernel.Widest),
-            WeightType.F16 => RowKernel.OfHalfFloats(Columns, RowKernel.Widest),
-            WeightType.BF16 => RowKernel.OfBrainFloats(Columns, RowKernel.Widest),
+            WeightType.F32 => RowKernel.OfSingles(Columns, VectorWidth.Widest),
+            WeightType.F16 => RowKernel.OfHalfFloats(Columns, VectorWidth.Widest),
+            WeightType.BF16 => RowKernel.OfBrainFloats(Columns, VectorWidth.Widest),
             _ => null,
         };
     }

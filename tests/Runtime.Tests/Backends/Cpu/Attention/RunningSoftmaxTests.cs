@@ -1,33 +1,12 @@
-using System.Runtime.Intrinsics;
 using FsCheck.Xunit;
 using TailorKV.Runtime.Backends.Cpu.Attention;
 using TailorKV.Runtime.Backends.Cpu.Panels;
-using TailorKV.Runtime.Numbers;
 using TailorKV.Runtime.Tests.Backends.Cpu.Panels;
 
 namespace TailorKV.Runtime.Tests.Backends.Cpu.Attention;
 
 public sealed class RunningSoftmaxTests
 {
-    [Fact]
-    public void Exponentials_agree_with_double_precision_and_at_every_width()
-    {
-        for (float x = 16; x > -90; x -= 0.0037f)
-        {
-            float value = Exponential.Of(x);
-            double expected = x < -87 ? 0 : Math.Exp(x);
-            double off = 2.5e-7 + (4e-9 * Math.Abs(x));
-            Assert.InRange(value, expected * (1 - off), expected * (1 + off));
-            Assert.Equal(value, Exponential.Of(Vector256.Create(x))[5]);
-            Assert.Equal(value, Exponential.Of(Vector512.Create(x))[9]);
-        }
-
-        Assert.Equal(0, Exponential.Of(float.NegativeInfinity));
-        Assert.Equal(Vector256<float>.Zero, Exponential.Of(Vector256.Create(float.NegativeInfinity)));
-        Assert.Equal(Vector512<float>.Zero, Exponential.Of(Vector512.Create(float.NegativeInfinity)));
-        Assert.Equal(1, Exponential.Of(0f));
-    }
-
     [Property(MaxTest = 10)]
     public void Tiles_one_after_another_make_the_softmax_of_all_at_every_width(RandomData data)
     {

@@ -2,66 +2,16 @@ using FsCheck;
 using FsCheck.Xunit;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies.Codes;
-using TailorKV.Runtime.Backends.Cpu.Attention;
 using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Exact;
 using TailorKV.Runtime.Backends.Cpu.Cache.Indexes;
 using TailorKV.Runtime.Memory;
-using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 
 /// <summary>The parts of the caches, each against a plain twin.</summary>
 public sealed class ComponentTests
 {
-    [Fact]
-    public void Every_bfloat16_widens_and_narrows_back()
-    {
-        ushort[] all = [.. Enumerable.Range(0, 1 << 16).Select(i => (ushort)i)], back = new ushort[all.Length];
-        var wide = new float[all.Length];
-        BrainFloat.Widen(all, wide);
-        BrainFloat.Narrow(wide, back);
-        for (int i = 0; i < all.Length; i++)
-        {
-            Assert.Equal((uint)i << 16, BitConverter.SingleToUInt32Bits(wide[i]));
-            // A quiet NaN stays as it is, a signalling one becomes quiet.
-            Assert.Equal(float.IsNaN(wide[i]) ? i | 0x40 : i, back[i]);
-        }
-    }
-
-    [Theory]
-    [InlineData(1f)]
-    [InlineData(0.0173f)]
-    public void Every_half_widens(float factor)
-    {
-        Half[] all = [.. Enumerable.Range(0, 1 << 16).Select(i => BitConverter.UInt16BitsToHalf((ushort)i))], finite = [.. all.Where(Half.IsFinite)];
-        foreach (Half[] source in new[] { all, finite, finite[1..14], finite[70..130], [] })
-        {
-            var wide = new float[source.Length + 1];
-            float[] expected = [.. source.Select(x => (float)x * factor)];
-            Assert.Equal(expected.Aggregate(0f, (largest, product) => MathF.Max(largest, MathF.Abs(product))), HalfFloat.LargestMagnitude(source) * factor);
-            HalfFloat.Widen(source, factor, wide);
-            Assert.Equal(expected, wide[..^1]);
-            Assert.Equal(expected.Select(float.IsNegative), wide[..^1].Select(float.IsNegative));
-            float[] others = [.. source.Select((_, i) => i - 20.5f)];
-            HalfFloat.AddScaled(source, others, factor, wide);
-            Assert.Equal(source.Select((x, i) => MathF.FusedMultiplyAdd(others[i], factor, (float)x)), wide[..^1]);
-        }
-    }
-
-    [Property(MaxTest = 300)]
-    public void Singles_narrow_to_the_nearest_bfloat16(DoNotSize<int>[] bits)
-    {
-        float[] numbers = [.. bits.Select(one => BitConverter.Int32BitsToSingle(one.Item)), float.NaN, float.PositiveInfinity, float.NegativeInfinity, float.MaxValue, float.Epsilon, BitConverter.UInt32BitsToSingle(0x7F800001)];
-        ushort[] narrow = new ushort[numbers.Length];
-        BrainFloat.Narrow(numbers, narrow);
-        for (int i = 0; i < numbers.Length; i++)
-        {
-            float back = BrainFloat.ToSingle(narrow[i]);
-            Assert.Equal(float.IsNaN(numbers[i]) ? float.NaN : PlainHead.BrainFloat(numbers[i]), back);
-        }
-    }
-
     [Property(MaxTest = 500)]
     public void Codes_are_half_a_step_from_what_they_stand_for(Pick width, Pick exponent, Pick sign, Many length, RandomData data)
     {
@@ -147,51 +97,6 @@ public sealed class ComponentTests
         var indices = new int[chosen];
         TopK.Select(values, indices);
         Assert.Equal(Enumerable.Range(0, count).OrderByDescending(i => values[i]).ThenBy(i => i).Take(chosen).Order(), indices);
-    }
-
-    [Property(MaxTest = 300)]
-    public void Softmax_of_numbers_of_any_size(Few some, Many length, Pick exponent, Pick sign, RandomData data)
-    {
-        int rows = some, stride = length;
-        double size = Math.Pow(10, exponent.Of(41) - 3), offset = sign.Of(0, 1, -1) * size;
-        float[] scores = [.. data.Row(rows * stride).Select(number => (float)(offset + (size * number / 2)))];
-        double[] expected = [.. scores.Chunk(stride).SelectMany(row => PlainHead.Softmax([.. row.Select(x => (double)x)]))];
-        float[] weights = [.. scores], quotients = Enumerable.Repeat(1f, rows).ToArray(), sums = new float[rows];
-        for (int row = 0; row < rows; row++)
-            Softmax.Probabilities(scores.AsSpan(row * stride, stride));
-        Softmax.Exponentials(weights, stride, sums);
-        Softmax.Divide(quotients, 1, sums);
-        for (int i = 0; i < scores.Length; i++)
-        {
-            Assert.InRange(scores[i], expected[i] - 1e-6, expected[i] + 1e-6);
-            Assert.InRange(weights[i] * quotients[i / stride], expected[i] - 1e-6, expected[i] + 1e-6);
-        }
-    }
-
-    [Property(MaxTest = 300)]
-    public void Weights_and_their_sum_at_every_width(Pick most, Many count, RandomData data)
-    {
-        int largest = most.Of(200) - 100, length = count - 1;
-        float[] scores = [.. data.Row(length).Zip(data.Row(length, 1), (number, power) => largest - (float)(Math.Abs(number) * Math.Pow(10, Math.Round(3 * power))))];
-        double[] expected = [.. scores.Select(score => Math.Exp(score - (double)largest))];
-        foreach (int lanes in KernelTests.Widths)
-        {
-            float[] weights = [.. scores];
-            float sum = Softmax.Weigh(weights, largest, lanes);
-            Assert.All(weights.Zip(expected), pair => Assert.Equal(pair.Second, pair.First, 3e-7));
-            Assert.Equal(expected.Sum(), sum, 1e-6 * (1 + expected.Sum()));
-        }
-    }
-
-    [Property(MaxTest = 300)]
-    public void Rows_are_mixed_by_their_shares(Few rows, Many columns, Pick padding, RandomData data)
-    {
-        int length = columns - 1, stride = length + padding.Of(3);
-        float[] all = data.Row(rows * stride), shares = data.Row(rows, 1);
-        float[] mix = new float[length];
-        Softmax.Mix(all, stride, shares, mix);
-        for (int i = 0; i < length; i++)
-            Assert.Equal(Enumerable.Range(0, rows).Sum(row => (double)shares[row] * all[(row * stride) + i]), mix[i], 1e-5);
     }
 
     [Property(MaxTest = 200)]

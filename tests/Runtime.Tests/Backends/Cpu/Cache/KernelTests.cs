@@ -13,7 +13,7 @@ namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 /// <summary>Kernels of every width the machine has, against sums said plainly in double precision.</summary>
 public sealed class KernelTests
 {
-    public static IReadOnlyList<int> Widths { get; } = [.. new[] { 1, 8, 16 }.Where(lanes => lanes <= RowKernel.Widest)];
+    public static IReadOnlyList<int> Widths { get; } = [.. new[] { 1, 8, 16 }.Where(lanes => lanes <= VectorWidth.Widest)];
 
     /// <summary>Codes of keys and of values come back from where they were put, whatever lay there, and their levels meet factors as whole numbers do.</summary>
     [Property(MaxTest = 180)]

@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Xunit;
 using TailorKV.Runtime.Backends.Cpu.Kernels;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 
@@ -89,7 +90,7 @@ public sealed class RoundingTests
         Half[] scales = Halves(data.Row(groups * headDim, 1)), zeros = Halves(data.Row(groups * headDim, 2));
         var factors = new byte[groups * groupStride];
         var dots = new float[groups * n];
-        ScaledQueries.Round(scales, zeros, queries, headDim, factors, groupStride, stride, numberBytes, dots, widest ? RowKernel.Widest : 1);
+        ScaledQueries.Round(scales, zeros, queries, headDim, factors, groupStride, stride, numberBytes, dots, widest ? VectorWidth.Widest : 1);
         for (int i = 0; i < groups * n * headDim; i++)
         {
             int group = i / headDim / n, query = i / headDim % n, channel = i % headDim, at = (group * groupStride) + (query * stride) + (channel * numberBytes);

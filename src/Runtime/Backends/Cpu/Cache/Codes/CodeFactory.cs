@@ -1,6 +1,6 @@
 using TailorKV.Planner.Policies.Codes;
-using TailorKV.Runtime.Backends.Cpu.Kernels;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 
@@ -8,10 +8,10 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 internal static class CodeFactory
 {
     /// <summary>Codes of keys.</summary>
-    public static IKeyCodes Keys(CodeFormat format, int tokens, int headDim, Arena arena) => Keys(format, tokens, headDim, arena, RowKernel.Widest);
+    public static IKeyCodes Keys(CodeFormat format, int tokens, int headDim, Arena arena) => Keys(format, tokens, headDim, arena, VectorWidth.Widest);
 
     /// <summary>Codes of values.</summary>
-    public static IValueCodes Values(CodeFormat format, int tokens, int headDim, Arena arena) => Values(format, tokens, headDim, arena, RowKernel.Widest);
+    public static IValueCodes Values(CodeFormat format, int tokens, int headDim, Arena arena) => Values(format, tokens, headDim, arena, VectorWidth.Widest);
 
     /// <summary>The same, in vectors of a number of lanes: 16, 8, or 1 for the plain twin.</summary>
     internal static IKeyCodes Keys(CodeFormat format, int tokens, int headDim, Arena arena, int lanes)

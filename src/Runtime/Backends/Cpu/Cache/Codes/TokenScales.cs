@@ -1,7 +1,6 @@
 using TailorKV.Planner.Models;
 using TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 using TailorKV.Runtime.Backends.Cpu.Kernels;
-using TailorKV.Runtime.Backends.Cpu.Vectors;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Codes;

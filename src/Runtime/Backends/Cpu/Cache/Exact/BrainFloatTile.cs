@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using TailorKV.Runtime.Backends.Cpu.Vectors;
 using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Exact;
@@ -8,7 +7,7 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Exact;
 /// Elements in bfloat16, two in a word of 32 bits: the lower half is a token's of the first sixteen, the upper half that of the token sixteen after it. So one shift
 /// widens the first ones, and one mask the second.
 /// </summary>
-internal readonly unsafe struct BrainFloatTile : ITileElements
+internal readonly unsafe struct BrainFloatTile : ITileElement
 {
     public static int Bytes => sizeof(ushort);
 
@@ -17,10 +16,8 @@ internal readonly unsafe struct BrainFloatTile : ITileElements
     public static float Read(byte* channel, int token) => BrainFloat.ToSingle(((ushort*)channel)[Place(token)]);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Read(byte* channel, nint token, out Lanes512 first, out Lanes512 second) => BrainFloats.ReadPair(channel, 2 * token, out first, out second);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Read(byte* channel, nint token, out Lanes256 first, out Lanes256 second) => BrainFloats.ReadPair(channel, 2 * token, out first, out second);
+    public static void Read<TLanes>(byte* channel, nint token, out TLanes first, out TLanes second)
+        where TLanes : struct, ILanes<TLanes> => BrainFloat.ReadPair(channel, 2 * token, out first, out second);
 
     private static int Place(int token) => (token % TileKernel.Half * 2) + (token / TileKernel.Half);
 }

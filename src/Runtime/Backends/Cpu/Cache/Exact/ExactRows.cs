@@ -2,7 +2,6 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using TailorKV.Planner.Models;
 using TailorKV.Runtime.Backends.Cpu.Kernels;
-using TailorKV.Runtime.Backends.Cpu.Vectors;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Numbers;
 
@@ -30,7 +29,7 @@ internal sealed class ExactRows
         _headDim = headDim;
         _precision = precision;
         _mostRows = int.MaxValue / (headDim * precision.Bytes());
-        _kernel = precision == ExactPrecision.Float32 ? RowKernel.OfSingles(headDim, RowKernel.Widest) : RowKernel.OfBrainFloats(headDim, RowKernel.Widest);
+        _kernel = precision == ExactPrecision.Float32 ? RowKernel.OfSingles(headDim, VectorWidth.Widest) : RowKernel.OfBrainFloats(headDim, VectorWidth.Widest);
         if (precision == ExactPrecision.Float32)
             _single = arena.Take<float>((long)capacity * headDim);
         else

@@ -1,8 +1,8 @@
 using System.Runtime.CompilerServices;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
-using TailorKV.Runtime.Backends.Cpu.Kernels;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Exact;
 
@@ -18,7 +18,7 @@ internal sealed unsafe class KeyTiles
     private readonly NativeBuffer<byte> _bytes;
 
     public KeyTiles(Arena arena, int capacity, int headDim, ExactPrecision precision)
-        : this(arena, capacity, headDim, precision, RowKernel.Widest)
+        : this(arena, capacity, headDim, precision, VectorWidth.Widest)
     {
     }
 

@@ -1,6 +1,6 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
-using TailorKV.Runtime.Backends.Cpu.Vectors;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Exact;
 
@@ -13,7 +13,7 @@ internal abstract unsafe class TileKernel
     /// <summary>Tokens of a tile.</summary>
     public const int Tokens = FullPolicy.TileTokens;
 
-    /// <summary>Tokens of each half of a tile, which <see cref="ITileElements"/> reads side by side.</summary>
+    /// <summary>Tokens of each half of a tile, which <see cref="ITileElement"/> reads side by side.</summary>
     public const int Half = Tokens / 2;
 
     /// <summary>Bytes of an element.</summary>
@@ -41,11 +41,11 @@ internal abstract unsafe class TileKernel
     /// <param name="stride">From one query's dots to the next's.</param>
     public abstract void Dots(byte* tiles, int count, int channels, float* queries, int n, float* dots, nint stride);
 
-    private static PlainTileKernel<TElements> Create<TElements>(int lanes)
-        where TElements : struct, ITileElements => lanes switch
+    private static PlainTileKernel<TElement> Create<TElement>(int lanes)
+        where TElement : struct, ITileElement => lanes switch
         {
-            16 => new VectorTileKernel<TElements, Lanes512>(),
-            8 => new VectorTileKernel<TElements, Lanes256>(),
-            _ => new PlainTileKernel<TElements>(),
+            16 => new VectorTileKernel<TElement, Lanes512>(),
+            8 => new VectorTileKernel<TElement, Lanes256>(),
+            _ => new PlainTileKernel<TElement>(),
         };
 }

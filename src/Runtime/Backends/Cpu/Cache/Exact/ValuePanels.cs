@@ -1,7 +1,6 @@
 using TailorKV.Planner.Models;
-using TailorKV.Runtime.Backends.Cpu.Kernels;
-using TailorKV.Runtime.Backends.Cpu.Vectors;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Exact;
 
@@ -23,7 +22,7 @@ internal sealed class ValuePanels
     }
 
     /// <summary>Channels of a panel but the last: four vectors, of those of AVX2 where there are none at all. Their bytes are whole cache lines.</summary>
-    private static int Channels => 4 * Math.Max(Lanes256.Count, RowKernel.Widest);
+    private static int Channels => 4 * Math.Max(Lanes256.Count, VectorWidth.Widest);
 
     public void Write(int position, ReadOnlySpan<float> value)
     {

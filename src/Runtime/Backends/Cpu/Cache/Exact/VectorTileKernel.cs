@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
-using TailorKV.Runtime.Backends.Cpu.Vectors;
+using TailorKV.Runtime.Backends.Cpu.Kernels;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Exact;
 
@@ -7,8 +8,8 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Exact;
 /// The dots of two vectors of tokens at a time, or four, for as many queries at once as there are registers for: an element of a key is read and widened once for all of them. Tiles are read
 /// from end to end, for the processor asks by itself for what follows, and does so better than it can be asked.
 /// </summary>
-internal sealed unsafe class VectorTileKernel<TElements, TLanes> : PlainTileKernel<TElements>
-    where TElements : struct, ITileElements
+internal sealed unsafe class VectorTileKernel<TElement, TLanes> : PlainTileKernel<TElement>
+    where TElement : struct, ITileElement
     where TLanes : struct, ILanes<TLanes>
 {
     public override void Dots(byte* tiles, int count, int channels, float* queries, int n, float* dots, nint stride)
@@ -58,12 +59,12 @@ internal sealed unsafe class VectorTileKernel<TElements, TLanes> : PlainTileKern
                 TLanes s00 = default, s01 = default, s02 = default, s03 = default, s10 = default, s11 = default, s12 = default, s13 = default;
                 TLanes s20 = default, s21 = default, s22 = default, s23 = default, s30 = default, s31 = default, s32 = default, s33 = default;
                 byte* at = tiles;
-                for (nint channel = 0; channel < channels; channel++, at += Tokens * TElements.Bytes)
+                for (nint channel = 0; channel < channels; channel++, at += Tokens * TElement.Bytes)
                 {
-                    TLanes.ReadTile<TElements>(at, token, out TLanes first, out TLanes second);
+                    TElement.Read(at, token, out TLanes first, out TLanes second);
                     TLanes third = first, fourth = first;
                     if (TTiles.Value > 1)
-                        TLanes.ReadTile<TElements>(at + apartBytes, token, out third, out fourth);
+                        TElement.Read(at + apartBytes, token, out third, out fourth);
 
                     TLanes element = TLanes.Broadcast(queries[channel]);
                     Multiply<TTiles>(element, first, second, third, fourth, ref s00, ref s10, ref s20, ref s30);
@@ -98,7 +99,7 @@ internal sealed unsafe class VectorTileKernel<TElements, TLanes> : PlainTileKern
         }
     }
 
-    private static nint TileBytes(nint channels) => channels * Tokens * TElements.Bytes;
+    private static nint TileBytes(nint channels) => channels * Tokens * TElement.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Multiply<TTiles>(

@@ -1,9 +1,10 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using TailorKV.Planner.Models;
-using TailorKV.Runtime.Backends.Cpu.Attention;
 using TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
+
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 

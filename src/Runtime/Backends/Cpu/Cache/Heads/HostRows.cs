@@ -5,6 +5,7 @@ using TailorKV.Runtime.Backends.Cpu.Cache.Exact;
 using TailorKV.Runtime.Backends.Cpu.Cache.Indexes;
 using TailorKV.Runtime.Backends.Cpu.Kernels;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 
@@ -38,7 +39,7 @@ internal sealed class HostRows
         _fetchedValues = staging.Take<float>((long)_topK * headDim);
         _chosen = staging.Take<int>(_topK);
         _mass = staging.Take<float>(tokens);
-        _kernel = RowKernel.OfSingles(headDim, RowKernel.Widest);
+        _kernel = RowKernel.OfSingles(headDim, VectorWidth.Widest);
     }
 
     public void Write(int first, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)

@@ -1,9 +1,9 @@
 using System.Numerics.Tensors;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
-using TailorKV.Runtime.Backends.Cpu.Attention;
 using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 

@@ -1,10 +1,10 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using TailorKV.Planner.Policies;
-using TailorKV.Runtime.Backends.Cpu.Attention;
 using TailorKV.Runtime.Backends.Cpu.Cache.Exact;
 using TailorKV.Runtime.Backends.Cpu.Kernels;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 

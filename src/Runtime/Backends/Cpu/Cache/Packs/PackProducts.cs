@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
-using TailorKV.Runtime.Backends.Cpu.Vectors;
+using TailorKV.Runtime.Backends.Cpu.Kernels;
+
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 

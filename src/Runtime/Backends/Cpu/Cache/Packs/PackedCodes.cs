@@ -1,5 +1,5 @@
 using TailorKV.Planner.Policies.Codes;
-using TailorKV.Runtime.Backends.Cpu.Vectors;
+using TailorKV.Runtime.Backends.Cpu.Kernels;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Packs;

@@ -1,4 +1,4 @@
-using TailorKV.Runtime.Backends.Cpu.Vectors;
+using TailorKV.Runtime.Backends.Cpu.Kernels;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 

@@ -1,7 +1,9 @@
-namespace TailorKV.Runtime.Backends.Cpu.Vectors;
+using TailorKV.Runtime.Numbers;
+
+namespace TailorKV.Runtime.Backends.Cpu.Cache.Exact;
 
 /// <summary>How a tile's elements of one channel are stored: two sixteens of tokens, of which a vector is read of each at a time.</summary>
-internal unsafe interface ITileElements
+internal unsafe interface ITileElement
 {
     /// <summary>Bytes of an element.</summary>
     static abstract int Bytes { get; }
@@ -15,9 +17,7 @@ internal unsafe interface ITileElements
     /// <summary>Reads the element of a token of the tile: the plain twin of the others.</summary>
     static abstract float Read(byte* channel, int token);
 
-    /// <summary>Reads elements of the tokens from <paramref name="token"/> on, one of the first sixteen, and of those sixteen after them.</summary>
-    static abstract void Read(byte* channel, nint token, out Lanes512 first, out Lanes512 second);
-
-    /// <summary>The same of a narrower vector.</summary>
-    static abstract void Read(byte* channel, nint token, out Lanes256 first, out Lanes256 second);
+    /// <summary>Reads a vector of elements of the tokens from <paramref name="token"/> on, one of the first sixteen, and one of those sixteen after them.</summary>
+    static abstract void Read<TLanes>(byte* channel, nint token, out TLanes first, out TLanes second)
+        where TLanes : struct, ILanes<TLanes>;
 }

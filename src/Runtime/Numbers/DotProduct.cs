@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
-namespace TailorKV.Runtime.Backends.Cpu.Kernels;
+namespace TailorKV.Runtime.Numbers;
 
 /// <summary>A dot product whose steps are never fused. That of TensorPrimitives is, or is not, by how far the runtime has compiled it, so that two runs would differ in the last bits.</summary>
 internal static class DotProduct

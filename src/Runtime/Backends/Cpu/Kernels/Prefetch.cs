@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 
-namespace TailorKV.Runtime.Backends.Cpu.Vectors;
+namespace TailorKV.Runtime.Backends.Cpu.Kernels;
 
 /// <summary>Asks for memory that will be read soon, where the machine can be asked: its own guesses end at each page, and fail where several rows are read at a time.</summary>
 internal static unsafe class Prefetch

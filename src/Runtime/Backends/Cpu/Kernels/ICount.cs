@@ -1,4 +1,4 @@
-namespace TailorKV.Runtime.Backends.Cpu.Vectors;
+namespace TailorKV.Runtime.Backends.Cpu.Kernels;
 
 /// <summary>A number from one to four known when a kernel is compiled, so that it holds no more running sums in registers than it needs.</summary>
 internal interface ICount

@@ -2,10 +2,8 @@ using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using TailorKV.Runtime.Backends.Cpu.Kernels;
-using TailorKV.Runtime.Numbers;
 
-namespace TailorKV.Runtime.Backends.Cpu.Attention;
+namespace TailorKV.Runtime.Numbers;
 
 /// <summary>Softmax of scores in place, whole or with its division put off until the weighted sum is made: headDim numbers to divide in place of one for each token.</summary>
 internal static unsafe class Softmax
@@ -48,46 +46,25 @@ internal static unsafe class Softmax
     /// <param name="row">Scores that are no more than 16 above <paramref name="largest"/>.</param>
     /// <param name="largest">What is taken from them first, which keeps exp in range.</param>
     /// <returns>The sum of the weights.</returns>
-    public static float Weigh(Span<float> row, float largest) => Weigh(row, largest, RowKernel.Widest);
+    public static float Weigh(Span<float> row, float largest) => Weigh(row, largest, VectorWidth.Widest);
 
     /// <summary>The same by vectors of 16 or 8 numbers, or, for 1, the plain twin.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static float Weigh(Span<float> row, float largest, int lanes)
     {
-        float sum = 0;
-        int i = 0;
         fixed (float* start = row)
         {
-            if (lanes == 16)
+            nint i = 0, count = row.Length;
+            float sum = lanes switch
             {
-                Vector512<float> sums = default;
-                for (; i <= row.Length - 16; i += 16)
-                {
-                    Vector512<float> weights = Exponential.Of(Vector512.Load(start + i) - Vector512.Create(largest));
-                    weights.Store(start + i);
-                    sums += weights;
-                }
-
-                sum = Vector512.Sum(sums);
-            }
-            else if (lanes == 8)
-            {
-                Vector256<float> sums = default;
-                for (; i <= row.Length - 8; i += 8)
-                {
-                    Vector256<float> weights = Exponential.Of(Vector256.Load(start + i) - Vector256.Create(largest));
-                    weights.Store(start + i);
-                    sums += weights;
-                }
-
-                sum = Vector256.Sum(sums);
-            }
-
-            for (; i < row.Length; i++)
+                16 => Weigh<Lanes512>(start, largest, ref i, count),
+                8 => Weigh<Lanes256>(start, largest, ref i, count),
+                _ => 0,
+            };
+            for (; i < count; i++)
                 sum += start[i] = Exponential.Of(start[i] - largest);
+            return sum;
         }
-
-        return sum;
     }
 
     /// <summary>The sum of weights, and the largest of them.</summary>
@@ -121,23 +98,10 @@ internal static unsafe class Softmax
         ArgumentOutOfRangeException.ThrowIfLessThan(rows.Length, ((shares.Length - 1) * stride) + mix.Length);
         fixed (float* from = rows, share = shares, to = mix)
         {
-            int i = 0;
-            for (; Vector512.IsHardwareAccelerated && i <= mix.Length - Vector512<float>.Count; i += Vector512<float>.Count)
-            {
-                Vector512<float> sum = default;
-                for (int row = 0; row < shares.Length; row++)
-                    sum = Vector512.FusedMultiplyAdd(Vector512.Load(from + ((nint)row * stride) + i), Vector512.Create(share[row]), sum);
-                sum.Store(to + i);
-            }
-
-            for (; i <= mix.Length - Vector256<float>.Count; i += Vector256<float>.Count)
-            {
-                Vector256<float> sum = default;
-                for (int row = 0; row < shares.Length; row++)
-                    sum = Vector256.FusedMultiplyAdd(Vector256.Load(from + ((nint)row * stride) + i), Vector256.Create(share[row]), sum);
-                sum.Store(to + i);
-            }
-
+            nint i = 0;
+            if (Lanes512.IsSupported)
+                Mix<Lanes512>(from, stride, share, shares.Length, to, ref i, mix.Length);
+            Mix<Lanes256>(from, stride, share, shares.Length, to, ref i, mix.Length);
             for (; i < mix.Length; i++)
             {
                 float sum = 0;
@@ -148,13 +112,6 @@ internal static unsafe class Softmax
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Largest(Vector256<float> numbers)
-    {
-        Vector128<float> halves = Vector128.MaxNative(numbers.GetLower(), numbers.GetUpper());
-        return Math.Max(Math.Max(halves[0], halves[1]), Math.Max(halves[2], halves[3]));
-    }
-
     /// <summary>Divides each of the outputs [n, headDim] by the sum of its weights.</summary>
     public static void Divide(Span<float> outputs, int headDim, ReadOnlySpan<float> sums)
     {
@@ -163,5 +120,41 @@ internal static unsafe class Softmax
             Span<float> output = outputs.Slice(row * headDim, headDim);
             TensorPrimitives.Divide(output, sums[row], output);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Weigh<TLanes>(float* row, float largest, ref nint i, nint count)
+        where TLanes : struct, ILanes<TLanes>
+    {
+        Exponentials<TLanes> exponentials = new();
+        TLanes sums = default, most = TLanes.Broadcast(largest);
+        for (; i <= count - TLanes.Count; i += TLanes.Count)
+        {
+            TLanes weights = exponentials.Of(TLanes.Load(row + i) - most);
+            weights.Store(row + i);
+            sums += weights;
+        }
+
+        return TLanes.Sum(sums);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Mix<TLanes>(float* rows, nint stride, float* shares, int count, float* mix, ref nint i, nint length)
+        where TLanes : struct, ILanes<TLanes>
+    {
+        for (; i <= length - TLanes.Count; i += TLanes.Count)
+        {
+            TLanes sum = default;
+            for (int row = 0; row < count; row++)
+                sum = TLanes.MultiplyAdd(TLanes.Load(rows + (row * stride) + i), TLanes.Broadcast(shares[row]), sum);
+            sum.Store(mix + i);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Largest(Vector256<float> numbers)
+    {
+        Vector128<float> halves = Vector128.MaxNative(numbers.GetLower(), numbers.GetUpper());
+        return Math.Max(Math.Max(halves[0], halves[1]), Math.Max(halves[2], halves[3]));
     }
 }
