@@ -13,13 +13,13 @@ internal sealed class OwnCache : IDisposable
     private readonly Arena _host;
     private readonly Arena _staging;
 
-    public OwnCache(CpuBackend backend, LayerPolicy policy, LayerShape shape, int tokens)
+    public OwnCache(CpuBackend backend, LayerPolicy policy, LayerShape shape, int tokens, float? softCap = null)
     {
         CacheBytes bytes = policy.Bytes(shape, tokens);
         _device = new Arena("device", bytes.Device);
         _host = new Arena("host", bytes.Host);
         _staging = new Arena("staging", bytes.Staging);
-        Cache = new LayerCache(backend.Pool, policy, shape, tokens, _device, _host, _staging);
+        Cache = new LayerCache(backend.Pool, policy, shape, tokens, _device, _host, _staging, softCap: softCap);
     }
 
     public LayerCache Cache { get; }

@@ -4,6 +4,7 @@ using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Backends.Cpu;
 using TailorKV.Runtime.Backends.Cpu.Products;
+using TailorKV.Runtime.Architectures;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
@@ -34,8 +35,6 @@ public sealed class CausalLanguageModel : IDisposable
             _ownBackend?.Dispose();
             throw;
         }
-
-        Transformer = new Transformer(files.Config, files.Weights, Matrices, Backend.Pool);
         _fingerprint = new Lazy<ModelFingerprint>(() => new ModelFingerprint
         {
             Name = NameOf(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(files.Path))),
@@ -56,7 +55,7 @@ public sealed class CausalLanguageModel : IDisposable
     public IReadOnlyList<string> Remarks => _files.Remarks;
 
     /// <summary>Its configuration.</summary>
-    public ModelConfig Config => _files.Config;
+    internal ModelConfig Config => _files.Config;
 
     /// <summary>Its weights.</summary>
     public ModelWeights Weights => _files.Weights;
@@ -81,8 +80,6 @@ public sealed class CausalLanguageModel : IDisposable
     public CpuBackend Backend { get; }
 
     internal ModelMatrices Matrices { get; }
-
-    internal Transformer Transformer { get; }
 
     /// <summary>Opens a Hugging Face folder or a GGUF file.</summary>
     /// <param name="path">A folder with config.json and safetensors, or with one GGUF model alone, or a GGUF file, of several shards the first.</param>
@@ -140,6 +137,9 @@ public sealed class CausalLanguageModel : IDisposable
         int context, ExactPrecision precision = ExactPrecision.BFloat16, int prefillChunk = PlanTarget.DefaultPrefillChunk) =>
         CreateSession(Plan.Uniform(Fingerprint, context, new FullPolicy(precision), prefillChunk));
 
+    /// <summary>The model's arithmetic in sessions of a context.</summary>
+    internal Transformer CreateTransformer(int context) => new(Config, Weights, Matrices, Backend.Pool, context);
+
     /// <summary>Closes the files, gives back the memory of the weights, and ends the threads of a backend of its own.</summary>
     public void Dispose()
     {
@@ -170,8 +170,8 @@ public sealed class CausalLanguageModel : IDisposable
 
     private static ModelShape ShapeOf(ModelConfig config) => new()
     {
-        Architecture = config.Architecture,
-        Layers = config.LayerCount,
+        Architecture = config.Architecture.Name,
+        Layers = config.Layers.Count,
         HiddenSize = config.HiddenSize,
         IntermediateSize = config.IntermediateSize,
         Heads = config.HeadCount,
@@ -179,6 +179,6 @@ public sealed class CausalLanguageModel : IDisposable
         HeadDim = config.HeadDim,
         VocabularySize = config.VocabularySize,
         ContextLength = config.ContextLength,
-        SlidingWindows = config.SlidingWindow.Any(window => window is not null) ? config.SlidingWindow : null,
+        SlidingWindows = config.Layers.Any(layer => layer.SlidingWindow is not null) ? [.. config.Layers.Select(layer => layer.SlidingWindow)] : null,
     };
 }

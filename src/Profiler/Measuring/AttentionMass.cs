@@ -15,7 +15,8 @@ internal sealed class AttentionMass
     /// <param name="shape">The layer's shape.</param>
     /// <param name="record">The window.</param>
     /// <param name="layer">The layer.</param>
-    public AttentionMass(LayerShape shape, WindowRecord record, int layer)
+    /// <param name="softCap">The soft cap of scores, or null.</param>
+    public AttentionMass(LayerShape shape, WindowRecord record, int layer, float? softCap)
     {
         Layer = layer;
         _kvHeads = shape.KvHeads;
@@ -31,7 +32,7 @@ internal sealed class AttentionMass
             {
                 int head = (i % _kvHeads * group) + member;
                 ReadOnlySpan<float> query = record.TailQueries[layer].Slice((((long)row * shape.Heads) + head) * shape.HeadDim, shape.HeadDim);
-                AttentionProbabilities.Compute(shape, head, position, query, record.Keys[layer], tokens, probabilities);
+                AttentionProbabilities.Compute(shape, head, position, query, record.Keys[layer], tokens, softCap, probabilities);
                 TensorPrimitives.MultiplyAdd(probabilities, 1f / group, sum, sum);
             }
 

@@ -19,10 +19,11 @@ public static class DensePreference
     /// <param name="layer">The layer's shape.</param>
     /// <param name="head">The query head.</param>
     /// <param name="tokens">Tokens that the last query sees.</param>
-    /// <param name="queries">Those of the last tokens, [n, heads, headDim], scaled by 1 / sqrt(headDim).</param>
+    /// <param name="queries">Those of the last tokens, [n, heads, headDim], scaled.</param>
     /// <param name="keys">[kvHeads, stride, headDim], after RoPE.</param>
     /// <param name="stride">Tokens from one KV head to the next.</param>
-    internal static double Score(LayerShape layer, int head, int tokens, ReadOnlySpan<float> queries, NativeBuffer<float> keys, int stride)
+    /// <param name="softCap">The soft cap of scores, or null.</param>
+    internal static double Score(LayerShape layer, int head, int tokens, ReadOnlySpan<float> queries, NativeBuffer<float> keys, int stride, float? softCap)
     {
         int count = queries.Length / (layer.Heads * layer.HeadDim);
         var probabilities = new float[tokens];
@@ -31,7 +32,7 @@ public static class DensePreference
         {
             int position = tokens - count + row;
             ReadOnlySpan<float> query = queries.Slice(((row * layer.Heads) + head) * layer.HeadDim, layer.HeadDim);
-            AttentionProbabilities.Compute(layer, head, position, query, keys, stride, probabilities);
+            AttentionProbabilities.Compute(layer, head, position, query, keys, stride, softCap, probabilities);
             score += OutsideTop(probabilities.AsSpan(0, position + 1), tokens) / count;
         }
 

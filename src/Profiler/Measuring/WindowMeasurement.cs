@@ -19,8 +19,10 @@ namespace TailorKV.Profiler.Measuring;
 /// </summary>
 public sealed class WindowMeasurement : IDisposable
 {
-    private readonly CausalLanguageModel _model;
     private readonly ModelShape _shape;
+    private readonly CpuBackend _backend;
+    private readonly Transformer _transformer;
+    private readonly float? _softCap;
     private readonly WindowRecord _record;
     private readonly Workspace _workspace;
     private readonly Arena _arena;
@@ -40,7 +42,9 @@ public sealed class WindowMeasurement : IDisposable
     public WindowMeasurement(
         CausalLanguageModel model, ReadOnlySpan<int> window, int context, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
-        (_model, _shape) = (model, model.Shape);
+        (_backend, _shape) = (model.Backend, model.Shape);
+        _transformer = model.CreateTransformer(window.Length);
+        _softCap = (float?)model.Config.AttentionSoftCap;
         _lastHidden = new float[_shape.Layers][];
         int tail = window.Length - context;
         _next = window[(context + 1)..].ToArray();
@@ -48,7 +52,7 @@ public sealed class WindowMeasurement : IDisposable
             throw new TailorKVException(problem, "Measure fewer tokens");
         FreeMemory.Require(MemoryBytes(_shape, context, tail), $"measuring {tail} tokens after {context}");
         using Session session = model.CreateFullSession(window.Length, ExactPrecision.Float32);
-        _record = new WindowRecord(_shape, context, tail);
+        _record = new WindowRecord(_shape, context, tail, _softCap);
         session.Prefill(window, _record, progress, cancellation);
         _arena = new Arena("measurement", WorkBytes(_shape, context, tail));
         _workspace = new Workspace(_shape, window.Length, tail, predictsQueries: true, _arena);
@@ -84,7 +88,7 @@ public sealed class WindowMeasurement : IDisposable
     {
         LayerShape shape = _shape.Layer(layer);
         if (_mass?.Layer != layer)
-            _mass = new AttentionMass(shape, _record, layer);
+            _mass = new AttentionMass(shape, _record, layer, _softCap);
         var recalled = new double[counts.Count];
         var policy = new RetrievedPolicy { TopK = counts[^1], Index = index ?? new CodedKeys(new RotatedNormalFormat { Bits = 1 }) };
         if (index is null)
@@ -99,7 +103,7 @@ public sealed class WindowMeasurement : IDisposable
             return recalled;
         }
 
-        using var own = new OwnCache(_model.Backend, policy, shape, _record.Context + _record.Tail);
+        using var own = new OwnCache(_backend, policy, shape, _record.Context + _record.Tail, _softCap);
         Attend(own.Cache, layer, row =>
         {
             for (int head = 0; head < shape.KvHeads && row >= _mass.FirstRow; head++)
@@ -117,7 +121,7 @@ public sealed class WindowMeasurement : IDisposable
     public double OutputError(int layer, LayerPolicy policy)
     {
         LayerShape shape = _shape.Layer(layer);
-        using (var cache = new OwnCache(_model.Backend, policy, shape, _record.Context + _record.Tail))
+        using (var cache = new OwnCache(_backend, policy, shape, _record.Context + _record.Tail, _softCap))
             Attend(cache.Cache, layer);
         return RelativeError(_workspace.Attended.Slice(0, _record.Tail * shape.Heads * shape.HeadDim), _record.TailAttended[layer].Span);
     }
@@ -129,18 +133,17 @@ public sealed class WindowMeasurement : IDisposable
     {
         int tail = _record.Tail, tokens = _record.Context + tail;
         double error = OutputError(layer, policy);
-        Transformer transformer = _model.Transformer;
         _record.TailHidden[layer].Span.CopyTo(_workspace.Hidden.Span);
-        transformer.Finish(layer, tail, _workspace);
+        _transformer.Finish(layer, tail, _workspace);
         for (int above = layer + 1; above < _shape.Layers; above++)
         {
-            transformer.Project(above, _record.Context, tail, _workspace);
+            _transformer.Project(above, _record.Context, tail, _workspace);
             StoreTail(above, _workspace.Keys, _workspace.Values);
             PrefillAttention.Run(
-                _model.Backend.Pool, _shape.Layer(above), _record.Context, tail, _workspace.Queries, _record.Keys[above], _record.Values[above], tokens, _workspace.Attended);
+                _backend.Pool, _shape.Layer(above), _record.Context, tail, _workspace.Queries, _record.Keys[above], _record.Values[above], tokens, _workspace.Attended, _softCap);
             // What is measured next must not see this layer's effect.
             StoreTail(above, _record.TailKeys[above], _record.TailValues[above]);
-            transformer.Finish(above, tail, _workspace);
+            _transformer.Finish(above, tail, _workspace);
         }
 
         double loss = TailLosses().Sum() / tail;
@@ -214,19 +217,18 @@ public sealed class WindowMeasurement : IDisposable
     private void GoThrough(int first, IReadOnlyList<LayerPolicy> policies, bool keeps)
     {
         int tail = _record.Tail, tokens = _record.Context + tail;
-        Transformer transformer = _model.Transformer;
         for (int layer = first; layer < _shape.Layers; layer++)
         {
             if (keeps)
                 _lastHidden[layer] = _workspace.Hidden.Slice(0, tail * _shape.HiddenSize).ToArray();
-            using var own = new OwnCache(_model.Backend, policies[layer], _shape.Layer(layer), tokens);
+            using var own = new OwnCache(_backend, policies[layer], _shape.Layer(layer), tokens, _softCap);
             own.Cache.Load(_record.Keys[layer], _record.Values[layer], _record.Context, tokens);
-            transformer.Project(layer, _record.Context, tail, _workspace);
+            _transformer.Project(layer, _record.Context, tail, _workspace);
             own.Cache.Extend(
                 tail, _workspace.Queries, _workspace.Predicted, _workspace.Keys, _workspace.Values, _workspace.Attended, _workspace.Scores);
             if (layer + 1 < _shape.Layers && MemoryModel.PredictsQueries([policies[layer + 1]]))
-                transformer.PredictQueries(layer + 1, _record.Context, tail, _workspace);
-            transformer.Finish(layer, tail, _workspace);
+                _transformer.PredictQueries(layer + 1, _record.Context, tail, _workspace);
+            _transformer.Finish(layer, tail, _workspace);
         }
     }
 
@@ -238,7 +240,7 @@ public sealed class WindowMeasurement : IDisposable
         for (int row = 0, count; row < tail; row += count)
         {
             count = Math.Min(some, tail - row);
-            _model.Transformer.Logits(
+            _transformer.Logits(
                 _workspace.Hidden.Slice((long)row * _shape.HiddenSize, count * _shape.HiddenSize), count, _workspace.Normed.Span, _logits.Slice((long)row * _shape.VocabularySize, count * _shape.VocabularySize));
         }
 
@@ -258,7 +260,7 @@ public sealed class WindowMeasurement : IDisposable
         if (cache.NeedsPredictedQueries)
         {
             _record.TailNormed[layer - 1].Span.CopyTo(_workspace.Normed.Span);
-            _model.Transformer.PredictQueries(layer, _record.Context, tail, _workspace);
+            _transformer.PredictQueries(layer, _record.Context, tail, _workspace);
         }
 
         int step = afterRow is null ? tail : 1, keys = _shape.KvHeads * _shape.HeadDim, queries = _shape.Heads * _shape.HeadDim;

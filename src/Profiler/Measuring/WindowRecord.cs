@@ -14,12 +14,13 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
     private const int LeastScored = 2 * DensePreference.ScoredQueries;
 
     private readonly ModelShape _shape;
+    private readonly float? _softCap;
     private readonly Arena _arena;
     private readonly NativeBuffer<float>[] _scoredQueries;
 
-    public WindowRecord(ModelShape shape, int context, int tail)
+    public WindowRecord(ModelShape shape, int context, int tail, float? softCap)
     {
-        (_shape, Context, Tail) = (shape, context, tail);
+        (_shape, Context, Tail, _softCap) = (shape, context, tail, softCap);
         long rows = (long)shape.KvHeads * (context + tail) * shape.HeadDim;
         _arena = new Arena("window", MemoryBytes(shape, context, tail));
         Keys = Each(() => _arena.Take<float>(rows));
@@ -124,7 +125,7 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
         NativeBuffer<float> queries = _scoredQueries[layer].From((long)scored * DensePreference.ScoredQueries * length);
         var scores = new double[_shape.Heads];
         Parallel.For(0, scores.Length, head => scores[head] = DensePreference.Score(
-            _shape.Layer(layer), head, tokens, queries.Slice(0, ScoredQueries(tokens) * length), Keys[layer], Context + Tail));
+            _shape.Layer(layer), head, tokens, queries.Slice(0, ScoredQueries(tokens) * length), Keys[layer], Context + Tail, _softCap));
         return scores;
     }
 

@@ -67,6 +67,15 @@ public sealed unsafe class StoredTensor
         ? File.Slice(Offset, (int)ByteLength)
         : throw Invalid(File, Name, $"has {ByteLength} bytes", "Read it by rows");
 
+    /// <summary>Some rows of a matrix, as a tensor of the same name.</summary>
+    /// <param name="first">The first row.</param>
+    /// <param name="count">How many there are.</param>
+    internal StoredTensor Rows(long first, long count)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(first + count, Shape[0], nameof(count));
+        return new StoredTensor(File, Name, Type, [count, Shape[1]], Offset + WeightFormat.Of(Type).ByteLength(first * Shape[1]));
+    }
+
     /// <summary>All elements as single-precision numbers, in row-major order.</summary>
     /// <exception cref="InvalidFileException">The tensor has more than 2,147,483,591 elements.</exception>
     /// <exception cref="ObjectDisposedException">The file has been closed.</exception>

@@ -1,4 +1,6 @@
 using TailorKV.Planner;
+using TailorKV.Runtime.Architectures;
+using TailorKV.Runtime.Architectures.Rotary;
 using TailorKV.Runtime.Formats;
 
 namespace TailorKV.Runtime.Models;
@@ -13,23 +15,20 @@ internal static class GgufConfig
     /// <exception cref="UnsupportedModelException">The architecture or a setting is not supported, or one that may change the arithmetic is not known.</exception>
     public static ModelConfig Read(GgufShards file, ICollection<string> remarks)
     {
-        string architecture = Values(file, "").RequiredText("general.architecture");
-        // Mistral's models are "llama" here.
-        if (architecture is not ("llama" or "qwen2" or "qwen3"))
-            throw ModelConfig.UnsupportedArchitecture(file.Path, architecture);
-        ConfigValues values = Values(file, $"{architecture}.");
+        string name = Values(file, "").RequiredText("general.architecture");
+        var architecture = Architecture.OfGguf(file.Path, name);
+        ConfigValues values = Values(file, $"{name}.");
         int hidden = values.Integer("embedding_length", ConfigValues.MaximumWidth);
         int heads = values.Integer("attention.head_count", ConfigValues.MaximumWidth);
         int layers = values.Integer("block_count", ConfigValues.MaximumLayers);
         int headDim = ReadHeadDim(values, hidden, heads);
-        int?[] windows = new int?[layers];
         // Zero turns the window off.
-        if (values.Raw("attention.sliding_window") is not 0L)
-            Array.Fill(windows, values.OptionalInteger("attention.sliding_window", ConfigValues.MaximumTokens));
+        int? window = values.Raw("attention.sliding_window") is 0L ? null : values.OptionalInteger("attention.sliding_window", ConfigValues.MaximumTokens);
+        RotaryConfig rotary = new(values.Number("rope.freq_base", 10000), headDim, ReadScaling(values));
         ModelConfig config = new ModelConfig
         {
             Architecture = architecture,
-            LayerCount = layers,
+            Layers = [.. Enumerable.Repeat(new LayerConfig(window, rotary), layers)],
             HiddenSize = hidden,
             IntermediateSize = values.Integer("feed_forward_length", ConfigValues.MaximumWidth),
             HeadCount = heads,
@@ -38,13 +37,10 @@ internal static class GgufConfig
             VocabularySize = values.Integer("vocab_size", ConfigValues.MaximumTokens, EmbeddingRows(file)),
             ContextLength = values.Integer("context_length", ConfigValues.MaximumTokens),
             RmsNormEpsilon = values.Number("attention.layer_norm_rms_epsilon"),
-            RopeTheta = values.Number("rope.freq_base", 10000),
-            RopeScaling = ReadScaling(values),
-            SlidingWindow = windows,
+            QueryScale = 1 / Math.Sqrt(headDim),
             TiedEmbeddings = !file.Tensors.ContainsKey("output.weight"),
             HasQueryKeyValueBias = file.Tensors.ContainsKey("blk.0.attn_q.bias"),
             HasAttentionOutputBias = file.Tensors.ContainsKey("blk.0.attn_output.bias"),
-            HasQueryKeyNorm = architecture == "qwen3",
         }.Validated(file.Path);
         UnreadSettings.Gguf.Judge(values, config, remarks);
         return config;
@@ -65,13 +61,13 @@ internal static class GgufConfig
     }
 
     // As llama.cpp does it: a factor without a type is linear, 0 is no factor, and the older name counts where the newer is absent.
-    private static RopeScaling.Linear? ReadScaling(ConfigValues values)
+    private static LinearScaling? ReadScaling(ConfigValues values)
     {
         double factor = Factor("rope.scaling.factor", Factor("rope.scale_linear", 1));
         return values.Text("rope.scaling.type") switch
         {
             "none" => null,
-            null or "linear" => factor == 1 ? null : new RopeScaling.Linear(factor),
+            null or "linear" => factor == 1 ? null : new LinearScaling(factor),
             string type => throw values.Unsupported("rope.scaling.type", type, "Supported are none and linear"),
         };
 

@@ -1,6 +1,7 @@
 using System.IO.Hashing;
 using System.Text;
 using TailorKV.Planner;
+using TailorKV.Runtime.Architectures;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Memory;
 
@@ -37,7 +38,7 @@ public sealed class ModelFiles : IDisposable
     public string Path { get; }
 
     /// <summary>The model's shape.</summary>
-    public ModelConfig Config { get; }
+    internal ModelConfig Config { get; }
 
     /// <summary>The model's weights.</summary>
     public ModelWeights Weights { get; }

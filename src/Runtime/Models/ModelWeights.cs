@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using TailorKV.Runtime.Architectures;
 using TailorKV.Runtime.Formats;
 
 namespace TailorKV.Runtime.Models;
@@ -8,7 +9,9 @@ public sealed class ModelWeights
 {
     internal ModelWeights(ModelConfig config, TensorSource source, bool isGguf, ICollection<string> remarks)
     {
-        TensorNames names = isGguf ? TensorNames.Gguf : HuggingFaceNames(source);
+        Architecture architecture = config.Architecture;
+        TensorNames names = isGguf ? architecture.GgufTensors : Placed(architecture.Tensors, source);
+        bool normsLackOne = !isGguf && architecture.StoresNormsLessOne;
         string embedding = $"{names.Embedding}.weight", output = $"{names.Output}.weight";
         // A tied checkpoint may hold either of the two, or both.
         bool hasOutput = source.Has(output), hasEmbedding = source.Has(embedding) || !(config.TiedEmbeddings && hasOutput);
@@ -18,12 +21,12 @@ public sealed class ModelWeights
             Output = Embedding;
         else if (config.TiedEmbeddings)
             remarks.Add($"{output} differs from {embedding} and is used, although tie_word_embeddings is true, as in transformers");
-        FinalNorm = source.Vector($"{names.FinalNorm}.weight", config.HiddenSize);
-        LayerWeights[] layers = new LayerWeights[config.LayerCount];
+        FinalNorm = source.Norm($"{names.FinalNorm}.weight", config.HiddenSize, normsLackOne);
+        LayerWeights[] layers = new LayerWeights[config.Layers.Count];
         for (int i = 0; i < layers.Length; i++)
-            layers[i] = new LayerWeights(config, source, names, $"{names.Layer}{i}.");
+            layers[i] = new LayerWeights(config, source, names, $"{names.Layer}{i}.", normsLackOne);
         Layers = layers;
-        InterleavedRope = isGguf && config.Architecture == "llama";
+        InterleavedRope = isGguf && architecture.InterleavesGgufRows;
         if (isGguf && source.Has("rope_freqs.weight"))
             RopeFrequencyFactors = source.Vector("rope_freqs.weight", config.HeadDim / 2);
         // Old checkpoints store the frequencies of the rotary embedding.
@@ -60,13 +63,13 @@ public sealed class ModelWeights
     public IEnumerable<StoredTensor> Matrices => Layers.SelectMany(layer => layer.Matrices).Prepend(Embedding).Concat(Output == Embedding ? [] : [Output]);
 
     // Whatever name the checkpoint's tensors stand below, "model." or none, the output matrix stands beside the model, or at the top.
-    private static TensorNames HuggingFaceNames(TensorSource source)
+    private static TensorNames Placed(TensorNames names, TensorSource source)
     {
         const string model = "model.";
-        if (source.PrefixOf("layers.0.input_layernorm.weight") is not { } prefix)
-            return TensorNames.HuggingFace();
-        string beside = (prefix.EndsWith(model, StringComparison.Ordinal) ? prefix[..^model.Length] : prefix) + "lm_head";
-        return TensorNames.HuggingFace(prefix, source.Has($"{beside}.weight") ? beside : "lm_head");
+        if (source.PrefixOf($"{names.Layer}0.{names.AttentionOutput}.weight") is not { } prefix)
+            return names.Below(model, names.Output);
+        string beside = (prefix.EndsWith(model, StringComparison.Ordinal) ? prefix[..^model.Length] : prefix) + names.Output;
+        return names.Below(prefix, source.Has($"{beside}.weight") ? beside : names.Output);
     }
 
     private static bool HaveEqualElements(StoredTensor first, StoredTensor second)

@@ -17,6 +17,22 @@ internal sealed class TensorSource(string path, IReadOnlyDictionary<string, Stor
     /// <exception cref="UnsupportedModelException">The tensor is of a type that is not supported.</exception>
     public StoredTensor Matrix(string name, long rows, long columns) => Find(name, rows, columns);
 
+    /// <summary>Matrices that lie in one, one below another.</summary>
+    /// <param name="name">The tensor.</param>
+    /// <param name="rows">Rows of each.</param>
+    /// <param name="columns">Columns of all.</param>
+    /// <exception cref="InvalidFileException">The tensor is missing or of another shape.</exception>
+    /// <exception cref="UnsupportedModelException">The tensor is of a type that is not supported.</exception>
+    public StoredTensor[] Matrices(string name, int[] rows, long columns)
+    {
+        StoredTensor whole = Find(name, rows.Sum(count => (long)count), columns);
+        StoredTensor[] parts = new StoredTensor[rows.Length];
+        long first = 0;
+        for (int i = 0; i < parts.Length; first += rows[i++])
+            parts[i] = whole.Rows(first, rows[i]);
+        return parts;
+    }
+
     /// <summary>A vector in single precision.</summary>
     /// <exception cref="InvalidFileException">The tensor is missing, of another shape, or not finite.</exception>
     /// <exception cref="UnsupportedModelException">The tensor is of a type that is not supported.</exception>
@@ -26,6 +42,16 @@ internal sealed class TensorSource(string path, IReadOnlyDictionary<string, Stor
         return TensorPrimitives.IsFiniteAll<float>(values)
             ? values
             : throw new InvalidFileException(path, $"tensor \"{name}\" holds a number that is infinite or NaN", "The model is damaged; fetch it again");
+    }
+
+    /// <summary>The weight of a norm, stored less one where <paramref name="lacksOne"/>.</summary>
+    /// <inheritdoc cref="Vector" path="/exception"/>
+    public float[] Norm(string name, long length, bool lacksOne)
+    {
+        float[] weight = Vector(name, length);
+        if (lacksOne)
+            TensorPrimitives.Add(weight, 1, weight);
+        return weight;
     }
 
     public bool Has(string name) => tensors.ContainsKey(name) || otherTypes.ContainsKey(name);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using TailorKV.Planner;
+using TailorKV.Runtime.Architectures;
 
 namespace TailorKV.Runtime.Models;
 
@@ -38,14 +39,16 @@ internal sealed class UnreadSettings
     {
         ["activation"] = _ => "swiglu",
         ["attention.causal"] = _ => true,
-        ["attention.scale"] = SoftmaxScale,
+        ["attention.scale"] = config => config.QueryScale,
         ["attention_factor"] = _ => 1,
-        ["attention_multiplier"] = SoftmaxScale,
+        ["attention_multiplier"] = config => config.QueryScale,
         ["attn_factor"] = _ => 1,
         ["embedding_multiplier"] = _ => 1,
         ["embedding_scale"] = _ => 1,
         ["expert_count"] = _ => 1,
         ["factor"] = _ => 1,
+        ["full_attn_mod"] = _ => 1,
+        ["interpolate_factor"] = _ => 1,
         ["is_causal"] = _ => true,
         ["logit_scale"] = _ => 1,
         ["logits_scaling"] = _ => 1,
@@ -53,15 +56,15 @@ internal sealed class UnreadSettings
         ["num_experts"] = _ => 1,
         ["num_local_experts"] = _ => 1,
         ["partial_rotary_factor"] = _ => 1,
-        ["qk_layernorm"] = config => config.HasQueryKeyNorm,
-        ["query_pre_attn_scalar"] = config => config.HeadDim,
+        ["qk_layernorm"] = NormsHeads,
+        ["query_pre_attn_scalar"] = config => 1 / (config.QueryScale * config.QueryScale),
         ["residual_multiplier"] = _ => 1,
         ["residual_scale"] = _ => 1,
         ["rope.scaling.attn_factor"] = _ => 1,
         ["rotary_dim"] = config => config.HeadDim,
-        ["rotary_emb_base"] = config => config.RopeTheta,
+        ["rotary_emb_base"] = config => config.Layers[0].Rotary?.Theta ?? 0,
         ["rotary_pct"] = _ => 1,
-        ["use_qk_norm"] = config => config.HasQueryKeyNorm,
+        ["use_qk_norm"] = NormsHeads,
     };
 
     private readonly HashSet<string> _harmless;
@@ -86,7 +89,7 @@ internal sealed class UnreadSettings
     public void Judge(ConfigValues values, ModelConfig config, ICollection<string> remarks)
     {
         List<string> passedOver = [];
-        foreach (string name in values.Unread.Where(name => !_harmless.Contains(name)).ToArray())
+        foreach (string name in values.Unread.Where(name => !_harmless.Contains(name) && !config.Architecture.IgnoredSettings.Contains(name)).ToArray())
         {
             object? value = values.Raw(name);
             object? neutral = Neutral.GetValueOrDefault(name)?.Invoke(config);
@@ -125,5 +128,5 @@ internal sealed class UnreadSettings
         !name.EndsWith("_token_id", StringComparison.Ordinal)
         && name.ToLowerInvariant().Split('_', '.', '-').Any(part => Arithmetic.Any(word => part.StartsWith(word, StringComparison.Ordinal)));
 
-    private static object SoftmaxScale(ModelConfig config) => 1 / Math.Sqrt(config.HeadDim);
+    private static object NormsHeads(ModelConfig config) => config.Architecture.Tensors.QueryNorm is not null;
 }

@@ -19,7 +19,7 @@ public abstract class PromptObserver
     /// <param name="first">Position of the chunk's first token.</param>
     /// <param name="count">Its tokens.</param>
     /// <param name="normed">The layer's input after its norm, [count, hidden].</param>
-    /// <param name="queries">[count, heads, headDim], after RoPE, scaled by 1 / sqrt(headDim).</param>
+    /// <param name="queries">[count, heads, headDim], after RoPE, scaled.</param>
     /// <param name="attended">Attention output, [count, heads, headDim].</param>
     public virtual void OnAttended(int layer, int first, int count, ReadOnlySpan<float> normed, ReadOnlySpan<float> queries, ReadOnlySpan<float> attended)
     {

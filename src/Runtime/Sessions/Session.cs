@@ -20,6 +20,7 @@ public sealed class Session : IDisposable
     private readonly CausalLanguageModel _model;
     private readonly ModelShape _shape;
     private readonly Transformer _transformer;
+    private readonly float? _softCap;
     private readonly Workspace _workspace;
     private readonly LayerCache[] _caches;
     private readonly Arena _device;
@@ -49,14 +50,15 @@ public sealed class Session : IDisposable
         _host = new Arena("host", host);
         try
         {
-            _transformer = model.Transformer;
+            _transformer = model.CreateTransformer(plan.Target.Context);
+            _softCap = (float?)model.Config.AttentionSoftCap;
             bool predictsQueries = MemoryModel.PredictsQueries(plan.Policies);
             _workspace = new Workspace(_shape, plan.Target.Context, plan.PrefillChunk, predictsQueries, _device);
             _logits = new float[_shape.VocabularySize];
             NativeBuffer<byte> staging = _device.Take<byte>(memory.Staging);
             _caches = new LayerCache[_shape.Layers];
             for (int layer = 0; layer < _caches.Length; layer++)
-                _caches[layer] = new LayerCache(model.Backend.Pool, plan.Layers[layer].Policy, _shape.Layer(layer), plan.Target.Context, _device, _host, Arena.Over("staging", staging));
+                _caches[layer] = new LayerCache(model.Backend.Pool, plan.Layers[layer].Policy, _shape.Layer(layer), plan.Target.Context, _device, _host, Arena.Over("staging", staging), softCap: _softCap);
             _promptHidden = _host.Take<float>((long)plan.Target.Context * _shape.HiddenSize);
             _promptKeys = _host.Take<float>((long)plan.Target.Context * _shape.KvHeads * _shape.HeadDim);
             _promptValues = _host.Take<float>((long)plan.Target.Context * _shape.KvHeads * _shape.HeadDim);
@@ -221,7 +223,7 @@ public sealed class Session : IDisposable
         }
 
         _clock.Start();
-        PrefillAttention.Run(_model.Backend.Pool, _shape.Layer(layer), first, count, _workspace.Queries, _promptKeys, _promptValues, stride, _workspace.Attended);
+        PrefillAttention.Run(_model.Backend.Pool, _shape.Layer(layer), first, count, _workspace.Queries, _promptKeys, _promptValues, stride, _workspace.Attended, _softCap);
         _clock.Lap(StepPart.Attention);
         int attended = count * _shape.Heads * headDim;
         observer?.OnAttended(

@@ -97,7 +97,7 @@ public sealed class ReferenceComparison : PromptObserver
             return;
         float[] output = hidden.Span.ToArray();
         if (layer == _model.Shape.Layers - 1)
-            _model.Transformer.FinalNorm(hidden.Span, tokens, output);
+            _model.CreateTransformer(tokens).FinalNorm(hidden.Span, tokens, output);
         Compare($"layer{layer}.hidden_out", output);
     }
 
@@ -117,7 +117,7 @@ public sealed class ReferenceComparison : PromptObserver
         return [.. tokens.Select(token => (int)token)];
     }
 
-    private static float[] Attention(LayerShape shape, float[] queries, NativeBuffer<float> keys, int tokens, int stride)
+    private float[] Attention(LayerShape shape, float[] queries, NativeBuffer<float> keys, int tokens, int stride)
     {
         var probabilities = new float[shape.Heads * tokens * tokens];
         for (int head = 0; head < shape.Heads; head++)
@@ -125,7 +125,7 @@ public sealed class ReferenceComparison : PromptObserver
             for (int position = 0; position < tokens; position++)
             {
                 AttentionProbabilities.Compute(
-                    shape, head, position, queries.AsSpan(((position * shape.Heads) + head) * shape.HeadDim, shape.HeadDim), keys, stride,
+                    shape, head, position, queries.AsSpan(((position * shape.Heads) + head) * shape.HeadDim, shape.HeadDim), keys, stride, (float?)_model.Config.AttentionSoftCap,
                     probabilities.AsSpan(((head * tokens) + position) * tokens, position + 1));
             }
         }

@@ -148,7 +148,7 @@ public sealed class LongBufferTests
         Rows(Tokens + 1).AsSpan(HeadDim).CopyTo(keys.Slice((long)stride * HeadDim, Tokens * HeadDim));
         NativeBuffer<float> queries = buffers.Take<float>(Tokens * queryLength), outputs = buffers.Take<float>(Tokens * queryLength);
         Rows(Tokens * layer.Heads).CopyTo(queries.Span);
-        PrefillAttention.Run(TestThreads.Pool, layer, 0, Tokens, queries, keys, keys, stride, outputs);
+        PrefillAttention.Run(TestThreads.Pool, layer, 0, Tokens, queries, keys, keys, stride, outputs, softCap: null);
         List<float> all = [.. outputs.Span];
 
         NativeBuffer<float> newest = buffers.Take<float>(layer.KvHeads * HeadDim), scores = buffers.Take<float>(layer.Heads * MemoryModel.ScoreRow(Tokens + 1));

@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
 using TailorKV.Planner;
+using TailorKV.Runtime.Architectures;
+using TailorKV.Runtime.Architectures.Rotary;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Tests.Formats;
 
@@ -15,17 +17,17 @@ public sealed class ModelConfigTests : IDisposable
     public void Rope_settings_have_an_older_and_a_newer_form()
     {
         const string llama3 = "\"factor\": 8, \"low_freq_factor\": 1, \"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 64";
-        RopeScaling.Llama3 expected = new(8, 1, 4, 64);
+        Llama3Scaling expected = new(8, 1, 4, 64);
         Assert.Equal((expected, 5e5), Rope($$"""{"rope_theta": 5e5, "rope_scaling": {"rope_type": "llama3", {{llama3}}} }"""));
         Assert.Equal((expected, 5e5), Rope($$"""{"rope_parameters": {"rope_theta": 500000, "rope_type": "llama3", {{llama3}}} }"""));
-        Assert.Equal((new RopeScaling.Linear(2.5), 1e4), Rope("""{"rope_theta": null, "rope_scaling": {"type": "linear", "factor": 2.5} }"""));
+        Assert.Equal((new LinearScaling(2.5), 1e4), Rope("""{"rope_theta": null, "rope_scaling": {"type": "linear", "factor": 2.5} }"""));
         Assert.Equal((null, 7.0), Rope("""{"rope_parameters": {"rope_theta": 7, "rope_type": "default"} }"""));
         Assert.Equal((null, 10000.0), Rope("""{"rope_scaling": null}"""));
 
         (RopeScaling?, double) Rope(string changes)
         {
             ModelConfig config = Read("llama", changes);
-            return (config.RopeScaling, config.RopeTheta);
+            return (config.Layers[0].Rotary!.Scaling, config.Layers[0].Rotary!.Theta);
         }
     }
 
@@ -66,18 +68,17 @@ public sealed class ModelConfigTests : IDisposable
     [InlineData("qwen3", """{"sliding_window": 48, "use_sliding_window": true, "max_window_layers": 0}""", new[] { 48, 48 })]
     [InlineData("qwen3", """{"sliding_window": 48, "use_sliding_window": true, "layer_types": ["sliding_attention", "full_attention"]}""", new[] { 48, 0 })]
     public void Windows_follow_the_architecture(string architecture, string changes, int[] expected) =>
-        Assert.Equal(expected.Select(window => window == 0 ? (int?)null : window), Read(architecture, changes).SlidingWindow);
+        Assert.Equal(expected.Select(window => window == 0 ? (int?)null : window), Read(architecture, changes).Layers.Select(layer => layer.SlidingWindow));
 
     [Theory]
-    [InlineData("""{"model_type": "mixtral"}""", "llama, mistral, qwen2, qwen3")]
+    [InlineData("""{"model_type": "mixtral"}""", "llama, mistral, olmo2, phi3, qwen2, qwen3")]
     [InlineData("""{"model_type": "qwen3_moe"}""", "qwen3_moe")]
     [InlineData("""{"hidden_act": "gelu"}""", "gelu")]
-    [InlineData("""{"mlp_bias": true}""", "mlp_bias")]
     [InlineData("""{"num_local_experts": 8}""", "num_local_experts")]
     [InlineData("""{"quantization_config": {"bits": 4}}""", "quantization_config")]
     [InlineData("""{"partial_rotary_factor": 0.5}""", "partial_rotary_factor")]
     [InlineData("""{"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.25}}""", "partial_rotary_factor")]
-    [InlineData("""{"rope_scaling": {"type": "yarn", "factor": 4}}""", "yarn")]
+    [InlineData("""{"rope_scaling": {"type": "proportional", "factor": 4}}""", "proportional")]
     public void Unsupported_settings_are_named(string changes, string named) =>
         Assert.Contains(named, Assert.Throws<UnsupportedModelException>(() => Read("llama", changes)).Message, StringComparison.Ordinal);
 
@@ -102,13 +103,13 @@ public sealed class ModelConfigTests : IDisposable
     [Fact]
     public void Gguf_settings_are_read_or_refused()
     {
-        Assert.Equal(new RopeScaling.Linear(4), Gguf(("llama.rope.scaling.type", "linear"), ("llama.rope.scaling.factor", 4f)).RopeScaling);
-        Assert.Equal(1e6, Gguf(("llama.rope.freq_base", 1e6f)).RopeTheta);
-        Assert.Equal([16, 16], Gguf(("llama.attention.sliding_window", 16u)).SlidingWindow);
+        Assert.Equal(new LinearScaling(4), Gguf(("llama.rope.scaling.type", "linear"), ("llama.rope.scaling.factor", 4f)).Layers[0].Rotary!.Scaling);
+        Assert.Equal(1e6, Gguf(("llama.rope.freq_base", 1e6f)).Layers[0].Rotary!.Theta);
+        Assert.Equal([16, 16], Gguf(("llama.attention.sliding_window", 16u)).Layers.Select(layer => layer.SlidingWindow));
         Assert.Equal(2, Gguf(("llama.attention.head_count_kv", new[] { 2, 2 })).KvHeadCount);
         Assert.Contains("yarn", Assert.Throws<UnsupportedModelException>(() => Gguf(("llama.rope.scaling.type", "yarn"))).Message, StringComparison.Ordinal);
         Assert.Contains("expert_count", Assert.Throws<UnsupportedModelException>(() => Gguf(("llama.expert_count", 8u))).Message, StringComparison.Ordinal);
-        Assert.Contains("gemma3", Assert.Throws<UnsupportedModelException>(() => Gguf(("general.architecture", "gemma3"))).Message, StringComparison.Ordinal);
+        Assert.Contains("gemma4", Assert.Throws<UnsupportedModelException>(() => Gguf(("general.architecture", "gemma4"))).Message, StringComparison.Ordinal);
         UnsupportedModelException partial = Assert.Throws<UnsupportedModelException>(() => Gguf(("llama.rope.dimension_count", 4u)));
         Assert.Contains("dimension_count is 4", partial.Message, StringComparison.Ordinal);
         Assert.Contains("block_count", Assert.Throws<InvalidFileException>(() => Gguf(("llama.block_count", -1))).Message, StringComparison.Ordinal);

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using TailorKV.Planner;
+using TailorKV.Runtime.Architectures;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Tests.Formats;
 using TailorKV.Runtime.Weights;
@@ -51,15 +52,15 @@ public sealed class ModelFilesTests : IDisposable
         {
             using ModelFiles files = ModelFiles.Open(path);
             ModelConfig config = files.Config;
-            Assert.Equal(architecture, config.Architecture);
+            Assert.Equal(architecture, config.Architecture.Name);
             Assert.Equal(
                 (TinyModel.Layers, TinyModel.Hidden, TinyModel.Intermediate, TinyModel.Vocabulary, 128),
-                (config.LayerCount, config.HiddenSize, config.IntermediateSize, config.VocabularySize, config.ContextLength));
+                (config.Layers.Count, config.HiddenSize, config.IntermediateSize, config.VocabularySize, config.ContextLength));
             Assert.Equal((TinyModel.Heads, TinyModel.KvHeads, TinyModel.HeadDim), (config.HeadCount, config.KvHeadCount, config.HeadDim));
-            Assert.Equal((1e-5, 10000, tied), (Math.Round(config.RmsNormEpsilon, 9), config.RopeTheta, config.TiedEmbeddings));
-            Assert.Equal((architecture == "qwen2", architecture == "qwen3"), (config.HasQueryKeyValueBias, config.HasQueryKeyNorm));
+            Assert.Equal((1e-5, 10000, tied), (Math.Round(config.RmsNormEpsilon, 9), config.Layers[0].Rotary!.Theta, config.TiedEmbeddings));
+            Assert.Equal((architecture == "qwen2", architecture == "qwen3"), (config.HasQueryKeyValueBias, files.Weights.Layers[0].QueryNorm is not null));
             Assert.False(config.HasAttentionOutputBias);
-            Assert.Equal(new int?[TinyModel.Layers], config.SlidingWindow);
+            Assert.Equal(new int?[TinyModel.Layers], config.Layers.Select(layer => layer.SlidingWindow));
             ModelWeights weights = files.Weights;
             Assert.Equal(tied, weights.Output == weights.Embedding);
             Assert.Equal(model.Tensors.Values.Sum(tensor => 4L * tensor.Values.Length), weights.StoredBytes);
@@ -200,8 +201,8 @@ public sealed class ModelFilesTests : IDisposable
         using ModelFiles files = ModelFiles.Open(SharedData.Require("models/SmolLM2-135M-Instruct/model.gguf"));
         ModelConfig config = files.Config;
         Assert.Equal(
-            (30, 9, 3, 64, 576, 1536), (config.LayerCount, config.HeadCount, config.KvHeadCount, config.HeadDim, config.HiddenSize, config.IntermediateSize));
-        Assert.Equal((49152, 8192, 100000, true), (config.VocabularySize, config.ContextLength, config.RopeTheta, config.TiedEmbeddings));
+            (30, 9, 3, 64, 576, 1536), (config.Layers.Count, config.HeadCount, config.KvHeadCount, config.HeadDim, config.HiddenSize, config.IntermediateSize));
+        Assert.Equal((49152, 8192, 100000, true), (config.VocabularySize, config.ContextLength, config.Layers[0].Rotary!.Theta, config.TiedEmbeddings));
         Assert.Equal(210, files.Weights.Matrices.Count(matrix => matrix.Type == WeightType.Q4_1));
         Assert.Equal(WeightType.Q8_0, files.Weights.Embedding.Type);
         // The last of the file's tensors ends the file.

@@ -2,6 +2,8 @@ using System.Text.Json.Nodes;
 using FsCheck;
 using FsCheck.Fluent;
 using TailorKV.Planner;
+using TailorKV.Runtime.Architectures;
+using TailorKV.Runtime.Architectures.Rotary;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Tests.Formats;
 
@@ -71,12 +73,12 @@ public sealed class UnreadSettingsTests : IDisposable
     [Theory]
     [InlineData("""{"rope_scaling": {"factor": 4.0}}""", "rope_scaling.factor is 4")]
     [InlineData("""{"rope_parameters": {"rope_type": "default", "factor": 4.0}}""", "rope_parameters.factor is 4")]
-    [InlineData("""{"rope_scaling": {"type": "dynamic", "factor": 4.0}}""", "rope_scaling.rope_type is \"dynamic\"")]
+    [InlineData("""{"rope_scaling": {"type": "proportional", "factor": 4.0}}""", "rope_scaling.rope_type is \"proportional\"")]
     [InlineData("""{"rope_scaling": {"type": "yarn", "rope_type": "linear", "factor": 4.0}}""", "rope_scaling.type is \"yarn\"")]
     [InlineData("""{"rope_scaling": {"type": "linear", "factor": 4.0, "attention_factor": 1.2}}""", "rope_scaling.attention_factor is 1.2")]
     [InlineData("""{"rope_scaling": {"type": "default", "mrope_section": [16, 24, 24]}}""", "rope_scaling.mrope_section is [16,24,24]")]
     [InlineData("""{"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0}}}""", "rope_parameters.full_attention is ")]
-    [InlineData("""{"rope_parameters": {"rope_type": "default"}, "rope_scaling": {"rope_type": "longrope", "factor": 4.0}}""", "rope_scaling.rope_type is \"longrope\"")]
+    [InlineData("""{"rope_parameters": {"rope_type": "default"}, "rope_scaling": {"rope_type": "mrope", "factor": 4.0}}""", "rope_scaling.rope_type is \"mrope\"")]
     [InlineData("""{"layer_types": ["full_attention", "sliding_attention"], "sliding_window": 16}""", "layer_types is \"sliding_attention\"")]
     public void What_a_section_says_beyond_what_is_read_is_refused_by_name(string settings, string message) =>
         Assert.Contains(message, Assert.Throws<UnsupportedModelException>(() => Read("llama", settings, [])).Message, StringComparison.Ordinal);
@@ -92,7 +94,7 @@ public sealed class UnreadSettingsTests : IDisposable
     {
         List<string> said = [];
         ModelConfig config = Read("llama", settings, said, without: "rope_theta");
-        Assert.Equal((new RopeScaling.Linear(factor), theta), ((RopeScaling.Linear)config.RopeScaling!, config.RopeTheta));
+        Assert.Equal((new LinearScaling(factor), theta), ((LinearScaling)config.Layers[0].Rotary!.Scaling!, config.Layers[0].Rotary!.Theta));
         Assert.Equal(remarks, said.Count);
     }
 
@@ -103,7 +105,7 @@ public sealed class UnreadSettingsTests : IDisposable
     {
         JsonObject settings = JsonNode.Parse(outer)!.AsObject();
         settings["rope_scaling"] = JsonNode.Parse("""{"rope_type": "llama3", "factor": 4, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 64}""");
-        Assert.Equal(expected, ((RopeScaling.Llama3)Read("llama", settings.ToJsonString(), []).RopeScaling!).OriginalContextLength);
+        Assert.Equal(expected, ((Llama3Scaling)Read("llama", settings.ToJsonString(), []).Layers[0].Rotary!.Scaling!).OriginalContextLength);
     }
 
     /// <summary>A setting whose name speaks of the arithmetic is refused, whatever it is, unless its value changes nothing.</summary>
@@ -138,7 +140,7 @@ public sealed class UnreadSettingsTests : IDisposable
     public void A_window_that_Llama_does_not_have_is_remarked_on()
     {
         List<string> remarks = [];
-        Assert.Equal(new int?[TinyModel.Layers], Read("llama", """{"sliding_window": 16}""", remarks).SlidingWindow);
+        Assert.Equal(new int?[TinyModel.Layers], Read("llama", """{"sliding_window": 16}""", remarks).Layers.Select(layer => layer.SlidingWindow));
         Assert.Contains("sliding_window is not used", Assert.Single(remarks), StringComparison.Ordinal);
     }
 
@@ -148,7 +150,7 @@ public sealed class UnreadSettingsTests : IDisposable
     [InlineData("mistral", """{"sliding_window": null, "layer_types": ["full_attention", "full_attention"]}""")]
     [InlineData("llama", """{"sliding_window": null}""")]
     public void A_window_of_null_is_none(string architecture, string settings) =>
-        Assert.Equal(new int?[TinyModel.Layers], Read(architecture, settings, []).SlidingWindow);
+        Assert.Equal(new int?[TinyModel.Layers], Read(architecture, settings, []).Layers.Select(layer => layer.SlidingWindow));
 
     [Theory]
     [InlineData("attn_logit_softcapping", 30f, "llama.attn_logit_softcapping is 30")]
@@ -198,7 +200,7 @@ public sealed class UnreadSettingsTests : IDisposable
                 writer.Metadata[$"llama.{name}"] = value;
         }
         using ModelFiles files = ModelFiles.Open(_folder.Write("model.gguf", writer.ToBytes()));
-        Assert.Equal(expected == 1 ? null : new RopeScaling.Linear(expected), files.Config.RopeScaling);
+        Assert.Equal(expected == 1 ? null : new LinearScaling(expected), files.Config.Layers[0].Rotary!.Scaling);
     }
 
     private ModelConfig Read(string architecture, string settings, List<string> remarks, string without = "")

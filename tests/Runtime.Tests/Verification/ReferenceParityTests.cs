@@ -1,6 +1,5 @@
 using System.Numerics.Tensors;
 using System.Text.Json;
-using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Sessions;
@@ -11,19 +10,6 @@ namespace TailorKV.Runtime.Tests.Verification;
 
 public class ReferenceParityTests
 {
-    private static readonly Dictionary<string, string> NotYet = new()
-    {
-        ["gemma2"] = "gemma2",
-        ["gemma3"] = "gemma3_text",
-        ["granite"] = "granite",
-        ["llama-biases"] = "mlp_bias",
-        ["olmo2"] = "olmo2",
-        ["phi3"] = "phi3",
-        ["phi3-longrope"] = "phi3",
-        ["smollm3-nope"] = "smollm3",
-        ["yarn-rope"] = "yarn",
-    };
-
     public static TheoryData<string> Fixtures { get; } =
     [
         "gemma2", "gemma3", "granite", "linear-rope", "llama-biases", "llama-headdim", "llama-tied-bf16", "llama-untied", "llama3-rope", "mistral-no-window", "mistral-sliding", "olmo2", "phi3",
@@ -34,7 +20,7 @@ public class ReferenceParityTests
     [MemberData(nameof(Fixtures))]
     public void Architectures_equal_the_reference(string name)
     {
-        string folder = Supported(name);
+        string folder = SharedData.Require($"fixtures/architectures/{name}");
         using var model = CausalLanguageModel.Load(folder);
         IReadOnlyList<TensorDifference> differences = ReferenceComparison.Compare(model, Path.Combine(folder, "reference.safetensors"), 1e-3);
         Assert.Equal(1 + (4 * model.Shape.Layers), differences.Count);
@@ -49,7 +35,7 @@ public class ReferenceParityTests
     [MemberData(nameof(Fixtures))]
     public void Greedy_tokens_equal_the_reference(string name)
     {
-        string folder = Supported(name);
+        string folder = SharedData.Require($"fixtures/architectures/{name}");
         using JsonDocument reference = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "reference.json")));
         int promptTokens = reference.RootElement.GetProperty("prompt_tokens").GetInt32();
         int[] expected = [.. reference.RootElement.GetProperty("greedy_tokens").EnumerateArray().Select(token => token.GetInt32())];
@@ -97,17 +83,5 @@ public class ReferenceParityTests
         using var model = CausalLanguageModel.Load(SharedData.Require("models/SmolLM2-135M-Instruct/model.gguf"));
         TensorDifference logits = Assert.Single(ReferenceComparison.Compare(model, SharedData.Require("models/SmolLM2-135M-Instruct/reference.safetensors"), 1e-3));
         Assert.True(logits.Passed, logits.ToString());
-    }
-
-    /// <summary>The folder of a fixture; one of an architecture or rope type that is not supported yet skips the test by name, once it was refused by that name.</summary>
-    private static string Supported(string name)
-    {
-        string folder = SharedData.Require($"fixtures/architectures/{name}");
-        if (NotYet.TryGetValue(name, out string? what))
-        {
-            Assert.Contains(what, Assert.Throws<UnsupportedModelException>(() => CausalLanguageModel.Load(folder)).Message, StringComparison.Ordinal);
-            Assert.Skip($"{name}: {what} is not supported yet");
-        }
-        return folder;
     }
 }

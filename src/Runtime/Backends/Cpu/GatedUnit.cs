@@ -1,18 +1,21 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using TailorKV.Runtime.Architectures;
 using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu;
 
-/// <summary>silu(gate) * up, in up's place, some rows at a time. The gate is used up: a third buffer is not needed.</summary>
+/// <summary>activation(gate) * up, in up's place, some rows at a time. The gate is used up: a third buffer is not needed.</summary>
+/// <param name="activation">What the gate goes through.</param>
 /// <param name="gate">[count, width].</param>
 /// <param name="up">[count, width].</param>
 /// <param name="count">Rows.</param>
 /// <param name="width">Elements of a row.</param>
-internal readonly unsafe struct GatedUnit(float* gate, float* up, int count, int width) : IWork
+internal readonly unsafe struct GatedUnit(Activation activation, float* gate, float* up, int count, int width) : IWork
 {
+    private readonly Activation _activation = activation;
     private readonly float* _gate = gate;
     private readonly float* _up = up;
     private readonly int _count = count;
@@ -29,9 +32,27 @@ internal readonly unsafe struct GatedUnit(float* gate, float* up, int count, int
         {
             Span<float> gates = new(_gate + (row * _width), _width), ups = new(_up + (row * _width), _width);
             TensorPrimitives.Multiply(ups, gates, ups);
+            // Either activation is the gate times a sigmoid, of itself or of what approximates GELU.
+            if (_activation == Activation.GeluTanh)
+                Bend(gates);
             Sigmoid(gates);
             TensorPrimitives.Multiply(ups, gates, ups);
         }
+    }
+
+    /// <summary>sqrt(8 / pi) * (x + 0.044715 x^3) in place, since (1 + tanh(u)) / 2 is the sigmoid of 2u.</summary>
+    private static void Bend(Span<float> numbers)
+    {
+        const float Root = 1.5957691f, Cubic = 0.044715f * Root;
+        int i = 0;
+        for (; i <= numbers.Length - Vector256<float>.Count; i += Vector256<float>.Count)
+        {
+            Vector256<float> x = Vector256.Create<float>(numbers[i..]);
+            (x * ((x * x * Cubic) + Vector256.Create(Root))).CopyTo(numbers[i..]);
+        }
+
+        for (; i < numbers.Length; i++)
+            numbers[i] *= (numbers[i] * numbers[i] * Cubic) + Root;
     }
 
     /// <summary>1 / (1 + exp(-x)) in place: of e = exp(-|x|), which is never too large, 1 / (1 + e) or e / (1 + e).</summary>

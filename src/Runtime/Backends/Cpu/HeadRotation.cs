@@ -5,20 +5,20 @@ using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Backends.Cpu;
 
-/// <summary>What turns projected heads into queries or keys: a norm of each head where the model has one, its rotary embedding, a scale. Some tokens at a time.</summary>
-/// <param name="rotary">The embedding.</param>
+/// <summary>What turns projected heads into queries or keys: a norm where the model has one, of each head or of all together, a rotary embedding where it has one, a scale. Some tokens at a time.</summary>
+/// <param name="rotary">The embedding, or null.</param>
 /// <param name="rows">[count, heads, headDim].</param>
 /// <param name="heads">Heads of a token.</param>
 /// <param name="headDim">Elements of a head.</param>
 /// <param name="first">Position of the first token.</param>
 /// <param name="count">Tokens.</param>
-/// <param name="norm">The norm's weight, [headDim], or null.</param>
+/// <param name="norm">The norm's weight, [headDim] or [heads * headDim], or null.</param>
 /// <param name="epsilon">As in <see cref="RowNorm"/>.</param>
 /// <param name="scale">What the turned heads are multiplied by.</param>
 internal readonly unsafe struct HeadRotation(
-    RotaryEmbedding rotary, float* rows, int heads, int headDim, int first, int count, float[]? norm, float epsilon, float scale) : IWork
+    RotaryEmbedding? rotary, float* rows, int heads, int headDim, int first, int count, float[]? norm, float epsilon, float scale) : IWork
 {
-    private readonly RotaryEmbedding _rotary = rotary;
+    private readonly RotaryEmbedding? _rotary = rotary;
     private readonly float* _rows = rows;
     private readonly int _heads = heads;
     private readonly int _headDim = headDim;
@@ -36,17 +36,22 @@ internal readonly unsafe struct HeadRotation(
     public void Run(int part)
     {
         using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], 2 * _headDim);
-        Span<float> cosines = room.Span[..(_headDim / 2)], sines = room.Span[(_headDim / 2).._headDim], one = room.Span[_headDim..];
+        int pairs = _rotary?.Pairs ?? 0;
+        Span<float> cosines = room.Span[..pairs], sines = room.Span.Slice(pairs, pairs), one = room.Span.Slice(_headDim, 2 * pairs);
         int width = _heads * _headDim, end = RowParts.End(part, _count);
         for (int row = RowParts.Start(part); row < end; row++)
         {
-            _rotary.Angles(_first + row, cosines, sines);
             float* start = _rows + ((nint)row * width);
             if (_norm is not null)
-                new RowNorm(start, null, _heads, _norm, _epsilon, start).RunAll();
+                new RowNorm(start, null, 1, width / _norm.Length, _norm, _epsilon, start).RunAll();
             var turned = new Span<float>(start, width);
-            for (int head = 0; head < width; head += _headDim)
-                _rotary.Apply(turned.Slice(head, _headDim), cosines, sines, one);
+            if (_rotary is not null)
+            {
+                _rotary.Angles(_first + row, cosines, sines);
+                for (int head = 0; head < width; head += _headDim)
+                    _rotary.Apply(turned.Slice(head, _headDim), cosines, sines, one);
+            }
+
             if (_scale != 1)
                 TensorPrimitives.Multiply(turned, _scale, turned);
         }

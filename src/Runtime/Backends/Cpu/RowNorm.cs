@@ -6,14 +6,16 @@ namespace TailorKV.Runtime.Backends.Cpu;
 /// <summary>The root mean square norm of rows, after something has been added to them, some rows at a time.</summary>
 /// <param name="rows">[count, width].</param>
 /// <param name="addend">[count, width], added to the rows first; null for nothing.</param>
+/// <param name="addendScale">What the addend is multiplied with.</param>
 /// <param name="count">Rows.</param>
 /// <param name="weight">[width].</param>
 /// <param name="epsilon">Added to the mean square.</param>
 /// <param name="normed">[count, width]; may be the rows themselves.</param>
-internal readonly unsafe struct RowNorm(float* rows, float* addend, int count, float[] weight, float epsilon, float* normed) : IWork
+internal readonly unsafe struct RowNorm(float* rows, float* addend, float addendScale, int count, float[] weight, float epsilon, float* normed) : IWork
 {
     private readonly float* _rows = rows;
     private readonly float* _addend = addend;
+    private readonly float _addendScale = addendScale;
     private readonly int _count = count;
     private readonly float[] _weight = weight;
     private readonly float _epsilon = epsilon;
@@ -35,7 +37,7 @@ internal readonly unsafe struct RowNorm(float* rows, float* addend, int count, f
         {
             var values = new Span<float>(_rows + (row * width), width);
             if (_addend is not null)
-                TensorPrimitives.Add(values, new ReadOnlySpan<float>(_addend + (row * width), width), values);
+                RowSum.Add(values, new ReadOnlySpan<float>(_addend + (row * width), width), _addendScale);
             var scaled = new Span<float>(_normed + (row * width), width);
             float scale = 1 / MathF.Sqrt((TensorPrimitives.SumOfSquares<float>(values) / width) + _epsilon);
             TensorPrimitives.Multiply(values, scale, scaled);

@@ -37,7 +37,7 @@ internal sealed class Workspace
     /// <summary>What a block adds to the residual stream, [chunk, hidden].</summary>
     public NativeBuffer<float> Projected { get; }
 
-    /// <summary>[chunk, heads, headDim], after RoPE, scaled by 1 / sqrt(headDim).</summary>
+    /// <summary>[chunk, heads, headDim], after RoPE, scaled.</summary>
     public NativeBuffer<float> Queries { get; }
 
     /// <summary>The next layer's queries as predicted from this layer's input, as <see cref="Queries"/>; empty where no index needs them.</summary>

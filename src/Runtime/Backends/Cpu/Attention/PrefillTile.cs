@@ -3,6 +3,7 @@ using TailorKV.Planner.Models;
 using TailorKV.Runtime.Backends.Cpu.Panels;
 using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Attention;
 
@@ -27,14 +28,16 @@ internal readonly unsafe struct PrefillTile : IWork
     private readonly float* _values;
     private readonly nint _kvStride;
     private readonly float* _outputs;
+    private readonly float? _softCap;
     private readonly int _lanes;
 
     /// <summary>Divides a chunk's attention into parts; the parameters are those of <see cref="PrefillAttention"/>; buffers too short are refused here.</summary>
     public PrefillTile(
         LayerShape layer, int first, int count, NativeBuffer<float> queries, NativeBuffer<float> keys, NativeBuffer<float> values, int stride,
-        NativeBuffer<float> outputs, int lanes)
+        NativeBuffer<float> outputs, float? softCap, int lanes)
     {
         (_first, _group, _kvHeads, _headDim, _lanes) = (first, layer.Heads / layer.KvHeads, layer.KvHeads, layer.HeadDim, lanes);
+        _softCap = softCap;
         _window = layer.SlidingWindow ?? int.MaxValue;
         _rows = count * _group;
         _panels = (_rows + Panel.Width - 1) / Panel.Width;
@@ -82,6 +85,8 @@ internal readonly unsafe struct PrefillTile : IWork
             int count = Math.Min(KeyTile, lastPosition + 1 - key);
             nint kvStart = (kvHead * _kvStride) + ((nint)key * _headDim);
             PanelKernel.Multiply(_keys + kvStart, _headDim, 1, count, queries, _headDim, scores, Panel.Width, add: false, _lanes);
+            if (_softCap is { } cap)
+                SoftCap.Apply(new Span<float>(scores, count * Panel.Width), cap);
             if (key + count - 1 > firstPosition || key <= lastPosition - _window)
                 Hide(row, rows, key, count, scores);
             RunningSoftmax.Update(scores, count, largest, sums, outputs, _headDim, _lanes);

@@ -4,6 +4,7 @@ using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache;
 
@@ -20,6 +21,7 @@ internal sealed unsafe class LayerCache
     private readonly int _context;
     private readonly int _scoreRow;
     private readonly WorkerPool _pool;
+    private readonly float? _softCap;
 
     // Their memory is theirs as long as somebody knows them.
     private readonly Arena[] _arenas;
@@ -33,13 +35,15 @@ internal sealed unsafe class LayerCache
     /// <param name="host">Where its host buffers come from.</param>
     /// <param name="staging">Where the buffers come from that it needs only while it runs, and may share with other layers.</param>
     /// <param name="segmentTokens">The fewest tokens of a piece of a head's step that one thread does; at least the head dimension.</param>
+    /// <param name="softCap">The <see cref="SoftCap"/> of scores, or null.</param>
     public LayerCache(
-        WorkerPool pool, LayerPolicy policy, LayerShape layer, int context, Arena device, Arena host, Arena staging, int segmentTokens = DefaultSegmentTokens)
+        WorkerPool pool, LayerPolicy policy, LayerShape layer, int context, Arena device, Arena host, Arena staging, int segmentTokens = DefaultSegmentTokens, float? softCap = null)
     {
         _pool = pool;
         segmentTokens = Math.Max(segmentTokens, layer.HeadDim);
         _layer = layer;
         _context = context;
+        _softCap = softCap;
         // A query group's scores are one span, which what prices a session sees to.
         ArgumentOutOfRangeException.ThrowIfGreaterThan(layer.Heads / layer.KvHeads * (long)MemoryModel.ScoreRow(context), int.MaxValue, nameof(context));
         _arenas = [device, host, staging];
@@ -89,7 +93,7 @@ internal sealed unsafe class LayerCache
 
     /// <summary>Adds tokens one by one, each attending to all before it and itself.</summary>
     /// <param name="count">Tokens.</param>
-    /// <param name="queries">[count, heads, headDim], scaled by 1 / sqrt(headDim).</param>
+    /// <param name="queries">[count, heads, headDim], scaled.</param>
     /// <param name="predicted">The same, predicted from the layer before; read only where <see cref="NeedsPredictedQueries"/>.</param>
     /// <param name="keys">[count, kvHeads, headDim], after RoPE.</param>
     /// <param name="values">[count, kvHeads, headDim].</param>
@@ -201,7 +205,7 @@ internal sealed unsafe class LayerCache
                 Queries.Slice(start, length),
                 Cache.NeedsPredictedQueries ? Predicted.Slice(start, length) : default,
                 Outputs.Slice(start, length), Scores.Slice(head * scores, (int)scores),
-                sums[..segmentSums], sums[segmentSums..]);
+                sums[..segmentSums], sums[segmentSums..], Cache._softCap);
         }
     }
 

@@ -19,6 +19,9 @@ public sealed record CacheCase(LayerPolicy Policy, LayerShape Layer, int Context
     /// <summary>One of <see cref="PolicyGenerators.Kinds"/>.</summary>
     public string Kind { get; init; } = Policy.Kind;
 
+    /// <summary>The soft cap of scores, or null.</summary>
+    public float? SoftCap { get; init; }
+
     /// <summary>A case of any kind.</summary>
     public static Gen<CacheCase> Any { get; } =
         from kind in Gen.Elements(PolicyGenerators.Kinds.ToArray())
@@ -33,11 +36,13 @@ public sealed record CacheCase(LayerPolicy Policy, LayerShape Layer, int Context
         from policy in PolicyGenerators.OfKind(kind, layer, 1)
         from prompt in Prompts(policy, context)
         from seed in Gen.Choose(0, int.MaxValue - 1)
-        select new CacheCase(policy, layer, context, Math.Clamp(prompt, 0, context), seed) { Kind = kind };
+        from softCap in Gen.Frequency((3, Gen.Constant((float?)null)), (1, Gen.Elements<float?>(1, 5, 50)))
+        select new CacheCase(policy, layer, context, Math.Clamp(prompt, 0, context), seed) { Kind = kind, SoftCap = softCap };
 
     /// <summary>Fewer tokens first, a simpler shape and policy then.</summary>
     public static IEnumerable<CacheCase> Shrink(CacheCase one) =>
     [
+        .. one.SoftCap is null ? (CacheCase[])[] : [one with { SoftCap = null }],
         .. Shrinking.Smaller(one.Context, 1).Select(context => one with { Context = context, Prompt = Math.Min(one.Prompt, context) }),
         .. Shrinking.Smaller(one.Prompt, 0).Select(prompt => one with { Prompt = prompt }),
         .. ShapeGenerators.Shrink(one.Layer).Where(layer => one.Policy.Problem(layer, 1) is null).Select(layer => one with { Layer = layer }),

@@ -36,7 +36,7 @@ internal sealed class CacheUnderTest : IDisposable
         _staging = _buffers.Take<byte>(bytes.Staging);
         // Every second case has as many segments as there can be.
         int segmentTokens = one.Seed % 2 == 0 ? 1 : LayerCache.DefaultSegmentTokens;
-        _cache = new LayerCache(TestThreads.Pool, one.Policy, one.Layer, one.Context, _device, _host, Arena.Over("staging", _staging), segmentTokens);
+        _cache = new LayerCache(TestThreads.Pool, one.Policy, one.Layer, one.Context, _device, _host, Arena.Over("staging", _staging), segmentTokens, one.SoftCap);
         (_queries, _predicted, _outputs) = (_buffers.Take<float>(queries), _buffers.Take<float>(queries), _buffers.Take<float>(queries));
         (_keys, _values) = (_buffers.Take<float>(keys), _buffers.Take<float>(keys));
         _scores = _buffers.Take<float>(scores);

@@ -8,15 +8,15 @@ namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 /// What a cache of one KV head must do, said plainly: it remembers everything, and a policy's subclass tells which rows the newest token attends to
 /// and what they look like by now. Scalar arithmetic, sums in double precision, nothing shared with the product.
 /// </summary>
-internal abstract class PlainHead(ExactPrecision precision)
+internal abstract class PlainHead(ExactPrecision precision, float? softCap)
 {
     /// <summary>The twin of a case's cache of one KV head.</summary>
     public static PlainHead Of(CacheCase one) => one.Policy switch
     {
-        FullPolicy full => new PlainFullHead(full, one.Layer),
-        QuantizedPolicy quantized => new PlainQuantizedHead(quantized, quantized.Keys, quantized.Values),
-        RefinedPolicy refined => new PlainRefinedHead(refined),
-        RetrievedPolicy retrieved => new PlainRetrievedHead(retrieved),
+        FullPolicy full => new PlainFullHead(full, one.Layer, one.SoftCap),
+        QuantizedPolicy quantized => new PlainQuantizedHead(quantized, quantized.Keys, quantized.Values, one.SoftCap),
+        RefinedPolicy refined => new PlainRefinedHead(refined, one.SoftCap),
+        RetrievedPolicy retrieved => new PlainRetrievedHead(retrieved, one.SoftCap),
         _ => throw new NotSupportedException($"There is no plain twin of {one.Policy.Kind}."),
     };
 
@@ -42,7 +42,7 @@ internal abstract class PlainHead(ExactPrecision precision)
     public double[][]? Attend(float[][] queries, float[][] predicted) =>
         Seen(queries, predicted)?.ToArray() is not { } rows ? null : [.. queries.Select(query =>
         {
-            double[] weights = Softmax(Scores(query, rows));
+            double[] weights = Softmax(Capped(Scores(query, rows)));
             return Enumerable.Range(0, query.Length).Select(d => rows.Select((row, i) => weights[i] * row.Value[d]).Sum()).ToArray();
         })];
 
@@ -209,7 +209,11 @@ internal abstract class PlainHead(ExactPrecision precision)
         return cut && values.Any(value => value != last && Math.Abs(value - last) < near) ? null : order[..count];
     }
 
-    /// <summary>A query's scores with rows.</summary>
+    public static double Capped(double score, float? cap) => cap is { } most ? most * Math.Tanh(score / most) : score;
+
+    protected double[] Capped(double[] scores) => [.. scores.Select(score => Capped(score, softCap))];
+
+    /// <summary>A query's scores with rows, before they are capped.</summary>
     protected virtual double[] Scores(float[] query, PlainRow[] rows) => [.. rows.Select(row => Dot(query, row.Key))];
 
     protected float[] Exact(float[] row) => precision == ExactPrecision.Float32 ? row : [.. row.Select(BrainFloat)];

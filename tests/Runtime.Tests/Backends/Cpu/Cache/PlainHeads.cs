@@ -4,14 +4,14 @@ using TailorKV.Planner.Policies.Codes;
 
 namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 
-internal sealed class PlainFullHead(FullPolicy policy, LayerShape layer) : PlainHead(policy.Precision)
+internal sealed class PlainFullHead(FullPolicy policy, LayerShape layer, float? softCap) : PlainHead(policy.Precision, softCap)
 {
     protected override IEnumerable<PlainRow> Seen(float[][] queries, float[][] predicted) =>
         ExactRows(Math.Max(0, Keys.Count - (layer.SlidingWindow ?? Keys.Count)), Keys.Count);
 }
 
-internal class PlainQuantizedHead(WindowedPolicy policy, CodeFormat keyFormat, CodeFormat valueFormat)
-    : PlainWindowedHead(policy, keyFormat is PerChannelFormat perChannel ? perChannel.Group : 1)
+internal class PlainQuantizedHead(WindowedPolicy policy, CodeFormat keyFormat, CodeFormat valueFormat, float? softCap)
+    : PlainWindowedHead(policy, keyFormat is PerChannelFormat perChannel ? perChannel.Group : 1, softCap)
 {
     protected List<PlainRow> CodedRows { get; } = [];
 
@@ -33,7 +33,7 @@ internal class PlainQuantizedHead(WindowedPolicy policy, CodeFormat keyFormat, C
 }
 
 /// <summary>The coded rows that have the most probability by their codes are seen exactly.</summary>
-internal sealed class PlainRefinedHead(RefinedPolicy policy) : PlainQuantizedHead(policy, policy.Keys, policy.Values)
+internal sealed class PlainRefinedHead(RefinedPolicy policy, float? softCap) : PlainQuantizedHead(policy, policy.Keys, policy.Values, softCap)
 {
     private readonly List<PlainRow> _exact = [];
 
@@ -53,7 +53,7 @@ internal sealed class PlainRefinedHead(RefinedPolicy policy) : PlainQuantizedHea
     {
         PlainRow[] rows = [.. base.Seen(queries, predicted)!];
         int start = Sinks.Count();
-        double[][] scores = [.. queries.Select(query => Scores(query, rows))];
+        double[][] scores = [.. queries.Select(query => Capped(Scores(query, rows)))];
         if (MostSeen(scores, start..(start + CodedRows.Count), policy.TopK, ScoreError(queries, rows.Select(row => row.Key))) is not { } chosen)
             return null;
         foreach (int i in chosen)
@@ -62,8 +62,8 @@ internal sealed class PlainRefinedHead(RefinedPolicy policy) : PlainQuantizedHea
     }
 }
 
-internal sealed class PlainRetrievedHead(RetrievedPolicy policy)
-    : PlainWindowedHead(policy, policy.Index is CodedKeys { Keys: PerChannelFormat perChannel } ? perChannel.Group : 1)
+internal sealed class PlainRetrievedHead(RetrievedPolicy policy, float? softCap)
+    : PlainWindowedHead(policy, policy.Index is CodedKeys { Keys: PerChannelFormat perChannel } ? perChannel.Group : 1, softCap)
 {
     private readonly List<PlainRow> _host = [];
     private readonly List<(float[] Key, (float Scale, float Zero)[] Channels)> _indexed = [];
@@ -94,11 +94,11 @@ internal sealed class PlainRetrievedHead(RetrievedPolicy policy)
         if (channels is null)
             return null;
         // A probability among all that a query sees: the ends exactly, the rest as the index has it.
-        double[][] scores = [.. queries.Select(query => (double[])
+        double[][] scores = [.. queries.Select(query => Capped(
         [
             .. policy.Index is CodedKeys codes ? CodedScores(codes.Keys, query, _indexed, _indexed.Select(key => key.Channels)) : _indexed.Select(key => channels.Sum(d => (double)query[d] * BrainFloat(key.Key[d]))),
             .. Sinks.Concat(Window).Select(row => Dot(query, row.Key)),
-        ])];
+        ]))];
         return MostSeen(scores, .._indexed.Count, policy.TopK, ScoreError(queries, Keys));
     }
 }

@@ -6,7 +6,7 @@ namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 /// The first tokens and the newest stay exact. Those between leave the window a block at a time, as soon as what stays is enough: when the prompt is
 /// loaded, as the model made them; afterwards, as the window kept them.
 /// </summary>
-internal abstract class PlainWindowedHead(WindowedPolicy policy, int block) : PlainHead(policy.Precision)
+internal abstract class PlainWindowedHead(WindowedPolicy policy, int block, float? softCap) : PlainHead(policy.Precision, softCap)
 {
     private int _left;
 

@@ -97,7 +97,11 @@ internal abstract class HeadCache(int headDim, int segmentTokens, int blockToken
         ScoreTokens(step, first, end, segment == 0, segment == Segments - 1);
         int group = step.Queries.Length / headDim;
         for (int query = 0; query < group; query++)
-            LargestOf(step, query)[segment] = Softmax.Largest(Row(step, segment, query));
+        {
+            Span<float> row = Row(step, segment, query);
+            step.Cap(row);
+            LargestOf(step, query)[segment] = Softmax.Largest(row);
+        }
     }
 
     /// <summary>

@@ -111,6 +111,7 @@ internal sealed class RefinedHead : WindowedHead
             Range queries = (first * HeadDim)..((first + count) * HeadDim);
             Span<float> exact = _host.Room(count);
             _host.Scores(step.Queries[queries], exact, chosen.Length);
+            step.Cap(exact);
             for (int query = first; query < first + count; query++)
             {
                 Span<float> ofQuery = exact.Slice((query - first) * chosen.Length, chosen.Length);

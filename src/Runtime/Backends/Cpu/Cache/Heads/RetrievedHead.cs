@@ -47,6 +47,7 @@ internal sealed class RetrievedHead : WindowedHead
         ScoreSinks(step.Queries, scores, stride);
         _host.Scores(step.Queries, scores[SinkTokens..], stride);
         ScoreWindow(step.Queries, scores[windowStart..], stride);
+        step.Cap(scores);
         Span<float> sums = step.Sums[..(step.Queries.Length / HeadDim)];
         Softmax.Exponentials(scores, stride, sums);
         step.Outputs.Clear();

@@ -162,7 +162,13 @@ internal abstract class WindowedHead : HeadCache
     }
 
     /// <summary>Puts all scores in the place of the weights that have been made of them.</summary>
-    protected void ScoreAgain(AttentionStep step) => ScoreTokens(step, 0, Middle, isFirst: true, isLast: true);
+    protected void ScoreAgain(AttentionStep step)
+    {
+        ScoreTokens(step, 0, Middle, isFirst: true, isLast: true);
+        int group = step.Queries.Length / HeadDim;
+        for (int query = 0; query < group; query++)
+            step.Cap(step.Scores.Slice((query * ScoreStride) + ScoresStart, Scored));
+    }
 
     /// <summary>Fills in the logarithm of what <see cref="Rate(HostRows, AttentionStep, int)"/> does, for scores that lie further apart than exp can tell.</summary>
     private void RateByScores(HostRows host, AttentionStep step)

@@ -2,11 +2,11 @@ using System.Globalization;
 using System.Text.Json;
 using TailorKV.Planner;
 
-namespace TailorKV.Runtime.Models;
+namespace TailorKV.Runtime.Architectures;
 
 /// <summary>
 /// Named values of a configuration file that is not trusted: each is checked for its kind and range, and named in the error. Which were asked for is known, so
-/// that <see cref="UnreadSettings"/> can judge the rest.
+/// that the rest can be judged.
 /// </summary>
 /// <param name="file">The file, for errors.</param>
 /// <param name="names">All names the file has.</param>
@@ -45,6 +45,12 @@ internal sealed class ConfigValues(string file, IEnumerable<string> names, Func<
             };
         }, section);
 
+    /// <summary>No values.</summary>
+    public static ConfigValues Empty(string file) => new(file, [], _ => null);
+
+    /// <summary>These values, and those of <paramref name="below"/> where these are null.</summary>
+    public ConfigValues Over(ConfigValues below) => IsEmpty ? below : new(file, _names.Union(below._names), name => Raw(name) ?? below.Raw(name), section);
+
     /// <summary>Whether the file has the name, be its value null.</summary>
     public bool Has(string name) => _names.Contains(name);
 
@@ -75,9 +81,21 @@ internal sealed class ConfigValues(string file, IEnumerable<string> names, Func<
         object value => throw Wrong(name, value, "a positive number"),
     };
 
-    public bool Flag(string name) => Raw(name) switch
+    /// <summary>A positive number, <paramref name="absent"/> where there is no such name and null where its value is.</summary>
+    public double? OptionalNumber(string name, double? absent = null) => Raw(name) is not null ? Number(name) : Has(name) ? null : absent;
+
+    /// <summary>A list of numbers, or null.</summary>
+    public double[]? Numbers(string name) => Raw(name) switch
     {
-        null => false,
+        null => null,
+        JsonElement { ValueKind: JsonValueKind.Array } list when list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Number) =>
+            [.. list.EnumerateArray().Select(item => item.GetDouble())],
+        object value => throw Wrong(name, value, "a list of numbers"),
+    };
+
+    public bool Flag(string name, bool fallback = false) => Raw(name) switch
+    {
+        null => fallback,
         bool value => value,
         object value => throw Wrong(name, value, "true or false"),
     };
@@ -120,5 +138,5 @@ internal sealed class ConfigValues(string file, IEnumerable<string> names, Func<
         return text.Length <= 100 ? text : text[..100] + "...";
     }
 
-    private InvalidFileException Missing(string name) => new(file, $"{section}{name} is missing", "Fetch the file again or add the value");
+    public InvalidFileException Missing(string name) => new(file, $"{section}{name} is missing", "Fetch the file again or add the value");
 }

@@ -1,18 +1,15 @@
 using TailorKV.Planner;
 
-namespace TailorKV.Runtime.Models;
+namespace TailorKV.Runtime.Architectures;
 
-/// <summary>The shape of a decoder-only transformer of the Llama family.</summary>
-public sealed record ModelConfig
+/// <summary>The shape of a decoder-only transformer and all settings of its arithmetic, whatever its family and the format of its files.</summary>
+internal sealed record ModelConfig
 {
-    /// <summary>The architectures this runtime runs.</summary>
-    public static IReadOnlyList<string> SupportedArchitectures { get; } = ["llama", "mistral", "qwen2", "qwen3"];
+    /// <summary>The family.</summary>
+    public required Architecture Architecture { get; init; }
 
-    /// <summary>One of <see cref="SupportedArchitectures"/>.</summary>
-    public required string Architecture { get; init; }
-
-    /// <summary>Transformer layers.</summary>
-    public required int LayerCount { get; init; }
+    /// <summary>The layers, first to last.</summary>
+    public required IReadOnlyList<LayerConfig> Layers { get; init; }
 
     /// <summary>Length of a token's hidden state.</summary>
     public required int HiddenSize { get; init; }
@@ -38,14 +35,26 @@ public sealed record ModelConfig
     /// <summary>Added to the mean square in every RMS norm.</summary>
     public required double RmsNormEpsilon { get; init; }
 
-    /// <summary>The base of the rotary position embedding: pair i of a head turns by position * RopeTheta^(-2 i / HeadDim) radians.</summary>
-    public required double RopeTheta { get; init; }
+    /// <summary>What the feed-forward network's gate goes through.</summary>
+    public Activation Activation { get; init; }
 
-    /// <summary>How the rotary embedding is scaled, or null.</summary>
-    public RopeScaling? RopeScaling { get; init; }
+    /// <summary>What the product of a query and a key is multiplied with; 1 / sqrt(<see cref="HeadDim"/>) in most models.</summary>
+    public required double QueryScale { get; init; }
 
-    /// <summary>For each layer, how many of the newest tokens a query attends to, its own included; null means all.</summary>
-    public required IReadOnlyList<int?> SlidingWindow { get; init; }
+    /// <summary>Where a score s becomes cap * tanh(s / cap), the cap; else null.</summary>
+    public double? AttentionSoftCap { get; init; }
+
+    /// <summary>Where a logit l becomes cap * tanh(l / cap), the cap; else null.</summary>
+    public double? LogitSoftCap { get; init; }
+
+    /// <summary>What a token's embedding is multiplied with.</summary>
+    public double EmbeddingScale { get; init; } = 1;
+
+    /// <summary>What attention and feed-forward network are multiplied with before they are added to the hidden state.</summary>
+    public double ResidualScale { get; init; } = 1;
+
+    /// <summary>What logits are multiplied with.</summary>
+    public double LogitScale { get; init; } = 1;
 
     /// <summary>Whether the output matrix is the embedding.</summary>
     public bool TiedEmbeddings { get; init; }
@@ -56,12 +65,12 @@ public sealed record ModelConfig
     /// <summary>Whether the attention's output projection has a bias.</summary>
     public bool HasAttentionOutputBias { get; init; }
 
-    /// <summary>Whether each head's queries and keys are normalized before the rotary embedding.</summary>
-    public bool HasQueryKeyNorm { get; init; }
+    /// <summary>Whether the projections of the feed-forward network have biases.</summary>
+    public bool HasFeedForwardBias { get; init; }
 
-    /// <summary>Checks what single values cannot show.</summary>
+    /// <summary>Checks what single values cannot show, and takes windows away that are as long as the longest context: those hide nothing.</summary>
     /// <exception cref="InvalidFileException">The values do not fit together.</exception>
-    internal ModelConfig Validated(string file)
+    public ModelConfig Validated(string file)
     {
         if (HeadCount % KvHeadCount != 0)
             throw Invalid($"{HeadCount} heads cannot share {KvHeadCount} key and value heads evenly");
@@ -71,11 +80,8 @@ public sealed record ModelConfig
             throw Invalid($"{HeadCount} heads of {HeadDim} are more than {ConfigValues.MaximumWidth}");
         if (RmsNormEpsilon >= 1)
             throw Invalid($"the norm's epsilon is {RmsNormEpsilon}");
-        return this;
+        return this with { Layers = [.. Layers.Select(layer => layer.SlidingWindow >= ContextLength ? layer with { SlidingWindow = null } : layer)] };
 
         InvalidFileException Invalid(string message) => new(file, message, "The file is damaged; fetch it again");
     }
-
-    internal static UnsupportedModelException UnsupportedArchitecture(string file, string architecture) =>
-        new(file, $"the architecture is \"{architecture}\"", $"Supported are {string.Join(", ", SupportedArchitectures)}");
 }

@@ -1,0 +1,50 @@
+namespace TailorKV.Runtime.Architectures;
+
+/// <summary>
+/// Gemma 2 (arXiv 2408.00118): norms before and after attention and feed-forward network, GeGLU, every other layer with a window, scores and logits with soft caps, embeddings scaled by
+/// sqrt(hidden size).
+/// </summary>
+internal class Gemma2 : Architecture
+{
+    /// <inheritdoc/>
+    public override string Name => "gemma2";
+
+    /// <inheritdoc/>
+    public override ConfigDefaults Defaults { get; } = new(ContextLength: 8192, KvHeads: 4, HeadDim: 256, TiedEmbeddings: true);
+
+    /// <inheritdoc/>
+    public override TensorNames Tensors { get; } = TensorNames.HuggingFace with
+    {
+        AttentionOutputNorm = "post_attention_layernorm",
+        FeedForwardNorm = "pre_feedforward_layernorm",
+        FeedForwardOutputNorm = "post_feedforward_layernorm",
+    };
+
+    /// <inheritdoc/>
+    public override bool StoresNormsLessOne => true;
+
+    /// <inheritdoc/>
+    public override string ActivationName => "hidden_activation";
+
+    /// <inheritdoc/>
+    public override Activation DefaultActivation => Activation.GeluTanh;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> IgnoredSettings { get; } = ["hidden_act", "sliding_window_size"];
+
+    /// <inheritdoc/>
+    public override int?[] ReadWindows(ConfigValues values, int layers, ICollection<string> remarks) =>
+        LayerWindows.ReadSome(values, layers, fallback: 4096, layer => layer % 2 == 0);
+
+    /// <inheritdoc/>
+    public override ModelConfig ReadScales(ConfigValues values, ModelConfig config) => config with
+    {
+        QueryScale = 1 / Math.Sqrt(values.Number("query_pre_attn_scalar", 256)),
+        AttentionSoftCap = values.OptionalNumber("attn_logit_softcapping", SoftCaps.Attention),
+        LogitSoftCap = values.OptionalNumber("final_logit_softcapping", SoftCaps.Logits),
+        EmbeddingScale = Math.Sqrt(config.HiddenSize),
+    };
+
+    /// <summary>The soft caps where config.json does not say; null for none.</summary>
+    protected virtual (double? Attention, double? Logits) SoftCaps => (50, 30);
+}

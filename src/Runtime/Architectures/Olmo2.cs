@@ -1,0 +1,25 @@
+namespace TailorKV.Runtime.Architectures;
+
+/// <summary>OLMo 2 (arXiv 2501.00656): norms after attention and feed-forward network and not before, and norms of queries and keys over all heads together.</summary>
+internal sealed class Olmo2 : Architecture
+{
+    /// <inheritdoc/>
+    public override string Name => "olmo2";
+
+    /// <inheritdoc/>
+    public override ConfigDefaults Defaults { get; } = new(ContextLength: 2048, RmsNormEpsilon: 1e-5);
+
+    /// <inheritdoc/>
+    public override TensorNames Tensors { get; } = TensorNames.HuggingFace with
+    {
+        AttentionNorm = null,
+        QueryNorm = "self_attn.q_norm",
+        KeyNorm = "self_attn.k_norm",
+        AttentionOutputNorm = "post_attention_layernorm",
+        FeedForwardNorm = null,
+        FeedForwardOutputNorm = "post_feedforward_layernorm",
+    };
+
+    /// <inheritdoc/>
+    public override bool NormsHeadsTogether => true;
+}
