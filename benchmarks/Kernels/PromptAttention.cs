@@ -61,7 +61,7 @@ public class PromptAttention : IDisposable
     [Benchmark(Description = "attention")]
     public void Attend()
     {
-        PrefillTile tiles = new(Layer, First, Chunk, _queries, _keys, _values, First + Chunk, _outputs, Lanes);
+        PrefillTile tiles = new(Layer, First, Chunk, _queries, _keys, _values, First + Chunk, _outputs, softCap: null, Lanes);
         for (int part = 0; part < tiles.Parts; part++)
             tiles.Run(part);
     }
