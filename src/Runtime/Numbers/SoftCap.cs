@@ -12,10 +12,11 @@ internal static class SoftCap
     {
         // Of e = exp(-2 |x| / cap), which is never too large, tanh is (1 - e) / (1 + e) with x's sign.
         float perCap = -2 / cap;
+        Exponentials<Lanes256> exponentials = new();
         int i = 0;
         for (; i <= numbers.Length - Vector256<float>.Count; i += Vector256<float>.Count)
         {
-            Vector256<float> x = Vector256.Create<float>(numbers[i..]), exponential = Exponential.Of(Vector256.Abs(x) * perCap);
+            Vector256<float> x = Vector256.Create<float>(numbers[i..]), exponential = exponentials.Of(new Lanes256(Vector256.Abs(x) * perCap)).Value;
             Vector256<float> capped = (Vector256<float>.One - exponential) / (Vector256<float>.One + exponential) * cap;
             Vector256.CopySign(capped, x).CopyTo(numbers[i..]);
         }
