@@ -4,8 +4,10 @@ using FsCheck.Fluent;
 using FsCheck.Xunit;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Tests.Backends.Cpu.Cache;
+using TailorKV.Runtime.Tests.Models;
 using TailorKV.Runtime.Tests.Sessions;
 using TailorKV.Testing;
+
 
 [assembly: Properties(Arbitrary = [typeof(TailorKV.Runtime.Tests.Cases)])]
 
@@ -33,6 +35,8 @@ public static class Cases
     public static Arbitrary<CodeFormat> CodeFormat() => Arbitraries.CodeFormat();
 
     public static Arbitrary<CacheCase> CacheCase() => Arb.From(Backends.Cpu.Cache.CacheCase.Any, Backends.Cpu.Cache.CacheCase.Shrink);
+
+    public static Arbitrary<RandomCheckpoint> RandomCheckpoint() => Arb.From(Models.RandomCheckpoint.Any, Models.RandomCheckpoint.Shrink);
 
     public static Arbitrary<TinyPolicies> TinyPolicies() => Arb.From(Sessions.TinyPolicies.Any, Sessions.TinyPolicies.Shrink);
 
