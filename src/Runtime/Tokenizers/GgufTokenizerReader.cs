@@ -53,11 +53,14 @@ internal sealed class GgufTokenizerReader
             "smollm" or "starcoder" or "refact" or "command-r" or "codeshell" => [@"\p{N}", PreTokenizer.Gpt2],
             "qwen2" or "deepseek-r1-qwen" or "megrez" or "stablelm2" => [PreTokenizer.Qwen2],
             "default" => [@"[\p{P}\$\+<=>\^~\|]+", PreTokenizer.Gpt2, @"\p{N}+", "[0-9][0-9][0-9]"],
+            "tekken" => [PreTokenizer.Tekken],
+            "gpt-4o" => [PreTokenizer.Gpt4o],
+            "dbrx" or "smaug-bpe" => [PreTokenizer.Llama3],
             _ when isLlama3 => [PreTokenizer.Llama3],
             _ => throw new UnsupportedModelException(
                 file,
                 $"The pre-tokenizer '{name}' ({Prefix}pre) is not supported",
-                "Supported are default, gpt-2, llama-bpe, qwen2, smollm and their synonyms"),
+                "Supported are dbrx, default, gpt-2, gpt-4o, llama-bpe, qwen2, smaug-bpe, smollm, tekken and their synonyms"),
         };
         var vocabulary = new Dictionary<string, int>(texts.Length);
         for (int id = 0; id < texts.Length; id++)
@@ -72,7 +75,7 @@ internal sealed class GgufTokenizerReader
         return new BytePairTokenizer(
             new TokenTable(pieces, added),
             ReadSpecial(addsBegin: isLlama3),
-            new ByteLevelModel(vocabulary, pairs, ignoresMerges: isLlama3, unknown: null, file),
+            new ByteLevelModel(vocabulary, pairs, ignoresMerges: isLlama3 || name == "tekken", unknown: null, file),
             added,
             new PreTokenizer(splitters, addsPrefixSpace: false, last: null),
             new TextNormalizer(name == "qwen2" ? [CanonicalComposition.Normalize] : []),

@@ -20,6 +20,18 @@ internal sealed class PreTokenizer(IReadOnlyList<PatternSplitter> splitters, boo
     public const string Qwen2 =
         @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+    /// <summary>Tekken's words (Mistral Nemo): as Qwen 2's, and a capital after a small letter begins another.</summary>
+    public const string Tekken = $@"{Opening}{Capital}*{Small}+|{Opening}{Capital}+{Small}*|\p{{N}}|{Others}";
+
+    /// <summary>The words of GPT-4o and Phi 4 mini: as Tekken's, contractions with the word before and digits in threes.</summary>
+    public const string Gpt4o = $@"{Opening}{Capital}*{Small}+{Contraction}?|{Opening}{Capital}+{Small}*{Contraction}?|\p{{N}}{{1,3}}|{Others}";
+
+    private const string Opening = @"[^\r\n\p{L}\p{N}]?";
+    private const string Capital = @"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]";
+    private const string Small = @"[\p{Ll}\p{Lm}\p{Lo}\p{M}]";
+    private const string Contraction = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
+    private const string Others = @" ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
     /// <summary>One word.</summary>
     public delegate void WordAction(ReadOnlySpan<char> word);
 

@@ -44,6 +44,7 @@ public class GgufTokenizerTests
     [InlineData("llama-bpe", "llama3", true)]
     [InlineData("qwen2", "qwen2-nfc", true)]
     [InlineData("smollm", "smollm", true)]
+    [InlineData("tekken", "tekken", true)]
     public void Byte_level_splits_as_the_json_of_the_same_name(string pre, string json, bool equal)
     {
         Tokenizer expected = SmallTokenizer.Load(json);
@@ -52,6 +53,17 @@ public class GgufTokenizerTests
             && !text.Contains("<n", StringComparison.Ordinal))];
         Assert.Equal(equal, texts.All(text => expected.Encode(text).SequenceEqual(tokenizer.Encode(text))));
         Assert.Equal(pre == "llama-bpe", tokenizer.AddsBeginToken);
+    }
+
+    [Theory]
+    [InlineData(PreTokenizer.Gpt4o, new[] { "get", "HTTP", " isn't", " ", "123", "45", "/\n", "\u00c9t", "\u00c9" })]
+    [InlineData(PreTokenizer.Tekken, new[] { "get", "HTTP", " isn", "'t", " ", "1", "2", "3", "4", "5", "/\n", "\u00c9t", "\u00c9" })]
+    public void Capitals_begin_words(string pattern, string[] expected)
+    {
+        var words = new List<string>();
+        new PreTokenizer([new PatternSplitter(pattern, SplitBehavior.Isolated, "model.gguf")], addsPrefixSpace: false, last: null)
+            .Split("getHTTP isn't 12345/\n\u00c9t\u00c9", startsText: true, word => words.Add(word.ToString()));
+        Assert.Equal(expected, words);
     }
 
     [Theory]
