@@ -8,7 +8,6 @@ using TailorKV.Runtime.Tests.Models;
 using TailorKV.Runtime.Tests.Sessions;
 using TailorKV.Testing;
 
-
 [assembly: Properties(Arbitrary = [typeof(TailorKV.Runtime.Tests.Cases)])]
 
 namespace TailorKV.Runtime.Tests;
