@@ -116,7 +116,7 @@ internal sealed class GgufConversion
         uint period = (uint)Enumerable.Range(2, pattern.Length).FirstOrDefault(Follows);
         Set("attention.sliding_window_pattern", period > 0 ? period : pattern);
 
-        bool Follows(int period) => pattern.Select((slides, layer) => slides == (period == 1 || (layer + 1) % period != 0)).All(follows => follows);
+        bool Follows(int period) => pattern.Select((slides, layer) => slides == (period == 0 || (layer + 1) % period != 0)).All(follows => follows);
     }
 
     private void AddRotation()
@@ -211,6 +211,6 @@ internal sealed class GgufConversion
     /// <param name="PermutesRows">Whether pairs that turn together are laid side by side.</param>
     /// <param name="NormsAfter">Whether the norm named after the attention stands behind it, not before the feed-forward network.</param>
     /// <param name="AddedToNorms">What is added to the scales of norms.</param>
-    /// <param name="SlidingPeriod">Of so many layers, where there is a window, the last does not slide; 1 where all do.</param>
-    private sealed record Family(string Architecture, bool PermutesRows = false, bool NormsAfter = false, float AddedToNorms = 0, int SlidingPeriod = 1);
+    /// <param name="SlidingPeriod">Of so many layers, where there is a window, the last does not slide; 0 where all do.</param>
+    private sealed record Family(string Architecture, bool PermutesRows = false, bool NormsAfter = false, float AddedToNorms = 0, int SlidingPeriod = 0);
 }
