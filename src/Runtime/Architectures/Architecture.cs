@@ -1,4 +1,5 @@
 using TailorKV.Planner;
+using TailorKV.Runtime.Architectures.Rotary;
 
 namespace TailorKV.Runtime.Architectures;
 
@@ -92,6 +93,22 @@ internal abstract class Architecture
     /// <param name="values">A config.json.</param>
     /// <param name="config">What has been read of it.</param>
     public virtual ModelConfig ReadScales(ConfigValues values, ModelConfig config) => config;
+
+    /// <summary>The sliding window of each layer of a GGUF file, null where it sees everything.</summary>
+    /// <param name="values">The file's metadata.</param>
+    /// <param name="layers">Layers of the model.</param>
+    public virtual int?[] ReadGgufWindows(ConfigValues values, int layers) => LayerWindows.ReadGguf(values, layers, fallback: null, period: 0);
+
+    /// <summary>The rotary embedding of each layer of a GGUF file, null where positions do not count.</summary>
+    /// <param name="values">The file's metadata.</param>
+    /// <param name="rotary">The embedding that the file describes.</param>
+    /// <param name="config">What has been read of it, windows included.</param>
+    public virtual RotaryConfig?[] ReadGgufRotary(ConfigValues values, RotaryConfig rotary, ModelConfig config) => [.. config.Layers.Select(_ => rotary)];
+
+    /// <summary>Reads the multipliers and caps of its arithmetic in a GGUF file.</summary>
+    /// <param name="values">The file's metadata.</param>
+    /// <param name="config">What has been read of it.</param>
+    public virtual ModelConfig ReadGgufScales(ConfigValues values, ModelConfig config) => config;
 
     /// <summary>Biases wherever attention_bias and mlp_bias say so.</summary>
     protected static ModelConfig ReadAnyBiases(ConfigValues values, ModelConfig config)

@@ -21,6 +21,9 @@ internal class Gemma2 : Architecture
     };
 
     /// <inheritdoc/>
+    public override TensorNames GgufTensors { get; } = TensorNames.Gguf with { AttentionOutputNorm = "post_attention_norm", FeedForwardOutputNorm = "post_ffw_norm" };
+
+    /// <inheritdoc/>
     public override bool StoresNormsLessOne => true;
 
     /// <inheritdoc/>
@@ -45,6 +48,22 @@ internal class Gemma2 : Architecture
         EmbeddingScale = Math.Sqrt(config.HiddenSize),
     };
 
-    /// <summary>The soft caps where config.json does not say; null for none.</summary>
+    /// <inheritdoc/>
+    public override int?[] ReadGgufWindows(ConfigValues values, int layers) => LayerWindows.ReadGguf(values, layers, fallback: 4096, period: 2);
+
+    /// <summary>Files seldom say how scores are scaled: by the length of a head, and in the largest model by the share of a head in the hidden state, as llama.cpp has it.</summary>
+    /// <inheritdoc/>
+    public override ModelConfig ReadGgufScales(ConfigValues values, ModelConfig config) => config with
+    {
+        QueryScale = values.OptionalNumber("attention.scale") ?? 1 / Math.Sqrt(config.Layers.Count == LargestLayers ? (double)config.HiddenSize / config.HeadCount : config.HeadDim),
+        AttentionSoftCap = values.OptionalNumber("attn_logit_softcapping", SoftCaps.Attention),
+        LogitSoftCap = values.OptionalNumber("final_logit_softcapping", SoftCaps.Logits),
+        EmbeddingScale = Math.Sqrt(config.HiddenSize),
+    };
+
+    /// <summary>The soft caps where files do not say; null for none.</summary>
     protected virtual (double? Attention, double? Logits) SoftCaps => (50, 30);
+
+    /// <summary>Layers of the largest model, of 27B parameters.</summary>
+    protected virtual int LargestLayers => 46;
 }

@@ -1,3 +1,5 @@
+using TailorKV.Runtime.Architectures.Rotary;
+
 namespace TailorKV.Runtime.Architectures;
 
 /// <summary>
@@ -18,7 +20,13 @@ internal sealed class Gemma3 : Gemma2
     public override TensorNames Tensors => base.Tensors with { QueryNorm = "self_attn.q_norm", KeyNorm = "self_attn.k_norm" };
 
     /// <inheritdoc/>
+    public override TensorNames GgufTensors => base.GgufTensors with { QueryNorm = "attn_q_norm", KeyNorm = "attn_k_norm" };
+
+    /// <inheritdoc/>
     protected override (double? Attention, double? Logits) SoftCaps => (null, null);
+
+    /// <inheritdoc/>
+    protected override int LargestLayers => 62;
 
     /// <inheritdoc/>
     public override int?[] ReadWindows(ConfigValues values, int layers, ICollection<string> remarks)
@@ -40,5 +48,15 @@ internal sealed class Gemma3 : Gemma2
         RopeConfig global = RopeConfig.Of(scaling.Over(full), values, values.Number("rope_theta", Defaults.RopeTheta), config);
         RopeConfig local = RopeConfig.Of(sliding, values, values.Number("rope_local_base_freq", 10000), config);
         return [.. config.Layers.Select(layer => layer.SlidingWindow is null ? global : local)];
+    }
+
+    /// <inheritdoc/>
+    public override int?[] ReadGgufWindows(ConfigValues values, int layers) => LayerWindows.ReadGguf(values, layers, fallback: null, period: 6);
+
+    /// <inheritdoc/>
+    public override RotaryConfig?[] ReadGgufRotary(ConfigValues values, RotaryConfig rotary, ModelConfig config)
+    {
+        RotaryConfig local = new(values.Number("rope.freq_base_swa", 10000), rotary.Dimensions);
+        return [.. config.Layers.Select(layer => layer.SlidingWindow is null ? rotary : local)];
     }
 }

@@ -3,7 +3,7 @@ using TailorKV.Planner;
 
 namespace TailorKV.Runtime.Architectures;
 
-/// <summary>Reads from a config.json which layers have a sliding window, in the ways that families have. A sliding_window of null turns windows off in all of them.</summary>
+/// <summary>Reads which layers have a sliding window, in the ways that families have. In a config.json a sliding_window of null turns windows off in all of them.</summary>
 internal static class LayerWindows
 {
     private const string Window = "sliding_window";
@@ -52,6 +52,31 @@ internal static class LayerWindows
             return ReadSome(values, layers, fallback, slides);
         TurnedOff(values, layers);
         return new int?[layers];
+    }
+
+    /// <summary>
+    /// Reads it from the metadata of a GGUF file, as llama.cpp does: a window of 0 turns all off; a pattern has one flag a layer, or is n where the last of every n layers sees everything, 0 where
+    /// none does.
+    /// </summary>
+    /// <param name="values">The metadata.</param>
+    /// <param name="layers">Layers of the model.</param>
+    /// <param name="fallback">The window where none is given, or null.</param>
+    /// <param name="period">The pattern where none is given.</param>
+    public static int?[] ReadGguf(ConfigValues values, int layers, int? fallback, int period)
+    {
+        const string GgufWindow = "attention.sliding_window", Pattern = "attention.sliding_window_pattern";
+        int? window = values.Raw(GgufWindow) is 0L ? null : values.OptionalInteger(GgufWindow, ConfigValues.MaximumTokens) ?? fallback;
+        Func<int, bool> slides = values.Raw(Pattern) switch
+        {
+            null => InPeriod(period),
+            long given and >= 0 => InPeriod(given),
+            bool all => _ => all,
+            bool[] flags when flags.Length == layers => layer => flags[layer],
+            object given => throw values.Wrong(Pattern, given, $"a number of layers or a list of {layers} flags"),
+        };
+        return [.. Enumerable.Range(0, layers).Select(layer => slides(layer) ? window : null)];
+
+        static Func<int, bool> InPeriod(long period) => layer => period == 0 || (layer + 1) % period != 0;
     }
 
     /// <summary>Whether there is a window, which no layer has.</summary>

@@ -21,5 +21,20 @@ internal sealed class Olmo2 : Architecture
     };
 
     /// <inheritdoc/>
+    public override TensorNames GgufTensors { get; } = TensorNames.Gguf with
+    {
+        AttentionNorm = null,
+        QueryNorm = "attn_q_norm",
+        KeyNorm = "attn_k_norm",
+        AttentionOutputNorm = "post_attention_norm",
+        FeedForwardNorm = null,
+        FeedForwardOutputNorm = "post_ffw_norm",
+    };
+
+    /// <inheritdoc/>
     public override bool NormsHeadsTogether => true;
+
+    /// <summary>None: files that have windows are of OLMo 3, and refused for settings that are not known.</summary>
+    /// <inheritdoc/>
+    public override int?[] ReadGgufWindows(ConfigValues values, int layers) => new int?[layers];
 }

@@ -15,6 +15,9 @@ internal sealed class Phi3 : Architecture
     public override TensorNames Tensors { get; } = TensorNames.HuggingFace with { QueryKeyValue = "self_attn.qkv_proj", GateUp = "mlp.gate_up_proj" };
 
     /// <inheritdoc/>
+    public override TensorNames GgufTensors { get; } = TensorNames.Gguf with { QueryKeyValue = "attn_qkv", GateUp = "ffn_up" };
+
+    /// <inheritdoc/>
     public override bool TurnsPartOfHeads => true;
 
     /// <inheritdoc/>

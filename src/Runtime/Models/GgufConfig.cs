@@ -18,17 +18,15 @@ internal static class GgufConfig
         string name = Values(file, "").RequiredText("general.architecture");
         var architecture = Architecture.OfGguf(file.Path, name);
         ConfigValues values = Values(file, $"{name}.");
+        TensorNames names = architecture.GgufTensors;
         int hidden = values.Integer("embedding_length", ConfigValues.MaximumWidth);
         int heads = values.Integer("attention.head_count", ConfigValues.MaximumWidth);
-        int layers = values.Integer("block_count", ConfigValues.MaximumLayers);
         int headDim = ReadHeadDim(values, hidden, heads);
-        // Zero turns the window off.
-        int? window = values.Raw("attention.sliding_window") is 0L ? null : values.OptionalInteger("attention.sliding_window", ConfigValues.MaximumTokens);
-        RotaryConfig rotary = new(values.Number("rope.freq_base", 10000), headDim, ReadScaling(values));
-        ModelConfig config = new ModelConfig
+        int?[] windows = architecture.ReadGgufWindows(values, values.Integer("block_count", ConfigValues.MaximumLayers));
+        ModelConfig config = new()
         {
             Architecture = architecture,
-            Layers = [.. Enumerable.Repeat(new LayerConfig(window, rotary), layers)],
+            Layers = [.. windows.Select(window => new LayerConfig(window, null))],
             HiddenSize = hidden,
             IntermediateSize = values.Integer("feed_forward_length", ConfigValues.MaximumWidth),
             HeadCount = heads,
@@ -37,13 +35,20 @@ internal static class GgufConfig
             VocabularySize = values.Integer("vocab_size", ConfigValues.MaximumTokens, EmbeddingRows(file)),
             ContextLength = values.Integer("context_length", ConfigValues.MaximumTokens),
             RmsNormEpsilon = values.Number("attention.layer_norm_rms_epsilon"),
+            Activation = architecture.DefaultActivation,
             QueryScale = 1 / Math.Sqrt(headDim),
-            TiedEmbeddings = !file.Tensors.ContainsKey("output.weight"),
-            HasQueryKeyValueBias = file.Tensors.ContainsKey("blk.0.attn_q.bias"),
-            HasAttentionOutputBias = file.Tensors.ContainsKey("blk.0.attn_output.bias"),
-        }.Validated(file.Path);
+            TiedEmbeddings = !file.Tensors.ContainsKey($"{names.Output}.weight"),
+            HasQueryKeyValueBias = HasBias(names.QueryKeyValue ?? names.Query),
+            HasAttentionOutputBias = HasBias(names.AttentionOutput),
+            HasFeedForwardBias = HasBias(names.Down),
+        };
+        config = architecture.ReadGgufScales(values, config);
+        RotaryConfig?[] rotary = architecture.ReadGgufRotary(values, GgufRope.Read(file, values, config), config);
+        config = (config with { Layers = [.. config.Layers.Zip(rotary, (layer, own) => layer with { Rotary = own })] }).Validated(file.Path);
         UnreadSettings.Gguf.Judge(values, config, remarks);
         return config;
+
+        bool HasBias(string projection) => file.Tensors.ContainsKey($"{names.Layer}0.{projection}.bias");
     }
 
     private static int ReadHeadDim(ConfigValues values, int hidden, int heads)
@@ -52,26 +57,8 @@ internal static class GgufConfig
         if (given is null && hidden % heads != 0)
             throw values.Wrong("attention.head_count", heads, $"a divisor of embedding_length, {hidden}, where attention.key_length is not given");
         int headDim = given ?? hidden / heads;
-        foreach (string name in (string[])["attention.value_length", "rope.dimension_count"])
-        {
-            if (values.Integer(name, ConfigValues.MaximumWidth, headDim) is int other && other != headDim)
-                throw values.Unsupported(name, other, $"Only the length of the keys, {headDim}, is supported");
-        }
-        return headDim;
-    }
-
-    // As llama.cpp does it: a factor without a type is linear, 0 is no factor, and the older name counts where the newer is absent.
-    private static LinearScaling? ReadScaling(ConfigValues values)
-    {
-        double factor = Factor("rope.scaling.factor", Factor("rope.scale_linear", 1));
-        return values.Text("rope.scaling.type") switch
-        {
-            "none" => null,
-            null or "linear" => factor == 1 ? null : new LinearScaling(factor),
-            string type => throw values.Unsupported("rope.scaling.type", type, "Supported are none and linear"),
-        };
-
-        double Factor(string name, double fallback) => values.Raw(name) is 0L or 0.0 ? 1 : values.Number(name, fallback);
+        int valueDim = values.Integer("attention.value_length", ConfigValues.MaximumWidth, headDim);
+        return valueDim == headDim ? headDim : throw values.Unsupported("attention.value_length", valueDim, $"Only the length of the keys, {headDim}, is supported");
     }
 
     private static int? EmbeddingRows(GgufShards file) =>

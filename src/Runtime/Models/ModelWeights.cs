@@ -29,8 +29,8 @@ public sealed class ModelWeights
         InterleavedRope = isGguf && architecture.InterleavesGgufRows;
         if (isGguf && source.Has("rope_freqs.weight"))
             RopeFrequencyFactors = source.Vector("rope_freqs.weight", config.HeadDim / 2);
-        // Old checkpoints store the frequencies of the rotary embedding.
-        source.RejectUnused(name => name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal));
+        // Old checkpoints store the frequencies of the rotary embedding; what scales them in GGUF files is read with their metadata.
+        source.RejectUnused(name => name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || (isGguf && name is GgufRope.LongFactors or GgufRope.ShortFactors));
         StoredBytes = Matrices.Sum(matrix => matrix.ByteLength)
             + sizeof(float) * (FinalNorm.Length + (RopeFrequencyFactors?.Length ?? 0L) + layers.Sum(layer => layer.Vectors.Sum(vector => (long)vector.Length)));
     }
