@@ -100,30 +100,6 @@ public sealed class ModelConfigTests : IDisposable
     public void Values_out_of_range_are_named(string changes, string named) =>
         Assert.Contains(named, Assert.Throws<InvalidFileException>(() => Read("llama", changes)).Message, StringComparison.Ordinal);
 
-    [Fact]
-    public void Gguf_settings_are_read_or_refused()
-    {
-        Assert.Equal(new LinearScaling(4), Gguf(("llama.rope.scaling.type", "linear"), ("llama.rope.scaling.factor", 4f)).Layers[0].Rotary!.Scaling);
-        Assert.Equal(1e6, Gguf(("llama.rope.freq_base", 1e6f)).Layers[0].Rotary!.Theta);
-        Assert.Equal([16, 16], Gguf(("llama.attention.sliding_window", 16u)).Layers.Select(layer => layer.SlidingWindow));
-        Assert.Equal(2, Gguf(("llama.attention.head_count_kv", new[] { 2, 2 })).KvHeadCount);
-        Assert.Contains("yarn", Assert.Throws<UnsupportedModelException>(() => Gguf(("llama.rope.scaling.type", "yarn"))).Message, StringComparison.Ordinal);
-        Assert.Contains("expert_count", Assert.Throws<UnsupportedModelException>(() => Gguf(("llama.expert_count", 8u))).Message, StringComparison.Ordinal);
-        Assert.Contains("gemma4", Assert.Throws<UnsupportedModelException>(() => Gguf(("general.architecture", "gemma4"))).Message, StringComparison.Ordinal);
-        UnsupportedModelException partial = Assert.Throws<UnsupportedModelException>(() => Gguf(("llama.rope.dimension_count", 4u)));
-        Assert.Contains("dimension_count is 4", partial.Message, StringComparison.Ordinal);
-        Assert.Contains("block_count", Assert.Throws<InvalidFileException>(() => Gguf(("llama.block_count", -1))).Message, StringComparison.Ordinal);
-    }
-
-    private ModelConfig Gguf(params (string Key, object Value)[] changes)
-    {
-        GgufWriter writer = new TinyModel().Gguf();
-        foreach ((string key, object value) in changes)
-            writer.Metadata[key] = value;
-        using ModelFiles files = ModelFiles.Open(_folder.Write("model.gguf", writer.ToBytes()));
-        return files.Config;
-    }
-
     private ModelConfig Read(string architecture, string changes)
     {
         JsonObject config = new TinyModel(architecture).Config;

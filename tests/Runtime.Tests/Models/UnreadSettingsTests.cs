@@ -159,7 +159,7 @@ public sealed class UnreadSettingsTests : IDisposable
     [InlineData("attention.causal", true, null)]
     [InlineData("logit_scale", 0.5f, "llama.logit_scale is 0.5")]
     [InlineData("rope.scaling.attn_factor", 1.3f, "llama.rope.scaling.attn_factor is 1.3")]
-    [InlineData("rope.scaling.type", "longrope", "llama.rope.scaling.type is \"longrope\"")]
+    [InlineData("rope.scaling.type", "su", "llama.rope.scaling.type is \"su\"")]
     [InlineData("embedding_scale", 12f, "llama.embedding_scale is 12")]
     [InlineData("expert_count", 8u, "llama.expert_count is 8")]
     [InlineData("attention.scale", 0f, null)]
