@@ -6,7 +6,7 @@ using TailorKV.Runtime.Weights;
 namespace TailorKV.Runtime.Tests.Models;
 
 /// <summary>
-/// Writes a Hugging Face folder as the GGUF file that llama.cpp's converter makes of it, in F32: metadata, names, order of rows. What the converter leaves out and the
+/// Writes a Hugging Face folder as the GGUF file that llama.cpp's converter makes of it, in F32 or another type: metadata, names, order of rows. What the converter leaves out and the
 /// format has keys for (windows of families whose windows llama.cpp passes over, layers that slide in another pattern than the family's, a score scale of one's own) is written too.
 /// </summary>
 internal sealed class GgufConversion
@@ -61,14 +61,16 @@ internal sealed class GgufConversion
     };
 
     private readonly JsonObject _config;
+    private readonly WeightType _type;
     private readonly Family _family;
     private readonly GgufWriter _writer = new();
     private readonly int _layers;
     private readonly int _heads;
     private readonly int _headDim;
 
-    private GgufConversion(JsonObject config)
+    private GgufConversion(JsonObject config, WeightType type)
     {
+        _type = type;
         _config = config;
         _family = Families[(string)config["model_type"]!];
         _layers = (int)config["num_hidden_layers"]!;
@@ -79,9 +81,11 @@ internal sealed class GgufConversion
     }
 
     /// <summary>The model of <paramref name="folder"/>: config.json and model.safetensors.</summary>
-    public static GgufWriter Of(string folder)
+    /// <param name="folder">The folder.</param>
+    /// <param name="type">Of matrices.</param>
+    public static GgufWriter Of(string folder, WeightType type = WeightType.F32)
     {
-        GgufConversion conversion = new(JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!.AsObject());
+        GgufConversion conversion = new(JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!.AsObject(), type);
         conversion.AddMetadata();
         using var tensors = SafetensorsFile.Open(Path.Combine(folder, "model.safetensors"));
         foreach (StoredTensor tensor in tensors.Tensors.Values)
@@ -185,7 +189,8 @@ internal sealed class GgufConversion
         if (name.EndsWith("norm", StringComparison.Ordinal))
             values = [.. values.Select(value => value + _family.AddedToNorms)];
         string block = name == tensor.Name[..dot] ? "" : $"blk.{parts[2]}.";
-        _writer.Add($"{block}{gguf}{tensor.Name[dot..]}", WeightType.F32, [.. tensor.Shape], SafetensorsWriter.Encode(WeightType.F32, values));
+        WeightType type = tensor.Shape.Count == 1 ? WeightType.F32 : _type;
+        _writer.Add($"{block}{gguf}{tensor.Name[dot..]}", type, [.. tensor.Shape], SafetensorsWriter.Encode(type, values));
     }
 
     /// <summary>The rows of each head so that the two that turn together, half a head apart, come to lie side by side.</summary>

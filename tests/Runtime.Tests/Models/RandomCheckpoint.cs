@@ -25,7 +25,7 @@ public sealed record RandomCheckpoint(string Family, int HeadDim, int KvHeads, i
     /// <summary>The longest context, and the one from which scaled embeddings are stretched.</summary>
     public const int Context = 256, OriginalContext = 64;
 
-    private const int Intermediate = 48;
+    private const int Intermediate = 64;
 
     private readonly Dictionary<string, (long[] Shape, float[] Values)> _tensors = [];
 
