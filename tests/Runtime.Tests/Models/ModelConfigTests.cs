@@ -3,7 +3,6 @@ using TailorKV.Planner;
 using TailorKV.Runtime.Architectures;
 using TailorKV.Runtime.Architectures.Rotary;
 using TailorKV.Runtime.Models;
-using TailorKV.Runtime.Tests.Formats;
 
 namespace TailorKV.Runtime.Tests.Models;
 
