@@ -1,4 +1,5 @@
 using TailorKV.Planner;
+using TailorKV.Runtime.Architectures.Rotary;
 
 namespace TailorKV.Runtime.Architectures;
 
@@ -67,6 +68,13 @@ internal sealed record ModelConfig
 
     /// <summary>Whether the projections of the feed-forward network have biases.</summary>
     public bool HasFeedForwardBias { get; init; }
+
+    /// <summary>The same with the rotary embeddings of its layers, and a context as long as YaRN stretches it: that is not always said besides, for model cards tell users to add the scaling alone.</summary>
+    public ModelConfig WithRotary(IReadOnlyList<RotaryConfig?> rotary) => this with
+    {
+        Layers = [.. Layers.Zip(rotary, (layer, own) => layer with { Rotary = own })],
+        ContextLength = rotary.Select(own => own?.Scaling).OfType<YarnScaling>().Select(yarn => yarn.StretchedContext).Append(ContextLength).Max(),
+    };
 
     /// <summary>Checks what single values cannot show, and takes windows away that are as long as the longest context: those hide nothing.</summary>
     /// <exception cref="InvalidFileException">The values do not fit together.</exception>

@@ -1,6 +1,5 @@
 using TailorKV.Planner;
 using TailorKV.Runtime.Architectures;
-using TailorKV.Runtime.Architectures.Rotary;
 using TailorKV.Runtime.Formats;
 
 namespace TailorKV.Runtime.Models;
@@ -43,8 +42,7 @@ internal static class GgufConfig
             HasFeedForwardBias = HasBias(names.Down),
         };
         config = architecture.ReadGgufScales(values, config);
-        RotaryConfig?[] rotary = architecture.ReadGgufRotary(values, GgufRope.Read(file, values, config), config);
-        config = (config with { Layers = [.. config.Layers.Zip(rotary, (layer, own) => layer with { Rotary = own })] }).Validated(file.Path);
+        config = config.WithRotary(architecture.ReadGgufRotary(values, GgufRope.Read(file, values, config), config)).Validated(file.Path);
         UnreadSettings.Gguf.Judge(values, config, remarks);
         return config;
 

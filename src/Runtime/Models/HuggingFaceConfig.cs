@@ -1,6 +1,5 @@
 using TailorKV.Planner;
 using TailorKV.Runtime.Architectures;
-using TailorKV.Runtime.Architectures.Rotary;
 
 namespace TailorKV.Runtime.Models;
 
@@ -42,7 +41,7 @@ internal static class HuggingFaceConfig
         };
         config = architecture.ReadScales(values, architecture.ReadBiases(values, config));
         RopeConfig?[] ropes = architecture.ReadRopes(values, config, remarks);
-        config = WithRopes(config, ropes).Validated(file);
+        config = config.WithRotary([.. ropes.Select(rope => rope?.Rotary)]).Validated(file);
         UnreadSettings.Config.Judge(values, config, remarks);
         foreach (ConfigValues section in ropes.OfType<RopeConfig>().Select(rope => rope.Section).Distinct())
             UnreadSettings.RopeSection.Judge(section, config, remarks);
@@ -60,11 +59,4 @@ internal static class HuggingFaceConfig
     private static int DefaultHeadDim(ConfigValues values, int hidden, int heads) => hidden % heads == 0
         ? hidden / heads
         : throw values.Wrong("num_attention_heads", heads, $"a divisor of hidden_size, {hidden}, where head_dim is not given");
-
-    // What YaRN stretches contexts to is not always said besides: model cards tell users to add the scaling alone.
-    private static ModelConfig WithRopes(ModelConfig config, RopeConfig?[] ropes) => config with
-    {
-        Layers = [.. config.Layers.Zip(ropes, (layer, rope) => layer with { Rotary = rope?.Rotary })],
-        ContextLength = ropes.Select(rope => rope?.Rotary.Scaling).OfType<YarnScaling>().Select(yarn => yarn.StretchedContext).Append(config.ContextLength).Max(),
-    };
 }

@@ -123,6 +123,7 @@ public sealed class GgufConfigTests : IDisposable
     {
         ModelConfig config = Read("qwen2", [("rope.scaling.type", "yarn"), ("rope.scaling.factor", 4f)]);
         Assert.Equal(128, Assert.IsType<YarnScaling>(config.Layers[0].Rotary!.Scaling).OriginalContextLength);
+        Assert.Equal(512, config.ContextLength);
         AssertRefused<UnsupportedModelException>("yarn_ext_factor is 0", "qwen2", ("rope.scaling.type", "yarn"), ("rope.scaling.yarn_ext_factor", 0f));
     }
 

@@ -21,6 +21,12 @@ internal sealed class RotaryEmbedding
         _frequencies = rotary.Frequencies(context, divisors);
     }
 
+    private RotaryEmbedding(int pairs) => (_frequencies, _factor, _interleaved) = (new float[pairs], 1, true);
+
+    /// <summary>For layers where positions do not count: turns nothing, and only puts the channels in order that come with pairs side by side.</summary>
+    /// <param name="pairs">Pairs of channels.</param>
+    public static RotaryEmbedding Unturned(int pairs) => new(pairs);
+
     /// <summary>Pairs of channels that turn; those after them stay as they are.</summary>
     public int Pairs => _frequencies.Length;
 

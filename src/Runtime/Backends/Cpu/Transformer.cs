@@ -128,7 +128,8 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
         Dictionary<RotaryConfig, RotaryEmbedding> embeddings = [];
         foreach (RotaryConfig rotary in config.Layers.Select(layer => layer.Rotary).OfType<RotaryConfig>())
             embeddings.TryAdd(rotary, new RotaryEmbedding(rotary, context, weights.RopeFrequencyFactors, weights.InterleavedRope));
-        return [.. config.Layers.Select(layer => layer.Rotary is { } rotary ? embeddings[rotary] : null)];
+        RotaryEmbedding? none = weights.InterleavedRope ? RotaryEmbedding.Unturned(config.HeadDim / 2) : null;
+        return [.. config.Layers.Select(layer => layer.Rotary is { } rotary ? embeddings[rotary] : none)];
     }
 
     private void Rotate(int layer, Span<float> rows, float[]? norm, int heads, int first, int count, float scale)
