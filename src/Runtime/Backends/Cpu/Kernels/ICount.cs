@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace TailorKV.Runtime.Backends.Cpu.Kernels;
 
 /// <summary>A number from one to four known when a kernel is compiled, so that it holds no more running sums in registers than it needs.</summary>
@@ -5,8 +7,38 @@ internal interface ICount
 {
     static abstract int Value { get; }
 
-    /// <summary>How many of the queries left go together: the most there is room for, or fewer where that makes the last ones more (five go as three and two, not as four and one).</summary>
-    static int Together(int left, int most)
+    /// <summary>
+    /// Does work for all of some queries: together go the most there is room for, or fewer where that makes the last ones more (five go as three and two, not as four and one).
+    /// </summary>
+    /// <param name="count">Queries.</param>
+    /// <param name="most">The most that go together.</param>
+    /// <param name="work">What is done.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void ForAll<TWork>(int count, int most, TWork work)
+        where TWork : struct, ICountedWork
+    {
+        for (int done = 0, together; done < count; done += together)
+        {
+            together = Together(count - done, most);
+            switch (together)
+            {
+                case 1:
+                    work.Run<One>(done);
+                    break;
+                case 2:
+                    work.Run<Two>(done);
+                    break;
+                case 3:
+                    work.Run<Three>(done);
+                    break;
+                default:
+                    work.Run<Four>(done);
+                    break;
+            }
+        }
+    }
+
+    private static int Together(int left, int most)
     {
         int times = (left + most - 1) / most;
         return (left + times - 1) / times;

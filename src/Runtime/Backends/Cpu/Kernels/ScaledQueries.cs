@@ -45,36 +45,11 @@ internal static unsafe class ScaledQueries
         fixed (float* query = queries, dot = dots)
         fixed (byte* factor = factors)
         {
-            var all = new QueryBatch((short*)scale, (short*)zero, query, factor, dot);
+            QueryBatch all = new((short*)scale, (short*)zero, query, factor, dot);
             if (numberBytes == 1)
-                Round<sbyte>(all, groups, headDim, groupStride, stride, n);
+                ICount.ForAll(n, Together, new Work<sbyte>(all, groups, headDim, groupStride, stride, n));
             else
-                Round<short>(all, groups, headDim, groupStride, stride, n);
-        }
-    }
-
-    private static void Round<TFactor>(QueryBatch all, int groups, int headDim, nint groupStride, nint stride, int n)
-        where TFactor : unmanaged
-    {
-        for (int done = 0, together; done < n; done += together)
-        {
-            together = ICount.Together(n - done, Together);
-            var some = new QueryBatch(all.Scales, all.Zeros, all.Queries + (done * headDim), all.Factors + (done * stride), all.Dots + done);
-            switch (together)
-            {
-                case 1:
-                    Run<ICount.One, TFactor>(some, groups, headDim, groupStride, stride, n);
-                    break;
-                case 2:
-                    Run<ICount.Two, TFactor>(some, groups, headDim, groupStride, stride, n);
-                    break;
-                case 3:
-                    Run<ICount.Three, TFactor>(some, groups, headDim, groupStride, stride, n);
-                    break;
-                default:
-                    Run<ICount.Four, TFactor>(some, groups, headDim, groupStride, stride, n);
-                    break;
-            }
+                ICount.ForAll(n, Together, new Work<short>(all, groups, headDim, groupStride, stride, n));
         }
     }
 
@@ -150,12 +125,23 @@ internal static unsafe class ScaledQueries
     }
 
     /// <summary>What up to four queries are made of, and what becomes of them.</summary>
-    private readonly ref struct QueryBatch(short* scales, short* zeros, float* queries, byte* factors, float* dots)
+    private readonly struct QueryBatch(short* scales, short* zeros, float* queries, byte* factors, float* dots)
     {
         public readonly short* Scales = scales;
         public readonly short* Zeros = zeros;
         public readonly float* Queries = queries;
         public readonly byte* Factors = factors;
         public readonly float* Dots = dots;
+    }
+
+    private readonly struct Work<TFactor>(QueryBatch all, int groups, int headDim, nint groupStride, nint stride, int n) : ICountedWork
+        where TFactor : unmanaged
+    {
+        public void Run<TQueries>(int first)
+            where TQueries : struct, ICount
+        {
+            var some = new QueryBatch(all.Scales, all.Zeros, all.Queries + ((nint)first * headDim), all.Factors + (first * stride), all.Dots + first);
+            ScaledQueries.Run<TQueries, TFactor>(some, groups, headDim, groupStride, stride, n);
+        }
     }
 }

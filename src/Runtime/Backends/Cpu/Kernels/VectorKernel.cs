@@ -10,27 +10,7 @@ internal sealed unsafe class VectorKernel<TElement, TLanes>(int length, int rowB
     protected override void Dots(RowRange rows, float* queries, int queryStride, int n, float* dots, int stride)
     {
         (RowRange whole, RowRange tail) = Split(rows);
-        for (int done = 0, together; done < n; done += together)
-        {
-            together = ICount.Together(n - done, TLanes.Queries);
-            float* query = queries + ((nint)done * queryStride), dot = dots + ((nint)done * stride);
-            switch (together)
-            {
-                case 1:
-                    DotKernel<TElement, TLanes>.Run<ICount.One>(whole, query, queryStride, dot, stride);
-                    break;
-                case 2:
-                    DotKernel<TElement, TLanes>.Run<ICount.Two>(whole, query, queryStride, dot, stride);
-                    break;
-                case 3:
-                    DotKernel<TElement, TLanes>.Run<ICount.Three>(whole, query, queryStride, dot, stride);
-                    break;
-                default:
-                    DotKernel<TElement, TLanes>.Run<ICount.Four>(whole, query, queryStride, dot, stride);
-                    break;
-            }
-        }
-
+        ICount.ForAll(n, TLanes.Queries, new DotWork(whole, queries, queryStride, dots, stride));
         if (tail.Start < tail.End)
             PlainKernel<TElement>.AddDots(tail, queries, queryStride, n, dots, stride);
     }
@@ -38,27 +18,7 @@ internal sealed unsafe class VectorKernel<TElement, TLanes>(int length, int rowB
     protected override void AddWeighted(RowRange rows, float* weights, int stride, int n, float* outputs, int outputStride)
     {
         (RowRange whole, RowRange tail) = Split(rows);
-        for (int done = 0, together; done < n; done += together)
-        {
-            together = ICount.Together(n - done, TLanes.Queries);
-            float* weight = weights + ((nint)done * stride), output = outputs + ((nint)done * outputStride);
-            switch (together)
-            {
-                case 1:
-                    SumKernel<TElement, TLanes>.Run<ICount.One>(whole, weight, stride, output, outputStride);
-                    break;
-                case 2:
-                    SumKernel<TElement, TLanes>.Run<ICount.Two>(whole, weight, stride, output, outputStride);
-                    break;
-                case 3:
-                    SumKernel<TElement, TLanes>.Run<ICount.Three>(whole, weight, stride, output, outputStride);
-                    break;
-                default:
-                    SumKernel<TElement, TLanes>.Run<ICount.Four>(whole, weight, stride, output, outputStride);
-                    break;
-            }
-        }
-
+        ICount.ForAll(n, TLanes.Queries, new SumWork(whole, weights, stride, outputs, outputStride));
         if (tail.Start < tail.End)
             PlainKernel<TElement>.AddSums(tail, weights, stride, n, outputs + tail.Start - rows.Start, outputStride);
     }
@@ -68,5 +28,17 @@ internal sealed unsafe class VectorKernel<TElement, TLanes>(int length, int rowB
     {
         int end = rows.End - ((rows.End - rows.Start) % RowKernel.Block);
         return (rows with { End = end }, rows with { Start = end });
+    }
+
+    private readonly struct DotWork(RowRange rows, float* queries, nint queryStride, float* dots, nint stride) : ICountedWork
+    {
+        public void Run<TQueries>(int first)
+            where TQueries : struct, ICount => DotKernel<TElement, TLanes>.Run<TQueries>(rows, queries + (first * queryStride), queryStride, dots + (first * stride), stride);
+    }
+
+    private readonly struct SumWork(RowRange rows, float* weights, nint stride, float* outputs, nint outputStride) : ICountedWork
+    {
+        public void Run<TQueries>(int first)
+            where TQueries : struct, ICount => SumKernel<TElement, TLanes>.Run<TQueries>(rows, weights + (first * stride), stride, outputs + (first * outputStride), outputStride);
     }
 }

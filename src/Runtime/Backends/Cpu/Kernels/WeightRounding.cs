@@ -59,15 +59,11 @@ internal static unsafe class WeightRounding
         fixed (int* sum = sums)
         {
             var stored = new Stored((short*)scale, scales.Factor, (short*)zero, scales.Offset, length);
-            for (int done = 0, together; done < n; done += together)
-            {
-                together = ICount.Together(n - done, Together);
-                var some = new RowBatch(weight + ((nint)done * stride), stride, step + done, to + ((nint)done * roundedStride), roundedStride, sum + done, ofZero + done);
-                if (zero == null)
-                    Run<Without>(together, stored, some);
-                else
-                    Run<With>(together, stored, some);
-            }
+            var rows = new RowBatch(weight, stride, step, to, roundedStride, sum, ofZero);
+            if (zero == null)
+                ICount.ForAll(n, Together, new Work<Without>(stored, rows));
+            else
+                ICount.ForAll(n, Together, new Work<With>(stored, rows));
         }
     }
 
@@ -86,26 +82,6 @@ internal static unsafe class WeightRounding
             TensorPrimitives.Multiply(scales, steps[row], stepped);
             sums[row] = RoundedFactors.RoundStepped(one, stepped, rounded.Slice(row * roundedStride, length));
             ofZeros[row] = zeros.IsEmpty ? 0 : DotProduct.Of(one, zeros);
-        }
-    }
-
-    private static void Run<TZeros>(int rows, Stored stored, RowBatch some)
-        where TZeros : struct
-    {
-        switch (rows)
-        {
-            case 1:
-                Run<ICount.One, TZeros>(stored, some);
-                break;
-            case 2:
-                Run<ICount.Two, TZeros>(stored, some);
-                break;
-            case 3:
-                Run<ICount.Three, TZeros>(stored, some);
-                break;
-            default:
-                Run<ICount.Four, TZeros>(stored, some);
-                break;
         }
     }
 
@@ -190,5 +166,14 @@ internal static unsafe class WeightRounding
         public readonly nint RoundedStride = roundedStride;
         public readonly int* Sums = sums;
         public readonly float* OfZeros = ofZeros;
+
+        public RowBatch From(int row) => new(Weights + (row * Stride), Stride, Steps + row, Rounded + (row * RoundedStride), RoundedStride, Sums + row, OfZeros + row);
+    }
+
+    private readonly struct Work<TZeros>(Stored stored, RowBatch rows) : ICountedWork
+        where TZeros : struct
+    {
+        public void Run<TRows>(int first)
+            where TRows : struct, ICount => WeightRounding.Run<TRows, TZeros>(stored, rows.From(first));
     }
 }

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace TailorKV.Runtime.Backends.Cpu.Panels;
 
-/// <summary>Six rows by two 8-element vectors of a panel stay in 12 of 16 registers while the depth goes by.</summary>
+/// <summary>Six rows by two 8-element vectors of a panel stay in 12 of 16 registers while the depth goes by. Not one source with <see cref="PanelKernel512"/>: with half the registers a block has another shape.</summary>
 internal static unsafe class PanelKernel256
 {
     /// <summary>As <see cref="PanelKernel.Multiply"/>.</summary>

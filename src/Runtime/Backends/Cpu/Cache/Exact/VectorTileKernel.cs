@@ -12,29 +12,8 @@ internal sealed unsafe class VectorTileKernel<TElement, TLanes> : PlainTileKerne
     where TElement : struct, ITileElement
     where TLanes : struct, ILanes<TLanes>
 {
-    public override void Dots(byte* tiles, int count, int channels, float* queries, int n, float* dots, nint stride)
-    {
-        for (int done = 0, together; done < n; done += together)
-        {
-            together = ICount.Together(n - done, TLanes.Queries);
-            float* query = queries + ((nint)done * channels), dot = dots + (done * stride);
-            switch (together)
-            {
-                case 1:
-                    Run<ICount.One>(tiles, count, channels, query, dot, stride);
-                    break;
-                case 2:
-                    Run<ICount.Two>(tiles, count, channels, query, dot, stride);
-                    break;
-                case 3:
-                    Run<ICount.Three>(tiles, count, channels, query, dot, stride);
-                    break;
-                default:
-                    Run<ICount.Four>(tiles, count, channels, query, dot, stride);
-                    break;
-            }
-        }
-    }
+    public override void Dots(byte* tiles, int count, int channels, float* queries, int n, float* dots, nint stride) =>
+        ICount.ForAll(n, TLanes.Queries, new Work(tiles, count, channels, queries, dots, stride));
 
     private static void Run<TQueries>(byte* tiles, int count, int channels, float* queries, float* dots, nint stride)
         where TQueries : struct, ICount
@@ -126,5 +105,11 @@ internal sealed unsafe class VectorTileKernel<TElement, TLanes> : PlainTileKerne
             third.Store(dots + apart);
             fourth.Store(dots + apart + Half);
         }
+    }
+
+    private readonly struct Work(byte* tiles, int count, int channels, float* queries, float* dots, nint stride) : ICountedWork
+    {
+        public void Run<TQueries>(int first)
+            where TQueries : struct, ICount => VectorTileKernel<TElement, TLanes>.Run<TQueries>(tiles, count, channels, queries + ((nint)first * channels), dots + (first * stride), stride);
     }
 }

@@ -17,34 +17,13 @@ internal sealed unsafe class VectorPackKernel<TBits, TWords>(CodeLevels levels) 
     protected override void AddProducts(PackRange range, PackFactors factors, float* scales, float* destination, nint stride)
     {
         fixed (byte* constants = _constants)
-        {
-            for (int done = 0, together; done < factors.Queries; done += together, destination += together * stride)
-            {
-                together = ICount.Together(factors.Queries - done, Together);
-                PackFactors some = factors.Of(done, together);
-                switch (together)
-                {
-                    case 1:
-                        Run<ICount.One>(range, constants, some, scales, destination, stride);
-                        break;
-                    case 2:
-                        Run<ICount.Two>(range, constants, some, scales, destination, stride);
-                        break;
-                    case 3:
-                        Run<ICount.Three>(range, constants, some, scales, destination, stride);
-                        break;
-                    default:
-                        Run<ICount.Four>(range, constants, some, scales, destination, stride);
-                        break;
-                }
-            }
-        }
+            ICount.ForAll(factors.Queries, Together, new Work(range, constants, Levels.Lowest, factors, scales, destination, stride));
     }
 
-    private void Run<TQueries>(PackRange range, byte* constants, PackFactors factors, float* scales, float* destination, nint stride)
+    private static void Run<TQueries>(PackRange range, byte* constants, int lowest, PackFactors factors, float* scales, float* destination, nint stride)
         where TQueries : struct, ICount
     {
-        int lowest = Levels.Lowest, vector = TWords.Count, done = 0;
+        int vector = TWords.Count, done = 0;
         // A pack of one vector's lanes goes together with the next, so that they share what a factor costs.
         if (range.Lanes == vector && factors.Step == 0 && range.Repeats > 1)
         {
@@ -62,5 +41,12 @@ internal sealed unsafe class VectorPackKernel<TBits, TWords>(CodeLevels levels) 
         // Of values alone, whose lanes are channels, some may be left, and those meet factors of 16 bits.
         if (range.Lanes > ones)
             PackProducts<TBits, Words256>.Add<TQueries, ICount.One>(range, ones, range.Lanes, done, 1, constants, lowest, factors, scales, destination, stride);
+    }
+
+    private readonly struct Work(PackRange range, byte* constants, int lowest, PackFactors factors, float* scales, float* destination, nint stride) : ICountedWork
+    {
+        public void Run<TQueries>(int first)
+            where TQueries : struct, ICount =>
+            VectorPackKernel<TBits, TWords>.Run<TQueries>(range, constants, lowest, factors.Of(first, TQueries.Value), scales, destination + (first * stride), stride);
     }
 }
