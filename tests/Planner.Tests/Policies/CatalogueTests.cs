@@ -24,7 +24,7 @@ public sealed class CatalogueTests
         Assert.Equal([new FullPolicy()], Catalogue.Allowed(Catalogue.All, Layer with { SlidingWindow = 4096 }, 1));
     }
 
-    /// <summary>What the issue of the planner names: every pair of bits in every format, every index and every budget.</summary>
+    /// <summary>Every pair of bits in every format, every index and every budget.</summary>
     [Fact]
     public void All_has_every_format_width_and_budget()
     {

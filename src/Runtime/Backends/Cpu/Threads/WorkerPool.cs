@@ -24,7 +24,7 @@ internal sealed unsafe class WorkerPool : IDisposable
     private static WorkerPool? s_workingFor;
 
     private readonly Thread[] _threads;
-    private readonly Turns _turns = new();
+    private readonly TicketLock _callers = new();
     private readonly int[] _stageEnds = new int[MostStages + 1];
     private readonly int[] _nextParts;
     private readonly int[] _joinedRounds;
@@ -60,7 +60,7 @@ internal sealed unsafe class WorkerPool : IDisposable
     public int Threads => _threads.Length + 1;
 
     /// <summary>Callers whose work is being done or waits for its turn.</summary>
-    public int Callers => _turns.Taken;
+    public int Callers => _callers.Count;
 
     /// <summary>
     /// Does all parts and returns when the last is done. Where the pool is at work for another caller, that piece of work is finished first, and those of callers who came before.
@@ -95,7 +95,7 @@ internal sealed unsafe class WorkerPool : IDisposable
         }
 
         WorkerPool? before = s_workingFor;
-        _turns.Take();
+        _callers.Enter();
         s_workingFor = this;
         try
         {
@@ -105,7 +105,7 @@ internal sealed unsafe class WorkerPool : IDisposable
         finally
         {
             s_workingFor = before;
-            _turns.End();
+            _callers.Exit();
         }
     }
 
