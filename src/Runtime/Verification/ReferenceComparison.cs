@@ -219,7 +219,7 @@ public sealed class ReferenceComparison : PromptObserver
         if (!Has(name))
             return;
         float[] expected = _reference.ReadFloats(name);
-        Add(name, computed.Length, Largest(computed, expected), TensorPrimitives.MaxMagnitude<float>(expected));
+        Add(name, computed.Length, Largest(computed, expected), Math.Abs(TensorPrimitives.MaxMagnitude<float>(expected)));
     }
 
     private void CompareRows(string name, LayerShape shape, NativeBuffer<float> rows, int tokens, int stride)
@@ -267,7 +267,7 @@ public sealed class ReferenceComparison : PromptObserver
             },
             cancellation);
         if (logits is not null)
-            Add("logits", logits.Length, logitsDifference, TensorPrimitives.MaxMagnitude<float>(logits));
+            Add("logits", logits.Length, logitsDifference, Math.Abs(TensorPrimitives.MaxMagnitude<float>(logits)));
         if (next is not null)
             Add("next_logprob", next.Length, nextDifference, 1);
         if (top is not null)

@@ -81,7 +81,7 @@ public sealed class GgufConversionTests : IDisposable
 
     private static void AssertNear(float[][] expected, float[][] actual, double tolerance = 1e-4)
     {
-        float scale = expected.Max(row => TensorPrimitives.MaxMagnitude<float>(row));
+        float scale = expected.Max(row => MathF.Abs(TensorPrimitives.MaxMagnitude<float>(row)));
         float difference = expected.Zip(actual, (a, b) => TensorPrimitives.Distance<float>(a, b)).Max();
         Assert.True(expected.Length == actual.Length && difference <= tolerance * scale, $"the logits differ by {difference} of {scale}");
     }
