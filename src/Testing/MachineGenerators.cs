@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using TailorKV.Planner.Machines;
+using TailorKV.Planner.Policies;
 
 namespace TailorKV.Testing;
 
@@ -15,7 +16,8 @@ public static class MachineGenerators
         from overlaps in Numbers.Coin
         from deviceBytes in Numbers.Magnitude(9, 12)
         from hostBytes in Gen.OneOf(Gen.Constant((long?)null), Numbers.Magnitude(9, 13).Select(bytes => (long?)bytes))
-        from kernels in Kernel.ArrayOf(5)
+        from weights in Kernel
+        from kernels in Kernels
         select new Machine
         {
             Name = "generated",
@@ -26,10 +28,16 @@ public static class MachineGenerators
             LinkBytesPerSecond = link,
             LinkSeconds = linkSeconds,
             OverlapsTransfers = overlaps,
-            Kernels = new KernelRates(kernels[0], kernels[1], kernels[2], kernels[3], kernels[4]),
+            Kernels = new KernelRates(weights, kernels),
         };
 
     private static Gen<double> Seconds => Gen.Elements(0, 1e-6, 2.5e-5, 1e-3);
+
+    // Rates that another kind's may stand in for are there or not.
+    private static Gen<Dictionary<string, KernelRate>> Kernels =>
+        from rates in Kernel.ArrayOf(LayerPolicy.Kinds.Count)
+        from optional in Numbers.Coin
+        select LayerPolicy.Kinds.Zip(rates).Where(rate => optional || rate.First.RatesOf is null).ToDictionary(rate => rate.First.Name, rate => rate.Second);
 
     private static Gen<KernelRate> Kernel =>
         from seconds in Seconds

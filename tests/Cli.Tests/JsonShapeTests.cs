@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TailorKV.Planner.Policies;
 
 namespace TailorKV.Cli.Tests;
 
@@ -212,7 +213,7 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Equal(Machine, Names(list.GetProperty("machines")[0]));
         JsonElement shown = ToolFixture.Run("hardware", "show", "h100", "--json").Json();
         Assert.Equal(Machine, Names(shown));
-        Assert.Equal("weights full quantized retrieved refined", Names(shown.GetProperty("kernels")));
+        Assert.Equal($"weights {string.Join(' ', LayerPolicy.Kinds)}", Names(shown.GetProperty("kernels")));
         Assert.Equal("seconds multiplyAddsPerSecond", Names(shown.GetProperty("kernels").GetProperty("refined")));
 
         string path = tool.PathOf("machine.json");

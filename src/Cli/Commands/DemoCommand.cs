@@ -93,7 +93,7 @@ internal sealed class DemoCommand : ToolCommand
     {
         ModelProfile plain = profile with
         {
-            Layers = [.. profile.Layers.Select(layer => layer with { Options = [.. layer.Options.Where(option => !IsRotatedOrRefined(option.Policy))] })],
+            Layers = [.. profile.Layers.Select(layer => layer with { Options = [.. layer.Options.Where(option => IsOfThePaper(option.Policy))] })],
         };
         try
         {
@@ -105,8 +105,9 @@ internal sealed class DemoCommand : ToolCommand
         }
     }
 
-    private static bool IsRotatedOrRefined(LayerPolicy policy) => policy is RefinedPolicy
-        or QuantizedPolicy { Keys: RotatedNormalFormat or RotatedAffineFormat } or RetrievedPolicy { Index: CodedKeys { Keys: RotatedNormalFormat or RotatedAffineFormat } };
+    /// <summary>Whether TailorKV's own layers, or KIVI's, are kept so: full, affine codes, or retrieved.</summary>
+    private static bool IsOfThePaper(LayerPolicy policy) => policy is FullPolicy
+        or QuantizedPolicy { Keys: PerChannelFormat, Values: PerTokenFormat } or RetrievedPolicy { Index: CriticalChannels or CodedKeys { Keys: PerChannelFormat } };
 
     private static void Write(string folder, ModelProfile profile, SizeLimit[] budgets, List<(string Kind, string Name, Plan Plan)> plans)
     {

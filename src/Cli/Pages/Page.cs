@@ -17,14 +17,14 @@ internal static partial class Page
     /// <param name="values">HTML for each <c>{{name}}</c> in the template, besides policy, style, script, and kinds, a legend of the ways to keep a layer.</param>
     public static string Render(string name, IReadOnlyDictionary<string, string> values)
     {
-        string style = Chart.Style + PageResource.Join("page.css", name + ".css");
+        string style = Chart.Style + PageResource.Join("page.css") + KindLegend.Style + PageResource.Join(name + ".css");
         string script = PageResource.Join("page.js", name + ".js");
         var all = new Dictionary<string, string>(values, StringComparer.Ordinal)
         {
             ["policy"] = $"default-src 'none'; script-src '{Hash(script)}'; style-src '{Hash(style)}'; base-uri 'none'; form-action 'none'",
             ["style"] = style,
             ["script"] = script,
-            ["kinds"] = PageResource.Read("kinds.html"),
+            ["kinds"] = KindLegend.ToElement(),
         };
         return Placeholder().Replace(PageResource.Read(name + ".html"), match => all[match.Groups["name"].Value]);
     }

@@ -13,8 +13,6 @@ internal sealed record ProfileOption(LayerPolicy Policy, IReadOnlyList<MeasuredO
     // More rows than this make no picture.
     private const int MostShown = 120;
 
-    private static readonly string[] Kinds = ["full", "quantized", "refined", "retrieved"];
-
     /// <summary>The choices in a few words.</summary>
     public string Name => Policy.Describe();
 
@@ -42,10 +40,11 @@ internal sealed record ProfileOption(LayerPolicy Policy, IReadOnlyList<MeasuredO
             }
         }
 
+        List<PolicyKind> kinds = [.. LayerPolicy.Kinds];
         return
         [
             .. measured.Select(entry => new ProfileOption(entry.Key, entry.Value, BytesOf(entry.Key, profile)))
-                .OrderBy(option => Array.IndexOf(Kinds, option.Policy.Kind)).ThenByDescending(option => option.Bytes.Device).ThenBy(option => option.MeanLoss),
+                .OrderBy(option => kinds.IndexOf(option.Policy.Kind)).ThenByDescending(option => option.Bytes.Device).ThenBy(option => option.MeanLoss),
         ];
     }
 
@@ -56,7 +55,7 @@ internal sealed record ProfileOption(LayerPolicy Policy, IReadOnlyList<MeasuredO
         if (options.Count <= MostShown)
             return options;
         var unbeaten = new HashSet<ProfileOption>(ReferenceEqualityComparer.Instance);
-        foreach (IGrouping<string, ProfileOption> kind in options.GroupBy(option => option.Policy.Kind))
+        foreach (IGrouping<PolicyKind, ProfileOption> kind in options.GroupBy(option => option.Policy.Kind))
         {
             double least = double.PositiveInfinity;
             foreach (ProfileOption option in kind.OrderBy(option => option.Bytes.Device).ThenBy(option => option.MeanLoss).Where(option => option.MeanLoss < least))

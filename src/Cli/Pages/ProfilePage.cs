@@ -82,7 +82,7 @@ internal static class ProfilePage
         double decades = Math.Log10(MostLoss(options) / Show.LeastLoss);
         return new Chart(
             $"Loss by layer and option, {profile.Model.Name}", Layers(profile), Rows(options),
-            [.. options.Select((option, i) => (Option: option, Row: options.Count - 1 - i)).GroupBy(entry => entry.Option.Policy.Kind).Select(kind => new Series(
+            [.. options.Select((option, i) => (Option: option, Row: options.Count - 1 - i)).GroupBy(entry => entry.Option.Policy.Kind.Name).Select(kind => new Series(
                 kind.Key, Marks.Cells,
                 [
                     .. from entry in kind
@@ -132,7 +132,7 @@ internal static class ProfilePage
             ],
             options.Select(option => (string[])
             [
-                option.Name, option.Policy.Kind, $"{option.Bytes.Device}", $"{option.Bytes.Staging}", $"{option.Bytes.Host}", $"{option.Layers.Count(layer => layer is not null)}",
+                option.Name, option.Policy.Kind.Name, $"{option.Bytes.Device}", $"{option.Bytes.Staging}", $"{option.Bytes.Host}", $"{option.Layers.Count(layer => layer is not null)}",
                 Show.Loss(option.MeanLoss), .. changes ? (string[])[$"{option.MeanLogProbabilityChange:+0.0000;-0.0000;0}"] : [], .. recalls ? (string[])[$"{option.MeanRecall:0.0%}"] : [],
             ]));
     }

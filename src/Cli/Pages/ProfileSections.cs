@@ -108,7 +108,7 @@ internal static class ProfileSections
         ? ""
         : "<h2>Not measured</h2>\n" + new HtmlTable(
             "Options that gave no numbers that can be; no plan chooses them", [">layer", "mode", "option", "reason"],
-            profile.Layers.SelectMany(layer => (layer.Unmeasured ?? []).Select(option => (string[])[$"{layer.Layer}", option.Policy.Kind, option.Policy.Describe(), option.Reason]))).ToElement();
+            profile.Layers.SelectMany(layer => (layer.Unmeasured ?? []).Select(option => (string[])[$"{layer.Layer}", option.Policy.Kind.Name, option.Policy.Describe(), option.Reason]))).ToElement();
 
     private static string Name(KeyIndex? index) => index?.Describe() ?? "exact masses";
 

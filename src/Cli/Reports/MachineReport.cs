@@ -1,7 +1,6 @@
 using TailorKV.Cli.Output;
 using TailorKV.Cli.Results;
 using TailorKV.Planner;
-using TailorKV.Planner.Machines;
 
 namespace TailorKV.Cli.Reports;
 
@@ -21,11 +20,9 @@ internal static class MachineReport
                 ["a transfer's constant", Microseconds(machine.LinkSeconds)],
                 ["transfers overlap kernels", machine.OverlapsTransfers ? "yes" : "no"],
             ]);
-        KernelRates kernels = machine.Kernels;
         terminal.Table(
             ["each layer", ">constant", ">multiply-adds per second"],
-            new[] { ("weights", kernels.Weights), ("full", kernels.Full), ("quantized", kernels.Quantized), ("retrieved", kernels.Retrieved), ("refined", kernels.Refined) }
-                .Select(kernel => (string[])[kernel.Item1, Microseconds(kernel.Item2.Seconds), $"{kernel.Item2.MultiplyAddsPerSecond:0.00e+0}"]));
+            machine.Kernels.Select(kernel => (string[])[kernel.Key, Microseconds(kernel.Value.Seconds), $"{kernel.Value.MultiplyAddsPerSecond:0.00e+0}"]));
     }
 
     /// <summary>Gigabytes per second.</summary>

@@ -49,7 +49,7 @@ internal sealed record PlanResult(
                 LayerShape shape = plan.Model.Shape.Layer(layer.Layer);
                 CacheBytes bytes = layer.Policy.Bytes(shape, target.Context) * target.Batch;
                 return new Layer(
-                    layer.Layer, layer.Policy.Kind, layer.Policy.Describe(), bytes.Device, bytes.Host, bytes.Staging, layer.Policy.HostBytesPerStep(shape, target.Context) * target.Batch,
+                    layer.Layer, layer.Policy.Kind.Name, layer.Policy.Describe(), bytes.Device, bytes.Host, bytes.Staging, layer.Policy.HostBytesPerStep(shape, target.Context) * target.Batch,
                     layer.Loss, plan.PredictedLoss > 0 ? layer.Loss / plan.PredictedLoss : null);
             })],
             effects is null ? null : [.. effects.Select(effect => new Effect(
@@ -68,5 +68,5 @@ internal sealed record PlanResult(
 
     /// <summary>How many layers each mode keeps, by name.</summary>
     public static IReadOnlyDictionary<string, int> ByMode(Plan plan) =>
-        plan.Policies.CountBy(policy => policy.Kind).OrderBy(mode => mode.Key, StringComparer.Ordinal).ToDictionary(mode => mode.Key, mode => mode.Value);
+        plan.Policies.CountBy(policy => policy.Kind.Name).OrderBy(mode => mode.Key, StringComparer.Ordinal).ToDictionary(mode => mode.Key, mode => mode.Value);
 }

@@ -37,11 +37,11 @@ internal sealed record ProfileResult(
         List<LayerOption> options = [.. layer.Options.Select(option =>
         {
             var bytes = option.Policy.Bytes(profile.Model.Shape.Layer(layer.Layer), profile.Context);
-            return new LayerOption(option.Policy.Kind, option.Policy.Describe(), bytes.Device, bytes.Host, option.Loss, option.OutputError);
+            return new LayerOption(option.Policy.Kind.Name, option.Policy.Describe(), bytes.Device, bytes.Host, option.Loss, option.OutputError);
         })];
         return new MeasuredLayer(
             layer.Layer, layer.DensePreference, layer.DensePreference > TailorKVRule.Threshold ? "dense" : "sparse",
             options.Where(option => option.Loss < HarmlessLoss).MinBy(option => option.DeviceBytes), options,
-            [.. (layer.Unmeasured ?? []).Select(option => new Unmeasured(option.Policy.Kind, option.Policy.Describe(), option.Reason))]);
+            [.. (layer.Unmeasured ?? []).Select(option => new Unmeasured(option.Policy.Kind.Name, option.Policy.Describe(), option.Reason))]);
     }
 }

@@ -69,7 +69,7 @@ public static class LatencyModel
     }
 
     private static long Attention(Machine machine, LayerPolicy policy, StepWork work, int batch) =>
-        Roofline(machine, machine.Kernels.Of(policy), (double)work.DeviceBytes * batch, (double)work.MultiplyAdds * batch);
+        Roofline(machine, machine.Kernels.Of(policy.Kind), (double)work.DeviceBytes * batch, (double)work.MultiplyAdds * batch);
 
     private static long Fetches(Machine machine, StepWork work, int batch) =>
         Transfer(machine, work.FetchedBytes, batch) + (machine.OverlapsTransfers ? 0 : Transfer(machine, work.PrefetchedBytes, batch));

@@ -75,9 +75,8 @@ public static class MemoryModel
     /// <param name="prefillChunk">Tokens processed at once.</param>
     public static int LogitsRows(int context, int prefillChunk) => Math.Min(16, Math.Min(prefillChunk, context));
 
-    /// <summary>Whether any layer's index needs a query predicted from the layer before.</summary>
-    public static bool PredictsQueries(IReadOnlyList<LayerPolicy> layers) =>
-        layers.Any(policy => policy is RetrievedPolicy { Index: CriticalChannels });
+    /// <summary>Whether any layer needs a query predicted from the layer before.</summary>
+    public static bool PredictsQueries(IReadOnlyList<LayerPolicy> layers) => layers.Any(policy => policy.NeedsPredictedQueries);
 
     /// <summary>
     /// Device bytes of one chunk's buffers, all f32: hidden states and their normed and projected copies; queries, keys, values and the attention

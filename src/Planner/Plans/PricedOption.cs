@@ -13,7 +13,7 @@ namespace TailorKV.Planner.Plans;
 internal sealed record PricedOption(int Layer, MeasuredOption Option, Measures Own, long Staging, long Prefetch, long[] Custom)
 {
     /// <summary>Whether it needs the buffer of a predicted query.</summary>
-    public bool Predicts { get; } = MemoryModel.PredictsQueries([Option.Policy]);
+    public bool Predicts { get; } = Option.Policy.NeedsPredictedQueries;
 
     /// <summary>The policy.</summary>
     public LayerPolicy Policy => Option.Policy;

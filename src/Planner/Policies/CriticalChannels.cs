@@ -19,6 +19,10 @@ public sealed record CriticalChannels(int Count) : KeyIndex
     public override int BlockTokens => 1;
 
     /// <inheritdoc/>
+    [JsonIgnore]
+    public override bool NeedsPredictedQueries => true;
+
+    /// <inheritdoc/>
     public override string Describe() => $"{Count} critical channels";
 
     /// <inheritdoc/>

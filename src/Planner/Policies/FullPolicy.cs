@@ -10,9 +10,21 @@ public sealed record FullPolicy(ExactPrecision Precision = ExactPrecision.BFloat
     /// <summary>Tokens whose keys lie together, channel by channel; of the last ones, fewer take as much.</summary>
     public const int TileTokens = 32;
 
+    /// <summary>The kind.</summary>
+    public static PolicyKind Registration { get; } = new("full", typeof(FullPolicy))
+    {
+        Meaning = "every key and value on the device",
+        Colour = "#566174",
+        DarkColour = "#a3adbd",
+        Diagnostic = [new FullPolicy()],
+        Standard = [new FullPolicy()],
+        All = [new FullPolicy()],
+        Timed = [new FullPolicy()],
+    };
+
     /// <inheritdoc/>
     [JsonIgnore]
-    public override string Kind => "full";
+    public override PolicyKind Kind => Registration;
 
     /// <inheritdoc/>
     public override string Describe() => Precision == ExactPrecision.BFloat16 ? "bf16" : "f32";

@@ -14,9 +14,20 @@ namespace TailorKV.Planner.Policies;
 [JsonDerivedType(typeof(RefinedPolicy), "refined")]
 public abstract record LayerPolicy
 {
-    /// <summary>The kind's name as in the JSON: full, quantized, retrieved, refined.</summary>
+    /// <summary>All kinds, in the order of tables and pages. Each has its line here and, for the JSON, above.</summary>
+    public static IReadOnlyList<PolicyKind> Kinds { get; } = [FullPolicy.Registration, QuantizedPolicy.Registration, RetrievedPolicy.Registration, RefinedPolicy.Registration];
+
+    /// <summary>What kind of policy it is.</summary>
     [JsonIgnore]
-    public abstract string Kind { get; }
+    public abstract PolicyKind Kind { get; }
+
+    /// <summary>What the cache chooses tokens by at each step; null where it does not choose.</summary>
+    [JsonIgnore]
+    public virtual TokenChoice? Choice => null;
+
+    /// <summary>Whether a step needs queries predicted from the layer before.</summary>
+    [JsonIgnore]
+    public virtual bool NeedsPredictedQueries => false;
 
     /// <summary>The choices in a few words, for tables.</summary>
     public abstract string Describe();

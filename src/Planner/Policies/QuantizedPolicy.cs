@@ -7,6 +7,29 @@ namespace TailorKV.Planner.Policies;
 /// <summary>Everything between sinks and window lies on the device in codes, and every query sees all of it.</summary>
 public sealed record QuantizedPolicy : WindowedPolicy
 {
+    /// <summary>The kind.</summary>
+    public static PolicyKind Registration { get; } = new("quantized", typeof(QuantizedPolicy))
+    {
+        Meaning = "all in a few bits on the device",
+        Colour = "#3f7bd6",
+        DarkColour = "#5f97ea",
+        Diagnostic = [Catalogue.Kivi(4, 4), Catalogue.Kivi(2, 8), Catalogue.Kivi(8, 2), Catalogue.Kivi(2, 2), Catalogue.Rotated(2, 2)],
+        Standard =
+        [
+            .. Catalogue.Pairs((8, 8), (8, 4), (4, 4), (4, 2)).Select(bits => Catalogue.Kivi(bits.Keys, bits.Values)),
+            .. Catalogue.Pairs((4, 4), (4, 3), (3, 3), (3, 2), (3, 1), (2, 2), (2, 1), (1, 1)).Select(bits => Catalogue.Rotated(bits.Keys, bits.Values)),
+            .. Catalogue.Pairs((4, 4), (4, 3), (4, 2), (3, 3), (3, 2), (2, 3), (2, 2), (2, 1)).Select(bits => Catalogue.PerChannelAndRotated(bits.Keys, bits.Values)),
+        ],
+        All =
+        [
+            .. from codes in Catalogue.CodePairs(32, 64, 128)
+               from sinks in (int[])[0, 4]
+               from recent in (int[])[32, 128]
+               select new QuantizedPolicy { Keys = codes.Keys, Values = codes.Values, Sinks = sinks, Recent = recent },
+        ],
+        Timed = [Catalogue.Kivi(4, 4), Catalogue.Kivi(2, 2), Catalogue.Rotated(4, 4), Catalogue.Rotated(2, 2)],
+    };
+
     /// <summary>How keys are coded.</summary>
     public required CodeFormat Keys { get; init; }
 
@@ -15,7 +38,7 @@ public sealed record QuantizedPolicy : WindowedPolicy
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override string Kind => "quantized";
+    public override PolicyKind Kind => Registration;
 
     /// <inheritdoc/>
     [JsonIgnore]

@@ -10,6 +10,32 @@ namespace TailorKV.Planner.Policies;
 /// </summary>
 public sealed record RefinedPolicy : WindowedPolicy
 {
+    /// <summary>The kind.</summary>
+    public static PolicyKind Registration { get; } = new("refined", typeof(RefinedPolicy))
+    {
+        Meaning = "in a few bits, and the tokens that matter fetched exactly",
+        Colour = "#1c9483",
+        DarkColour = "#35b3a1",
+        Diagnostic = [Catalogue.Refined(1, 1, 32)],
+        Standard =
+        [
+            .. from choice in new (int Keys, int Values, int TopK)[]
+               {
+                   (2, 2, 32), (3, 3, 32), (1, 1, 128), (2, 1, 128), (2, 2, 128), (3, 2, 128), (3, 3, 128), (4, 3, 128), (2, 2, 512), (3, 3, 512), (4, 3, 512),
+               }
+               select Catalogue.Refined(choice.Keys, choice.Values, choice.TopK),
+            .. from values in (int[])[2, 1]
+               select new RefinedPolicy { Keys = Catalogue.PerChannel(2, 64), Values = Catalogue.RotatedNormal(values), TopK = 128 },
+        ],
+        All =
+        [
+            .. from codes in Catalogue.CodePairs(64)
+               from topK in Catalogue.PowersOfTwo(16, 2048)
+               select new RefinedPolicy { Keys = codes.Keys, Values = codes.Values, TopK = topK },
+        ],
+        Timed = [Catalogue.Refined(1, 1, 32), Catalogue.Refined(2, 2, 128), Catalogue.Refined(3, 3, 128)],
+    };
+
     /// <summary>How keys are coded.</summary>
     public required CodeFormat Keys { get; init; }
 
@@ -21,7 +47,11 @@ public sealed record RefinedPolicy : WindowedPolicy
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override string Kind => "refined";
+    public override PolicyKind Kind => Registration;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override TokenChoice? Choice => new(new CodedKeys(Keys), TopK);
 
     /// <inheritdoc/>
     [JsonIgnore]

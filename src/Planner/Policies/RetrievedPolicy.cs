@@ -12,6 +12,36 @@ public sealed record RetrievedPolicy : WindowedPolicy
     /// <summary>Creates the policy; generated tokens stay on the device, as in the paper, up to 64 of them.</summary>
     public RetrievedPolicy() => Generated = 64;
 
+    /// <summary>The kind.</summary>
+    public static PolicyKind Registration { get; } = new("retrieved", typeof(RetrievedPolicy))
+    {
+        Meaning = "on the host, and only the tokens that matter fetched",
+        Colour = "#dc8a26",
+        DarkColour = "#e39b42",
+        Diagnostic = [new RetrievedPolicy { TopK = 64, Index = new CriticalChannels(8) }],
+        Standard =
+        [
+            .. from choice in new (int TopK, KeyIndex Index)[]
+               {
+                   (64, Catalogue.CodedKeys(1)), (64, new CriticalChannels(8)), (256, Catalogue.CodedKeys(2)), (256, Catalogue.CodedKeysPerChannel(2)), (256, new CriticalChannels(8)),
+                   (1024, Catalogue.CodedKeys(2)), (1024, new CriticalChannels(12)),
+               }
+               select new RetrievedPolicy { TopK = choice.TopK, Index = choice.Index },
+        ],
+        All =
+        [
+            .. from topK in Catalogue.PowersOfTwo(32, 8192)
+               from index in (KeyIndex[])
+               [
+                   Catalogue.CodedKeys(1), Catalogue.CodedKeys(2), Catalogue.CodedKeysPerChannel(1), Catalogue.CodedKeysPerChannel(2), Catalogue.CodedKeysPerChannel(4),
+                   new CriticalChannels(4), new CriticalChannels(8), new CriticalChannels(12), new CriticalChannels(16),
+               ]
+               select new RetrievedPolicy { TopK = topK, Index = index },
+        ],
+        // Critical channels are left out: they cost a fraction of an index of codes, and few plans choose them.
+        Timed = [new RetrievedPolicy { TopK = 64, Index = Catalogue.CodedKeys(1) }, new RetrievedPolicy { TopK = 256, Index = Catalogue.CodedKeysPerChannel(2) }],
+    };
+
     /// <summary>Tokens fetched from the host for each KV head and step.</summary>
     public required int TopK { get; init; }
 
@@ -20,7 +50,15 @@ public sealed record RetrievedPolicy : WindowedPolicy
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override string Kind => "retrieved";
+    public override PolicyKind Kind => Registration;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override TokenChoice? Choice => new(Index, TopK);
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override bool NeedsPredictedQueries => Index.NeedsPredictedQueries;
 
     /// <inheritdoc/>
     [JsonIgnore]

@@ -3,7 +3,6 @@ using TailorKV.Planner;
 using TailorKV.Planner.Machines;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
-using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends.Cpu;
 using TailorKV.Runtime.Memory;
 
@@ -14,16 +13,7 @@ public static class MachineMeasurement
 {
     private const int StepsBetweenLoads = 64;
 
-    // Each kind at bit widths and budgets from one end of what plans choose to the other: one rate stands for all of a kind. Critical channels are left
-    // out: they cost a fraction of an index of codes, and few plans choose them.
-    private static readonly LayerPolicy[] Policies =
-    [
-        new FullPolicy(),
-        Catalogue.Kivi(4, 4), Catalogue.Kivi(2, 2), Catalogue.Rotated(4, 4), Catalogue.Rotated(2, 2),
-        new RetrievedPolicy { TopK = 64, Index = new CodedKeys(new RotatedNormalFormat { Bits = 1 }) },
-        new RetrievedPolicy { TopK = 256, Index = new CodedKeys(new PerChannelFormat { Bits = 2, Group = 64 }) },
-        Catalogue.Refined(1, 1, 32), Catalogue.Refined(2, 2, 128), Catalogue.Refined(3, 3, 128),
-    ];
+    private static readonly LayerPolicy[] Policies = [.. LayerPolicy.Kinds.SelectMany(kind => kind.Timed)];
 
     /// <summary>Measures.</summary>
     /// <param name="request">At what sizes.</param>
@@ -41,7 +31,7 @@ public static class MachineMeasurement
         (double linkSeconds, double linkRate) = TimeSample.Fit(MemoryTimes.Fetches(request, time, cancellation));
         progress?.Report(new WorkProgress("weights", 0));
         KernelRate weights = Fit(WeightTimes.Measure(backend, request, time, WorkProgress.Part(progress, "weights", 0, 1), cancellation));
-        ILookup<Type, TimeSample> caches = Caches(backend, request, time, linkSeconds, linkRate, progress, cancellation);
+        ILookup<PolicyKind, TimeSample> caches = Caches(backend, request, time, linkSeconds, linkRate, progress, cancellation);
         long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         return new Machine
         {
@@ -55,8 +45,7 @@ public static class MachineMeasurement
             LinkBytesPerSecond = Round(linkRate),
             LinkSeconds = Round(linkSeconds),
             OverlapsTransfers = false,
-            Kernels = new KernelRates(
-                weights, Fit(caches[typeof(FullPolicy)]), Fit(caches[typeof(QuantizedPolicy)]), Fit(caches[typeof(RetrievedPolicy)]), Fit(caches[typeof(RefinedPolicy)])),
+            Kernels = new KernelRates(weights, caches.ToDictionary(kind => kind.Key.Name, Fit)),
         };
     }
 
@@ -68,12 +57,12 @@ public static class MachineMeasurement
         return MemoryTimes.ReadBytesPerSecond(request, new MedianTime(request.Repetitions, request.WarmUpSeconds), cancellation);
     }
 
-    private static ILookup<Type, TimeSample> Caches(
+    private static ILookup<PolicyKind, TimeSample> Caches(
         CpuBackend backend, MachineRequest request, MedianTime time, double linkSeconds, double linkRate, IProgress<WorkProgress>? progress, CancellationToken cancellation)
     {
         // The just-in-time compiler improves what all kinds share while the first of them run, so a first round of the shortest context is not counted.
         int[] rounds = [request.Contexts[0], .. request.Contexts];
-        var samples = new List<(Type Kind, TimeSample Sample)>();
+        var samples = new List<(PolicyKind Kind, TimeSample Sample)>();
         foreach (int context in rounds)
         {
             using var caches = new CacheTimes(backend, request.Layer, context, StepsBetweenLoads);
@@ -83,7 +72,7 @@ public static class MachineMeasurement
                 StepWork work = policy.Work(request.Layer, context);
                 long linkBytes = work.PrefetchedBytes + work.FetchedBytes;
                 double transfer = linkBytes == 0 ? 0 : linkSeconds + (linkBytes / linkRate);
-                samples.Add((policy.GetType(), new TimeSample(work.MultiplyAdds, caches.Seconds(policy, time, cancellation), transfer)));
+                samples.Add((policy.Kind, new TimeSample(work.MultiplyAdds, caches.Seconds(policy, time, cancellation), transfer)));
             }
         }
 

@@ -27,8 +27,8 @@ internal sealed class LayerSums
         // Before screening, half of the candidates are expected to remain.
         Measured = [.. Enumerable.Range(0, AlwaysMeasured + ((Options.Count - AlwaysMeasured) / 2))];
         _effects = new LayerEffect[Options.Count];
-        Indexes = shape.SlidingWindow is null ? [null, .. Options.Select(IndexOf).OfType<KeyIndex>().Where(index => IsAllowed(index)).Distinct()] : [];
-        Counts = [.. PowersOfTwo(request.Context).Concat(Options.Select(TopK).OfType<int>()).Distinct().Order()];
+        Indexes = shape.SlidingWindow is null ? [null, .. Options.Select(option => option.Choice?.Index).OfType<KeyIndex>().Where(index => IsAllowed(index)).Distinct()] : [];
+        Counts = [.. PowersOfTwo(request.Context).Concat(Options.Select(option => option.Choice?.Count).OfType<int>()).Distinct().Order()];
         _recalls = [.. Indexes.Select(_ => new double[Counts.Count])];
     }
 
@@ -129,15 +129,6 @@ internal sealed class LayerSums
     private static bool Holds(double[][] numbers, int rows, int columns) =>
         numbers.Length == rows && numbers.All(row => row?.Length == columns);
 
-    private static KeyIndex? IndexOf(LayerPolicy option) => option switch
-    {
-        RetrievedPolicy retrieved => retrieved.Index,
-        RefinedPolicy refined => new CodedKeys(refined.Keys),
-        _ => null,
-    };
-
-    private static int? TopK(LayerPolicy option) => (option as RetrievedPolicy)?.TopK ?? (option as RefinedPolicy)?.TopK;
-
     private static IEnumerable<int> PowersOfTwo(int most)
     {
         yield return FewestChosen;
@@ -150,10 +141,10 @@ internal sealed class LayerSums
     private double? Recall(LayerPolicy option, int windows)
     {
         // Curves are of the usual sinks and window.
-        if (IndexOf(option) is not { } index || option is not WindowedPolicy { Sinks: var sinks, Recent: var recent } || Indexes.ToList().IndexOf(index) is not (>= 0 and var curve))
+        if (option is not WindowedPolicy { Choice: { Index: var index, Count: var count }, Sinks: var sinks, Recent: var recent } || Indexes.ToList().IndexOf(index) is not (>= 0 and var curve))
             return null;
         var usual = new RetrievedPolicy { TopK = 1, Index = index };
-        return (sinks, recent) == (usual.Sinks, usual.Recent) ? Round(_recalls[curve][Counts.ToList().IndexOf(TopK(option)!.Value)] / windows) : null;
+        return (sinks, recent) == (usual.Sinks, usual.Recent) ? Round(_recalls[curve][Counts.ToList().IndexOf(count)] / windows) : null;
     }
 
     private List<ContextDensity> Densities()

@@ -177,7 +177,7 @@ public sealed class WindowMeasurement : IDisposable
     public double[] MeasureAbove(int layer, IReadOnlyList<LayerPolicy> policies)
     {
         // The layer below predicts the queries of one that is chosen by them.
-        int first = layer > 0 && MemoryModel.PredictsQueries([policies[layer]]) ? layer - 1 : layer;
+        int first = layer > 0 && policies[layer].NeedsPredictedQueries ? layer - 1 : layer;
         _lastHidden[first].CopyTo(_workspace.Hidden.Span);
         GoThrough(first, policies, keeps: false);
         return TailLosses();
@@ -226,7 +226,7 @@ public sealed class WindowMeasurement : IDisposable
             _transformer.Project(layer, _record.Context, tail, _workspace);
             own.Cache.Extend(
                 tail, _workspace.Queries, _workspace.Predicted, _workspace.Keys, _workspace.Values, _workspace.Attended, _workspace.Scores);
-            if (layer + 1 < _shape.Layers && MemoryModel.PredictsQueries([policies[layer + 1]]))
+            if (layer + 1 < _shape.Layers && policies[layer + 1].NeedsPredictedQueries)
                 _transformer.PredictQueries(layer + 1, _record.Context, tail, _workspace);
             _transformer.Finish(layer, tail, _workspace);
         }

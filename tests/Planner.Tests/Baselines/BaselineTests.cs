@@ -38,7 +38,7 @@ public sealed class BaselineTests
     {
         ModelProfile profile = MeasuredModel.Make(new Random(3), densities: [0.1, 0.2, 0.21, 0.9]);
         Baseline rule = TailorKVRule.Make(profile, 2048, 2);
-        Assert.Equal(["quantized", "retrieved", "quantized", "quantized"], rule.Policies.Select(policy => policy.Kind));
+        Assert.Equal(["quantized", "retrieved", "quantized", "quantized"], rule.Policies.Select(policy => policy.Kind.Name));
         Assert.Equal("K 2-bit per channel g64, V 2-bit per token g64, 0 sinks, recent 128", rule.Policies[2].Describe());
         Assert.Equal("top-128 by 8 critical channels, 8 sinks, recent 56+64", rule.Policies[1].Describe());
         Assert.Equal("top-896 by 12 critical channels, 64 sinks, recent 64+64", TailorKVRule.Make(profile, 65536, 1).Policies[1].Describe());

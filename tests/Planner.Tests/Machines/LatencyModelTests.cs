@@ -19,7 +19,9 @@ public sealed class LatencyModelTests
         DeviceBytesPerSecond = 1e9,
         LinkBytesPerSecond = 0.25e9,
         LinkSeconds = 1000e-9,
-        Kernels = new KernelRates(new(100e-9, 1e18), new(10e-9, 0.5e9), new(20e-9, 1e18), new(30e-9, 1e18), new(40e-9, 1e18)),
+        Kernels = new KernelRates(
+            new(100e-9, 1e18),
+            new Dictionary<string, KernelRate> { ["full"] = new(10e-9, 0.5e9), ["quantized"] = new(20e-9, 1e18), ["retrieved"] = new(30e-9, 1e18), ["refined"] = new(40e-9, 1e18) }),
     };
 
     private static readonly ModelShape Shape = new()
@@ -126,7 +128,7 @@ public sealed class LatencyModelTests
                 Time(machine with { LinkBytesPerSecond = machine.LinkBytesPerSecond / 2 }, weightBytes, context, batch),
                 Time(machine with { LinkSeconds = machine.LinkSeconds * 2 }, weightBytes, context, batch),
                 Time(machine with { OverlapsTransfers = false }, weightBytes, context, batch),
-                Time(machine with { Kernels = machine.Kernels with { Refined = Slower(machine.Kernels.Refined), Weights = Slower(machine.Kernels.Weights) } }, weightBytes, context, batch),
+                Time(machine with { Kernels = new KernelRates(Slower(machine.Kernels.Weights), machine.Kernels.Attention.ToDictionary(rate => rate.Key, rate => rate.Key == "refined" ? Slower(rate.Value) : rate.Value)) }, weightBytes, context, batch),
             },
             slower => Assert.True(slower >= time));
 

@@ -1,4 +1,5 @@
 using TailorKV.Planner.Machines;
+using TailorKV.Planner.Policies;
 
 namespace TailorKV.Planner.Tests.Machines;
 
@@ -25,7 +26,7 @@ public sealed class MachineTests : IDisposable
         Assert.InRange(machine.DeviceBytesPerSecond, 300e9, 4800e9);
         Assert.InRange(machine.LinkBytesPerSecond, 12.5e9, 50e9);
         Assert.InRange(machine.Kernels.Weights.MultiplyAddsPerSecond, 30e12, 500e12);
-        Assert.InRange(machine.Kernels.Refined.MultiplyAddsPerSecond, 2e12, 24e12);
+        Assert.InRange(machine.Kernels.Of(RefinedPolicy.Registration).MultiplyAddsPerSecond, 2e12, 24e12);
         Assert.Contains("Assumed:", machine.Source, StringComparison.Ordinal);
         Assert.Equal(machine, Reread(machine));
         Assert.Equal(machine.ToJson(), Reread(machine).ToJson());

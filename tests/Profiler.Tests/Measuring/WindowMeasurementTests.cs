@@ -23,7 +23,10 @@ public sealed class WindowMeasurementTests : IDisposable
 
     public WindowMeasurementTests() => _window = MeasuringText.Open(_model, null).Windows(TextPurpose.Calibration, 1, Context + Tail, 7)[0];
 
-    public static TheoryData<string> Kinds => ["full", "quantized", "retrieved by codes", "retrieved by channels", "refined"];
+    // What begins with layer 0 must be allowed there.
+    private static readonly LayerPolicy[] Some = [.. LayerPolicy.Kinds.SelectMany(kind => new[] { kind.Diagnostic[^1], kind.Timed[^1] }).Distinct(), Catalogue.Kivi(4, 2)];
+
+    public static TheoryData<string> Policies => [.. Some.Select(policy => policy.Describe())];
 
     [Fact]
     public void An_exact_layer_costs_nothing()
@@ -40,10 +43,10 @@ public sealed class WindowMeasurementTests : IDisposable
 
     /// <summary>What is measured must be what a session does: the same losses as a session under the same policies, token by token.</summary>
     [Theory]
-    [MemberData(nameof(Kinds))]
-    public void All_layers_at_once_are_what_a_session_does(string kind)
+    [MemberData(nameof(Policies))]
+    public void All_layers_at_once_are_what_a_session_does(string described)
     {
-        LayerPolicy[] policies = [.. Enumerable.Range(0, _model.Shape.Layers).Select(layer => Policy(kind, layer))];
+        LayerPolicy[] policies = [.. Enumerable.Range(0, _model.Shape.Layers).Select(layer => Policy(described, layer))];
         using var measurement = new WindowMeasurement(_model, _window, Context);
         double[] measured = measurement.MeasureAll(policies);
 
@@ -165,14 +168,14 @@ public sealed class WindowMeasurementTests : IDisposable
 
     /// <summary>A layer changed alone gives what all layers give when the others are exact.</summary>
     [Theory]
-    [MemberData(nameof(Kinds))]
-    public void One_layer_is_all_layers_but_exact_ones(string kind)
+    [MemberData(nameof(Policies))]
+    public void One_layer_is_all_layers_but_exact_ones(string described)
     {
         using var measurement = new WindowMeasurement(_model, _window, Context);
         for (int layer = 0; layer < _model.Shape.Layers; layer++)
         {
             LayerPolicy[] policies = [.. Enumerable.Repeat(new FullPolicy(ExactPrecision.Float32), _model.Shape.Layers)];
-            policies[layer] = Policy(kind, layer);
+            policies[layer] = Policy(described, layer);
             double all = measurement.MeasureAll(policies).Average();
             Assert.Equal(all, measurement.Measure(layer, policies[layer]).Loss, 1e-5 + (1e-3 * all));
         }
@@ -229,12 +232,9 @@ public sealed class WindowMeasurementTests : IDisposable
         }
     }
 
-    private static LayerPolicy Policy(string kind, int layer) => kind switch
+    private LayerPolicy Policy(string described, int layer)
     {
-        "full" => new FullPolicy(),
-        "quantized" => Catalogue.Kivi(4, 2),
-        "retrieved by channels" when layer > 0 => new RetrievedPolicy { TopK = 16, Index = new CriticalChannels(8), Generated = 8 },
-        "refined" => Catalogue.Refined(2, 2, 16),
-        _ => new RetrievedPolicy { TopK = 16, Index = new CodedKeys(new PerChannelFormat { Bits = 2, Group = 32 }), Generated = 8 },
-    };
+        LayerPolicy policy = Some.Single(one => one.Describe() == described);
+        return policy.Problem(_model.Shape.Layer(layer), layer) is null ? policy : new FullPolicy();
+    }
 }

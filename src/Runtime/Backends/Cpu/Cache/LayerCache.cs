@@ -49,21 +49,12 @@ internal sealed unsafe class LayerCache
         _arenas = [device, host, staging];
         _scoreRow = MemoryModel.ScoreRow(context);
         _heads = new HeadCache[layer.KvHeads];
+        var request = new HeadRequest(layer, context, segmentTokens, device, host, staging);
         for (int head = 0; head < _heads.Length; head++)
-        {
-            _heads[head] = policy switch
-            {
-                FullPolicy full => new FullHead(full, layer, context, segmentTokens, device),
-                QuantizedPolicy quantized => new QuantizedHead(quantized, layer, context, segmentTokens, device),
-                RetrievedPolicy retrieved => new RetrievedHead(retrieved, layer, context, segmentTokens, device, host, staging),
-                RefinedPolicy refined => new RefinedHead(refined, layer, context, segmentTokens, device, host, staging),
-                _ => throw new ArgumentException($"There is no cache for {policy.GetType().Name}.", nameof(policy)),
-            };
-        }
-
+            _heads[head] = HeadCaches.Make(policy, request);
         _finished = new int[(_heads.Length + 1) * WorkerPool.CountStride];
         _segmentSums = new float[2L * layer.Heads * HeadCache.MostSegments(context, segmentTokens)];
-        NeedsPredictedQueries = policy is RetrievedPolicy { Index: CriticalChannels };
+        NeedsPredictedQueries = policy.NeedsPredictedQueries;
     }
 
     /// <summary>Tokens held.</summary>

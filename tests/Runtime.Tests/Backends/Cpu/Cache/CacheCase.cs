@@ -17,7 +17,7 @@ namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 public sealed record CacheCase(LayerPolicy Policy, LayerShape Layer, int Context, int Prompt, int Seed, float QuerySize = 1, float KeyBias = 0)
 {
     /// <summary>One of <see cref="PolicyGenerators.Kinds"/>.</summary>
-    public string Kind { get; init; } = Policy.Kind;
+    public string Kind { get; init; } = Policy.Kind.Name;
 
     /// <summary>The soft cap of scores, or null.</summary>
     public float? SoftCap { get; init; }

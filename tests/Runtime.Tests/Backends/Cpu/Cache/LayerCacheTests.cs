@@ -5,11 +5,10 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Backends.Cpu.Cache;
 using TailorKV.Runtime.Memory;
-using TailorKV.Testing;
 
 namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 
-/// <summary>Every policy against the plain reference. A new policy is a row in <see cref="PolicyGenerators"/> and a plain twin.</summary>
+/// <summary>Every policy against the plain reference. A new kind comes with a generator and a plain twin.</summary>
 public sealed class LayerCacheTests : IDisposable
 {
     private readonly Dictionary<string, (int Compared, int Undecided)> _outputs = new(StringComparer.Ordinal);
@@ -33,7 +32,7 @@ public sealed class LayerCacheTests : IDisposable
             {
                 (compared, undecided) = expected is null ? (compared, undecided + 1) : (compared + 1, undecided);
                 if (expected is not null)
-                    AssertClose(expected, actual, one.Policy is QuantizedPolicy or RefinedPolicy);
+                    AssertClose(expected, actual, plain[0].RoundsWeights);
             }
         }
 

@@ -10,15 +10,20 @@ namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 /// </summary>
 internal abstract class PlainHead(ExactPrecision precision, float? softCap)
 {
-    /// <summary>The twin of a case's cache of one KV head.</summary>
-    public static PlainHead Of(CacheCase one) => one.Policy switch
+    // Each kind's twin of its cache of one KV head.
+    private static readonly Dictionary<PolicyKind, Func<CacheCase, PlainHead>> Twins = new()
     {
-        FullPolicy full => new PlainFullHead(full, one.Layer, one.SoftCap),
-        QuantizedPolicy quantized => new PlainQuantizedHead(quantized, quantized.Keys, quantized.Values, one.SoftCap),
-        RefinedPolicy refined => new PlainRefinedHead(refined, one.SoftCap),
-        RetrievedPolicy retrieved => new PlainRetrievedHead(retrieved, one.SoftCap),
-        _ => throw new NotSupportedException($"There is no plain twin of {one.Policy.Kind}."),
+        [FullPolicy.Registration] = one => new PlainFullHead((FullPolicy)one.Policy, one.Layer, one.SoftCap),
+        [QuantizedPolicy.Registration] = one => new PlainQuantizedHead((QuantizedPolicy)one.Policy, one.SoftCap),
+        [RetrievedPolicy.Registration] = one => new PlainRetrievedHead((RetrievedPolicy)one.Policy, one.SoftCap),
+        [RefinedPolicy.Registration] = one => new PlainRefinedHead((RefinedPolicy)one.Policy, one.SoftCap),
     };
+
+    /// <summary>Whether weights meet coded values, for which the product rounds them.</summary>
+    public virtual bool RoundsWeights => false;
+
+    /// <summary>The twin of a case's cache of one KV head.</summary>
+    public static PlainHead Of(CacheCase one) => Twins[one.Policy.Kind](one);
 
     protected List<float[]> Keys { get; } = [];
 

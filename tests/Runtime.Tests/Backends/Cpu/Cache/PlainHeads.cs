@@ -13,6 +13,13 @@ internal sealed class PlainFullHead(FullPolicy policy, LayerShape layer, float? 
 internal class PlainQuantizedHead(WindowedPolicy policy, CodeFormat keyFormat, CodeFormat valueFormat, float? softCap)
     : PlainWindowedHead(policy, keyFormat is PerChannelFormat perChannel ? perChannel.Group : 1, softCap)
 {
+    public PlainQuantizedHead(QuantizedPolicy policy, float? softCap)
+        : this(policy, policy.Keys, policy.Values, softCap)
+    {
+    }
+
+    public override bool RoundsWeights => true;
+
     protected List<PlainRow> CodedRows { get; } = [];
 
     protected override void Forget() => CodedRows.Clear();

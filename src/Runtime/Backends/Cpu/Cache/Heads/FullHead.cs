@@ -1,4 +1,3 @@
-using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Backends.Cpu.Cache.Exact;
 using TailorKV.Runtime.Memory;
@@ -12,12 +11,12 @@ internal sealed class FullHead : HeadCache
     private readonly ValuePanels _values;
     private readonly int _capacity;
 
-    public FullHead(FullPolicy policy, LayerShape layer, int context, int segmentTokens, Arena device)
-        : base(layer.HeadDim, segmentTokens, blockTokens: 1)
+    public FullHead(FullPolicy policy, HeadRequest request)
+        : base(request.Layer.HeadDim, request.SegmentTokens, blockTokens: 1)
     {
-        _capacity = Math.Min(context, layer.SlidingWindow ?? context);
-        _keys = new KeyTiles(device, _capacity, HeadDim, policy.Precision);
-        _values = new ValuePanels(device, _capacity, HeadDim, policy.Precision);
+        _capacity = Math.Min(request.Context, request.Layer.SlidingWindow ?? request.Context);
+        _keys = new KeyTiles(request.Device, _capacity, HeadDim, policy.Precision);
+        _values = new ValuePanels(request.Device, _capacity, HeadDim, policy.Precision);
     }
 
     protected override int SegmentedTokens => Tokens - First;

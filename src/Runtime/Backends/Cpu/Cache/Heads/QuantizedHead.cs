@@ -1,7 +1,5 @@
-using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
-using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 
@@ -11,12 +9,12 @@ internal sealed class QuantizedHead : WindowedHead
     private readonly IKeyCodes _keys;
     private readonly IValueCodes _values;
 
-    public QuantizedHead(QuantizedPolicy policy, LayerShape layer, int context, int segmentTokens, Arena device)
-        : base(policy, layer.HeadDim, segmentTokens, device)
+    public QuantizedHead(QuantizedPolicy policy, HeadRequest request)
+        : base(policy, request)
     {
-        int middle = policy.MiddleTokens(context);
-        _keys = CodeFactory.Keys(policy.Keys, middle, layer.HeadDim, device);
-        _values = CodeFactory.Values(policy.Values, middle, layer.HeadDim, device);
+        int middle = policy.MiddleTokens(request.Context);
+        _keys = CodeFactory.Keys(policy.Keys, middle, HeadDim, request.Device);
+        _values = CodeFactory.Values(policy.Values, middle, HeadDim, request.Device);
     }
 
     public override void Prepare(AttentionStep step) => _keys.Prepare(step.Queries);

@@ -1,8 +1,6 @@
 using System.Numerics.Tensors;
-using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
-using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
@@ -26,13 +24,13 @@ internal sealed class RefinedHead : WindowedHead
     private readonly IValueCodes _values;
     private readonly HostRows _host;
 
-    public RefinedHead(RefinedPolicy policy, LayerShape layer, int context, int segmentTokens, Arena device, Arena host, Arena staging)
-        : base(policy, layer.HeadDim, segmentTokens, device)
+    public RefinedHead(RefinedPolicy policy, HeadRequest request)
+        : base(policy, request)
     {
-        int middle = policy.MiddleTokens(context);
-        _keys = CodeFactory.Keys(policy.Keys, middle, HeadDim, device);
-        _values = CodeFactory.Values(policy.Values, middle, HeadDim, device);
-        _host = new HostRows(policy, policy.TopK, middle, HeadDim, host, staging);
+        int middle = policy.MiddleTokens(request.Context);
+        _keys = CodeFactory.Keys(policy.Keys, middle, HeadDim, request.Device);
+        _values = CodeFactory.Values(policy.Values, middle, HeadDim, request.Device);
+        _host = new HostRows(policy, policy.TopK, middle, HeadDim, request.Host, request.Staging);
     }
 
     public override bool Chooses => true;

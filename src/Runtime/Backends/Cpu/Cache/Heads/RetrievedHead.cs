@@ -1,8 +1,6 @@
-using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Indexes;
-using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
@@ -13,15 +11,15 @@ internal sealed class RetrievedHead : WindowedHead
     private readonly HostRows _host;
     private readonly IKeyIndex _index;
 
-    public RetrievedHead(RetrievedPolicy policy, LayerShape layer, int context, int segmentTokens, Arena device, Arena host, Arena staging)
-        : base(policy, layer.HeadDim, segmentTokens, device)
+    public RetrievedHead(RetrievedPolicy policy, HeadRequest request)
+        : base(policy, request)
     {
-        int middle = policy.MiddleTokens(context);
-        _host = new HostRows(policy, policy.TopK, middle, HeadDim, host, staging);
+        int middle = policy.MiddleTokens(request.Context);
+        _host = new HostRows(policy, policy.TopK, middle, HeadDim, request.Host, request.Staging);
         _index = policy.Index switch
         {
-            CriticalChannels channels => new CriticalChannelIndex(channels, HeadDim, middle, device, host, staging),
-            CodedKeys coded => new CodedKeyIndex(CodeFactory.Keys(coded.Keys, middle, HeadDim, device)),
+            CriticalChannels channels => new CriticalChannelIndex(channels, HeadDim, middle, request.Device, request.Host, request.Staging),
+            CodedKeys coded => new CodedKeyIndex(CodeFactory.Keys(coded.Keys, middle, HeadDim, request.Device)),
             _ => throw new ArgumentException($"There is no index for {policy.Index.GetType().Name}.", nameof(policy)),
         };
     }

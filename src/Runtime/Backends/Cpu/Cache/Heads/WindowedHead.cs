@@ -20,14 +20,14 @@ internal abstract class WindowedHead : HeadCache
     private readonly ExactRows _windowKeys;
     private readonly ExactRows _windowValues;
 
-    protected WindowedHead(WindowedPolicy policy, int headDim, int segmentTokens, Arena device)
-        : base(headDim, segmentTokens, policy.BlockTokens)
+    protected WindowedHead(WindowedPolicy policy, HeadRequest request)
+        : base(request.Layer.HeadDim, request.SegmentTokens, policy.BlockTokens)
     {
         _policy = policy;
-        _sinkKeys = new ExactRows(device, policy.Sinks, headDim, policy.Precision);
-        _sinkValues = new ExactRows(device, policy.Sinks, headDim, policy.Precision);
-        _windowKeys = new ExactRows(device, policy.WindowCapacity, headDim, policy.Precision);
-        _windowValues = new ExactRows(device, policy.WindowCapacity, headDim, policy.Precision);
+        _sinkKeys = new ExactRows(request.Device, policy.Sinks, HeadDim, policy.Precision);
+        _sinkValues = new ExactRows(request.Device, policy.Sinks, HeadDim, policy.Precision);
+        _windowKeys = new ExactRows(request.Device, policy.WindowCapacity, HeadDim, policy.Precision);
+        _windowValues = new ExactRows(request.Device, policy.WindowCapacity, HeadDim, policy.Precision);
     }
 
     /// <summary>Tokens before the middle.</summary>

@@ -1,0 +1,13 @@
+using TailorKV.Planner.Models;
+using TailorKV.Runtime.Memory;
+
+namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
+
+/// <summary>What the cache of a KV head is made for, and of.</summary>
+/// <param name="Layer">The layer's shape.</param>
+/// <param name="Context">The most tokens it can hold.</param>
+/// <param name="SegmentTokens">The fewest tokens of a segment.</param>
+/// <param name="Device">Where device buffers come from.</param>
+/// <param name="Host">Where host buffers come from.</param>
+/// <param name="Staging">Where buffers come from that are needed only while the layer runs or is loaded, and that other layers overwrite.</param>
+internal sealed record HeadRequest(LayerShape Layer, int Context, int SegmentTokens, Arena Device, Arena Host, Arena Staging);
