@@ -9,10 +9,12 @@ internal sealed class KernelRatesConverter : JsonConverter<KernelRates>
 {
     private const string Weights = "weights";
 
+    private static JsonTypeInfo<Dictionary<string, KernelRate>> Rates => MachineJsonContext.Strict.DictionaryStringKernelRate;
+
     /// <inheritdoc/>
     public override KernelRates Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
-        Dictionary<string, KernelRate> rates = JsonSerializer.Deserialize(ref reader, Rates(options))!;
+        Dictionary<string, KernelRate> rates = JsonSerializer.Deserialize(ref reader, Rates)!;
         foreach ((string name, KernelRate? rate) in rates)
         {
             if (rate is null)
@@ -24,8 +26,5 @@ internal sealed class KernelRatesConverter : JsonConverter<KernelRates>
 
     /// <inheritdoc/>
     public override void Write(Utf8JsonWriter writer, KernelRates value, JsonSerializerOptions options) =>
-        JsonSerializer.Serialize(writer, new Dictionary<string, KernelRate>(value.Attention.Prepend(new(Weights, value.Weights))), Rates(options));
-
-    private static JsonTypeInfo<Dictionary<string, KernelRate>> Rates(JsonSerializerOptions options) =>
-        (JsonTypeInfo<Dictionary<string, KernelRate>>)options.GetTypeInfo(typeof(Dictionary<string, KernelRate>));
+        JsonSerializer.Serialize(writer, new Dictionary<string, KernelRate>(value.Attention.Prepend(new(Weights, value.Weights))), Rates);
 }

@@ -29,10 +29,14 @@ public abstract record LayerPolicy
     [JsonIgnore]
     public virtual bool NeedsPredictedQueries => false;
 
+    /// <summary>What loading a prompt asks for of the prompt's queries. It lies in staging, and <see cref="Bytes"/> counts it.</summary>
+    [JsonIgnore]
+    public virtual PromptQueryNeeds PromptQueries => default;
+
     /// <summary>The choices in a few words, for tables.</summary>
     public abstract string Describe();
 
-    /// <summary>Bytes this policy takes for one KV head of a layer.</summary>
+    /// <summary>Bytes this policy takes for one KV head of a layer, but for the prompt's queries that it asks for.</summary>
     /// <param name="layer">The layer's shape.</param>
     /// <param name="context">The tokens the cache must be able to hold, prompt and generated.</param>
     public abstract CacheBytes BytesPerKvHead(LayerShape layer, int context);
@@ -57,5 +61,9 @@ public abstract record LayerPolicy
 
     /// <summary>Bytes this policy takes for a whole layer.</summary>
     /// <inheritdoc cref="BytesPerKvHead"/>
-    public CacheBytes Bytes(LayerShape layer, int context) => BytesPerKvHead(layer, context) * layer.KvHeads;
+    public CacheBytes Bytes(LayerShape layer, int context)
+    {
+        CacheBytes head = BytesPerKvHead(layer, context);
+        return (head with { Staging = head.Staging + PromptQueries.BytesPerKvHead(layer) }) * layer.KvHeads;
+    }
 }

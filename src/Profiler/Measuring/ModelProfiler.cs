@@ -41,7 +41,7 @@ public static class ModelProfiler
     public static long MemoryBytes(CausalLanguageModel model, ProfileRequest request)
     {
         MemoryBreakdown session = Plan.Uniform(model.Fingerprint, request.Context + request.Tail, new FullPolicy(ExactPrecision.Float32)).Memory;
-        return session.Device - session.Weights + session.Host + WindowMeasurement.MemoryBytes(model.Shape, request.Context, request.Tail);
+        return session.Device - session.Weights + session.Host + WindowMeasurement.MemoryBytes(model.Shape, request.Context, request.Tail, PromptQueryNeeds.Of([.. request.Options, .. request.Candidates]));
     }
 
     private static WeightChoice Unmeasured(CausalLanguageModel model, string path)

@@ -36,11 +36,13 @@ public sealed class WindowMeasurement : IDisposable
     /// <param name="model">The model.</param>
     /// <param name="window">Tokens: context, then the tail that is judged.</param>
     /// <param name="context">Tokens before the tail.</param>
+    /// <param name="queries">What the policies to be measured ask for of the context's queries.</param>
     /// <param name="progress">Told the share of the exact pass done, 0 to 1.</param>
     /// <param name="cancellation">Ends the work.</param>
     /// <exception cref="CapacityExceededException">The machine has not enough memory free.</exception>
     public WindowMeasurement(
-        CausalLanguageModel model, ReadOnlySpan<int> window, int context, IProgress<double>? progress = null, CancellationToken cancellation = default)
+        CausalLanguageModel model, ReadOnlySpan<int> window, int context, PromptQueryNeeds queries = default, IProgress<double>? progress = null,
+        CancellationToken cancellation = default)
     {
         (_backend, _shape) = (model.Backend, model.Shape);
         _transformer = model.CreateTransformer(window.Length);
@@ -50,9 +52,9 @@ public sealed class WindowMeasurement : IDisposable
         _next = window[(context + 1)..].ToArray();
         if (MemoryModel.Problem(_shape, window.Length, tail) is { } problem)
             throw new TailorKVException(problem, "Measure fewer tokens");
-        FreeMemory.Require(MemoryBytes(_shape, context, tail), $"measuring {tail} tokens after {context}");
+        FreeMemory.Require(MemoryBytes(_shape, context, tail, queries), $"measuring {tail} tokens after {context}");
         using Session session = model.CreateFullSession(window.Length, ExactPrecision.Float32);
-        _record = new WindowRecord(_shape, context, tail, _softCap);
+        _record = new WindowRecord(_shape, context, tail, _softCap, queries, _transformer.RotaryOf);
         session.Prefill(window, _record, progress, cancellation);
         _arena = new Arena("measurement", WorkBytes(_shape, context, tail));
         _workspace = new Workspace(_shape, window.Length, tail, predictsQueries: true, _arena);
@@ -68,8 +70,9 @@ public sealed class WindowMeasurement : IDisposable
     /// <param name="shape">The model's sizes.</param>
     /// <param name="context">Tokens before the tail.</param>
     /// <param name="tail">Tokens judged.</param>
-    public static long MemoryBytes(ModelShape shape, int context, int tail) =>
-        WindowRecord.MemoryBytes(shape, context, tail) + WorkBytes(shape, context, tail);
+    /// <param name="queries">What the policies to be measured ask for of the context's queries.</param>
+    public static long MemoryBytes(ModelShape shape, int context, int tail, PromptQueryNeeds queries = default) =>
+        WindowRecord.MemoryBytes(shape, context, tail, queries) + WorkBytes(shape, context, tail);
 
     /// <summary>Dense-preference scores of a layer: [scored context][query head]; the last context is the whole window.</summary>
     public IReadOnlyList<IReadOnlyList<double>> HeadDensePreference(int layer) => _record.HeadDensities[layer];
@@ -222,7 +225,7 @@ public sealed class WindowMeasurement : IDisposable
             if (keeps)
                 _lastHidden[layer] = _workspace.Hidden.Slice(0, tail * _shape.HiddenSize).ToArray();
             using var own = new OwnCache(_backend, policies[layer], _shape.Layer(layer), tokens, _softCap);
-            own.Cache.Load(_record.Keys[layer], _record.Values[layer], _record.Context, tokens);
+            Load(own.Cache, layer);
             _transformer.Project(layer, _record.Context, tail, _workspace);
             own.Cache.Extend(
                 tail, _workspace.Queries, _workspace.Predicted, _workspace.Keys, _workspace.Values, _workspace.Attended, _workspace.Scores);
@@ -256,7 +259,7 @@ public sealed class WindowMeasurement : IDisposable
     {
         int tail = _record.Tail;
         int tokens = _record.Context + tail;
-        cache.Load(_record.Keys[layer], _record.Values[layer], _record.Context, tokens);
+        Load(cache, layer);
         if (cache.NeedsPredictedQueries)
         {
             _record.TailNormed[layer - 1].Span.CopyTo(_workspace.Normed.Span);
@@ -271,6 +274,13 @@ public sealed class WindowMeasurement : IDisposable
                 _record.TailValues[layer].From((long)row * keys), _workspace.Attended.From((long)row * queries), _workspace.Scores);
             afterRow?.Invoke(row);
         }
+    }
+
+    private void Load(LayerCache cache, int layer)
+    {
+        if (cache.NeedsPromptQueries)
+            cache.Observe(_record.ContextQueries[layer]);
+        cache.Load(_record.Keys[layer], _record.Values[layer], _record.Context, _record.Context + _record.Tail);
     }
 
     private void StoreTail(int layer, NativeBuffer<float> keys, NativeBuffer<float> values)

@@ -1,4 +1,7 @@
 using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Backends.Cpu.Rotary;
+using TailorKV.Runtime.Backends.Cpu.Cache.Queries;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Sessions;
 
@@ -15,14 +18,22 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
 
     private readonly ModelShape _shape;
     private readonly float? _softCap;
+    private readonly Func<int, RotaryEmbedding?> _rotary;
     private readonly Arena _arena;
     private readonly NativeBuffer<float>[] _scoredQueries;
 
-    public WindowRecord(ModelShape shape, int context, int tail, float? softCap)
+    /// <summary>Takes the memory.</summary>
+    /// <param name="shape">The model's sizes.</param>
+    /// <param name="context">Tokens before the tail.</param>
+    /// <param name="tail">Tokens judged.</param>
+    /// <param name="softCap">The soft cap of scores, or null.</param>
+    /// <param name="queries">What is kept of the context's queries, for caches that ask for it.</param>
+    /// <param name="rotary">What turns a layer's queries; null where it has no rotary embedding.</param>
+    public WindowRecord(ModelShape shape, int context, int tail, float? softCap, PromptQueryNeeds queries, Func<int, RotaryEmbedding?> rotary)
     {
-        (_shape, Context, Tail, _softCap) = (shape, context, tail, softCap);
+        (_shape, Context, Tail, _softCap, _rotary) = (shape, context, tail, softCap, rotary);
         long rows = (long)shape.KvHeads * (context + tail) * shape.HeadDim;
-        _arena = new Arena("window", MemoryBytes(shape, context, tail));
+        _arena = new Arena("window", MemoryBytes(shape, context, tail, queries));
         Keys = Each(() => _arena.Take<float>(rows));
         Values = Each(() => _arena.Take<float>(rows));
         TailKeys = Each(() => _arena.Take<float>((long)tail * shape.KvHeads * shape.HeadDim));
@@ -33,6 +44,8 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
         TailAttended = Each(() => _arena.Take<float>((long)tail * shape.Heads * shape.HeadDim));
         ScoredContexts = Scored(context + tail);
         _scoredQueries = Each(() => _arena.Take<float>((long)ScoredContexts.Count * DensePreference.ScoredQueries * shape.Heads * shape.HeadDim));
+        ContextQueries = [.. Enumerable.Range(0, shape.Layers).Select(layer =>
+            (IReadOnlyList<PromptQueries>)[.. Enumerable.Range(0, queries.Any ? shape.KvHeads : 0).Select(_ => new PromptQueries(queries, shape.Layer(layer), _arena))])];
         HeadDensities = new double[shape.Layers][][];
     }
 
@@ -72,15 +85,19 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
     /// <summary>[layer][scored context][head]: dense-preference scores.</summary>
     public double[][][] HeadDensities { get; }
 
+    /// <summary>[layer][KV head]: what is kept of the context's queries; empty where nothing is.</summary>
+    public IReadOnlyList<PromptQueries>[] ContextQueries { get; }
+
     /// <summary>Bytes a record takes.</summary>
-    public static long MemoryBytes(ModelShape shape, int context, int tail)
+    public static long MemoryBytes(ModelShape shape, int context, int tail, PromptQueryNeeds queriesKept)
     {
         long keys = CacheBytes.Align((long)shape.KvHeads * (context + tail) * shape.HeadDim * sizeof(float));
         long tailKeys = CacheBytes.Align((long)tail * shape.KvHeads * shape.HeadDim * sizeof(float));
         long hidden = CacheBytes.Align((long)tail * shape.HiddenSize * sizeof(float));
         long queries = CacheBytes.Align((long)tail * shape.Heads * shape.HeadDim * sizeof(float));
         long scored = CacheBytes.Align((long)Scored(context + tail).Count * DensePreference.ScoredQueries * shape.Heads * shape.HeadDim * sizeof(float));
-        return shape.Layers * ((2 * keys) + (2 * tailKeys) + (2 * hidden) + (2 * queries) + scored);
+        long kept = shape.KvHeads * queriesKept.BytesPerKvHead(shape.Layer(0));
+        return shape.Layers * ((2 * keys) + (2 * tailKeys) + (2 * hidden) + (2 * queries) + scored + kept);
     }
 
     public override void OnLayerInput(int layer, int first, int count, ReadOnlySpan<float> hidden) =>
@@ -92,6 +109,8 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
         CopyTail(queries, first, count, _shape.Heads * _shape.HeadDim, TailQueries[layer]);
         CopyTail(attended, first, count, _shape.Heads * _shape.HeadDim, TailAttended[layer]);
         KeepScored(layer, first, count, queries);
+        for (int head = 0; head < ContextQueries[layer].Count && first < Context; head++)
+            ContextQueries[layer][head].Add(head, first, Math.Min(count, Context - first), queries, _shape.Heads, _rotary(layer));
     }
 
     internal override void OnLayerDone(int layer, NativeBuffer<float> keys, NativeBuffer<float> values, int tokens, int stride, NativeBuffer<float> hidden)

@@ -223,6 +223,8 @@ public sealed class Session : IDisposable
         }
 
         _clock.Start();
+        if (_caches[layer].NeedsPromptQueries)
+            _caches[layer].Observe(first, count, _workspace.Queries, _transformer.RotaryOf(layer));
         PrefillAttention.Run(_model.Backend.Pool, _shape.Layer(layer), first, count, _workspace.Queries, _promptKeys, _promptValues, stride, _workspace.Attended, _softCap);
         _clock.Lap(StepPart.Attention);
         int attended = count * _shape.Heads * headDim;

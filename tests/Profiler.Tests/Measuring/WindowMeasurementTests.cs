@@ -24,7 +24,7 @@ public sealed class WindowMeasurementTests : IDisposable
     public WindowMeasurementTests() => _window = MeasuringText.Open(_model, null).Windows(TextPurpose.Calibration, 1, Context + Tail, 7)[0];
 
     // What begins with layer 0 must be allowed there.
-    private static readonly LayerPolicy[] Some = [.. LayerPolicy.Kinds.SelectMany(kind => new[] { kind.Diagnostic[^1], kind.Timed[^1] }).Distinct(), Catalogue.Kivi(4, 2)];
+    private static readonly LayerPolicy[] Some = [.. LayerPolicy.Kinds.SelectMany(kind => kind.Diagnostic.TakeLast(1).Concat(kind.Timed.TakeLast(1))).Distinct(), Catalogue.Kivi(4, 2)];
 
     public static TheoryData<string> Policies => [.. Some.Select(policy => policy.Describe())];
 
@@ -47,7 +47,7 @@ public sealed class WindowMeasurementTests : IDisposable
     public void All_layers_at_once_are_what_a_session_does(string described)
     {
         LayerPolicy[] policies = [.. Enumerable.Range(0, _model.Shape.Layers).Select(layer => Policy(described, layer))];
-        using var measurement = new WindowMeasurement(_model, _window, Context);
+        using var measurement = new WindowMeasurement(_model, _window, Context, PromptQueryNeeds.Of(policies));
         double[] measured = measurement.MeasureAll(policies);
 
         int vocabulary = _model.Shape.VocabularySize;
@@ -171,7 +171,7 @@ public sealed class WindowMeasurementTests : IDisposable
     [MemberData(nameof(Policies))]
     public void One_layer_is_all_layers_but_exact_ones(string described)
     {
-        using var measurement = new WindowMeasurement(_model, _window, Context);
+        using var measurement = new WindowMeasurement(_model, _window, Context, PromptQueryNeeds.Of(Some));
         for (int layer = 0; layer < _model.Shape.Layers; layer++)
         {
             LayerPolicy[] policies = [.. Enumerable.Repeat(new FullPolicy(ExactPrecision.Float32), _model.Shape.Layers)];

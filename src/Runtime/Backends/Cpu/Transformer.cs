@@ -2,6 +2,7 @@ using System.Numerics.Tensors;
 using TailorKV.Runtime.Architectures;
 using TailorKV.Runtime.Architectures.Rotary;
 using TailorKV.Runtime.Backends.Cpu.Products;
+using TailorKV.Runtime.Backends.Cpu.Rotary;
 using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Models;
@@ -23,6 +24,10 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
     private readonly RotaryEmbedding?[] _rotary = Rotary(config, weights, context);
     private readonly float _queryScale = (float)config.QueryScale;
     private readonly float _residualScale = (float)config.ResidualScale;
+
+    /// <summary>What turns a layer's queries and keys.</summary>
+    /// <param name="layer">The layer.</param>
+    public RotaryEmbedding? RotaryOf(int layer) => _rotary[layer];
 
     /// <summary>Looks tokens up: workspace.Hidden or wherever <paramref name="hidden"/> lies, [tokens, hidden].</summary>
     public void Embed(ReadOnlySpan<int> tokens, NativeBuffer<float> hidden)

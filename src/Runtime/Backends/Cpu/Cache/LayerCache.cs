@@ -2,7 +2,9 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Backends.Cpu.Cache.Heads;
+using TailorKV.Runtime.Backends.Cpu.Rotary;
 using TailorKV.Runtime.Backends.Cpu.Threads;
+using TailorKV.Runtime.Backends.Cpu.Cache.Queries;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Numbers;
 
@@ -15,6 +17,7 @@ internal sealed unsafe class LayerCache
     public const int DefaultSegmentTokens = 512;
 
     private readonly HeadCache[] _heads;
+    private readonly PromptQueries[] _promptQueries;
     private readonly float[] _segmentSums;
     private readonly int[] _finished;
     private readonly LayerShape _layer;
@@ -49,9 +52,13 @@ internal sealed unsafe class LayerCache
         _arenas = [device, host, staging];
         _scoreRow = MemoryModel.ScoreRow(context);
         _heads = new HeadCache[layer.KvHeads];
-        var request = new HeadRequest(layer, context, segmentTokens, device, host, staging);
+        _promptQueries = policy.PromptQueries.Any ? new PromptQueries[_heads.Length] : [];
         for (int head = 0; head < _heads.Length; head++)
-            _heads[head] = HeadCaches.Make(policy, request);
+        {
+            PromptQueries? queries = policy.PromptQueries.Any ? _promptQueries[head] = new PromptQueries(policy.PromptQueries, layer, staging) : null;
+            _heads[head] = HeadCaches.Make(policy, new HeadRequest(layer, context, segmentTokens, device, host, staging, queries));
+        }
+
         _finished = new int[(_heads.Length + 1) * WorkerPool.CountStride];
         _segmentSums = new float[2L * layer.Heads * HeadCache.MostSegments(context, segmentTokens)];
         NeedsPredictedQueries = policy.NeedsPredictedQueries;
@@ -62,6 +69,26 @@ internal sealed unsafe class LayerCache
 
     /// <summary>Whether <see cref="Extend"/> needs queries predicted from the layer before.</summary>
     public bool NeedsPredictedQueries { get; }
+
+    /// <summary>Whether a prompt's queries are to be given to <see cref="Observe(int, int, NativeBuffer{float}, RotaryEmbedding)"/> before it is loaded.</summary>
+    public bool NeedsPromptQueries => _promptQueries.Length > 0;
+
+    /// <summary>Takes the queries of a chunk of the prompt that is loaded next. They lie in the staging buffers: no other layer may run or be loaded before.</summary>
+    /// <param name="first">Position of the chunk's first token; chunks come in order.</param>
+    /// <param name="count">Tokens.</param>
+    /// <param name="queries">[count, heads, headDim], after RoPE, scaled.</param>
+    /// <param name="rotary">What turned them; null where the layer has no rotary embedding.</param>
+    public void Observe(int first, int count, NativeBuffer<float> queries, RotaryEmbedding? rotary) =>
+        _pool.Run(_promptQueries.Length, new Observation(this, first, count, queries.Part(0, (long)count * _layer.Heads * _layer.HeadDim), rotary));
+
+    /// <summary>Takes what was kept of the queries of the prompt that is loaded next.</summary>
+    /// <param name="recorded">One for each KV head.</param>
+    /// <exception cref="ArgumentException">Less was kept than the policy asks for.</exception>
+    public void Observe(IReadOnlyList<PromptQueries> recorded)
+    {
+        for (int head = 0; head < _promptQueries.Length; head++)
+            _promptQueries[head].CopyFrom(recorded[head]);
+    }
 
     /// <summary>Starts over with a prompt.</summary>
     /// <param name="keys">[kvHeads, stride, headDim], after RoPE; the first <paramref name="tokens"/> of each head count.</param>
@@ -80,6 +107,9 @@ internal sealed unsafe class LayerCache
         ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, _context);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((_heads.Length - 1) * (long)stride * _layer.HeadDim + ((long)tokens * _layer.HeadDim), Math.Min(keys.Length, values.Length), nameof(stride));
         _pool.Run(_heads.Length, new Loading(this, keys, values, tokens, stride));
+        // They have served, and other layers overwrite them.
+        foreach (PromptQueries queries in _promptQueries)
+            queries.Clear();
     }
 
     /// <summary>Adds tokens one by one, each attending to all before it and itself.</summary>
@@ -119,6 +149,12 @@ internal sealed unsafe class LayerCache
         RetrievedHead? head = _heads[kvHead] as RetrievedHead;
         sinks = head?.SinkTokens ?? 0;
         return head is null ? [] : head.ChoosingMass;
+    }
+
+    /// <summary>A chunk's queries on their way into what is kept of them, a KV head's a part.</summary>
+    private readonly struct Observation(LayerCache cache, int first, int count, NativeBuffer<float> queries, RotaryEmbedding? rotary) : IWork
+    {
+        public void Run(int part) => cache._promptQueries[part].Add(part, first, count, queries.Span, cache._layer.Heads, rotary);
     }
 
     /// <summary>A prompt on its way into the heads, one a part.</summary>

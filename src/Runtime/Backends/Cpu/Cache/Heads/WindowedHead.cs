@@ -36,9 +36,12 @@ internal abstract class WindowedHead : HeadCache
     /// <summary>Tokens between sinks and window.</summary>
     protected int Middle { get; private set; }
 
-    protected override int SegmentedTokens => Middle;
+    /// <summary>Tokens of the middle that are kept.</summary>
+    protected virtual int Kept => Middle;
 
-    protected override int Scored => Tokens;
+    protected override int SegmentedTokens => Kept;
+
+    protected override int Scored => SinkTokens + Kept + WindowTokens;
 
     protected override int ScoresBefore => SinkTokens;
 
@@ -49,14 +52,13 @@ internal abstract class WindowedHead : HeadCache
 
     protected sealed override void Store(NativeBuffer<float> keys, NativeBuffer<float> values)
     {
-        Middle = 0;
         ClearMiddle();
-        int sinks = SinkTokens * HeadDim, block = _policy.BlockTokens * HeadDim;
-        long middleEnd = sinks + ((long)_policy.MiddleTokens(Tokens) * HeadDim);
+        Middle = _policy.MiddleTokens(Tokens);
+        int sinks = SinkTokens * HeadDim;
+        long middleEnd = sinks + ((long)Middle * HeadDim);
         _sinkKeys.WriteRange(0, keys.Slice(0, sinks));
         _sinkValues.WriteRange(0, values.Slice(0, sinks));
-        for (long start = sinks; start < middleEnd; start += block)
-            JoinMiddle(keys.Slice(start, block), values.Slice(start, block));
+        StoreMiddle(keys, values);
         int window = WindowTokens * HeadDim;
         _windowKeys.WriteRange(SinkTokens + Middle, keys.Slice(middleEnd, window));
         _windowValues.WriteRange(SinkTokens + Middle, values.Slice(middleEnd, window));
@@ -70,6 +72,19 @@ internal abstract class WindowedHead : HeadCache
         (sink ? _sinkValues : _windowValues).Write(position, value);
         if (WindowTokens == _policy.WindowCapacity)
             LeaveWindow();
+    }
+
+    /// <summary>Takes a prompt's middle, of which blocks join one by one where the policy does not choose among them.</summary>
+    /// <param name="keys">[tokens, headDim], sinks and window among them.</param>
+    /// <param name="values">The same.</param>
+    protected virtual void StoreMiddle(NativeBuffer<float> keys, NativeBuffer<float> values)
+    {
+        int block = _policy.BlockTokens * HeadDim;
+        for (int first = 0; first < Middle; first += _policy.BlockTokens)
+        {
+            long start = (SinkTokens + (long)first) * HeadDim;
+            AddToMiddle(first, keys.Slice(start, block), values.Slice(start, block));
+        }
     }
 
     /// <summary>Forgets the middle.</summary>
@@ -89,7 +104,7 @@ internal abstract class WindowedHead : HeadCache
             ScoreSinks(step.Queries, step.Scores[ScoresStart..], ScoreStride);
         ScoreMiddle(step, first, end, step.Scores[(MiddleStart + first)..]);
         if (isLast)
-            ScoreWindow(step.Queries, step.Scores[(MiddleStart + Middle)..], ScoreStride);
+            ScoreWindow(step.Queries, step.Scores[(MiddleStart + Kept)..], ScoreStride);
     }
 
     protected sealed override void SumTokens(AttentionStep step, Span<float> largest, int first, int end, bool isFirst, bool isLast, Span<float> outputs)
@@ -102,7 +117,7 @@ internal abstract class WindowedHead : HeadCache
             largest[query] = RoundedFactors.LargestMagnitude(middle.Slice(query * ScoreStride, end - first), []);
         SumMiddle(middle, largest, first, end, outputs);
         if (isLast)
-            AddWindow(step.Scores[(MiddleStart + Middle)..], ScoreStride, outputs);
+            AddWindow(step.Scores[(MiddleStart + Kept)..], ScoreStride, outputs);
     }
 
     /// <summary>Scores of the middle's tokens [first, end), from where their row begins, a row of <see cref="HeadCache.ScoreStride"/> for each query.</summary>
@@ -197,12 +212,7 @@ internal abstract class WindowedHead : HeadCache
         Span<float> rows = room.Span;
         _windowKeys.ReadRange(first, rows[..length]);
         _windowValues.ReadRange(first, rows[length..]);
-        JoinMiddle(rows[..length], rows[length..]);
-    }
-
-    private void JoinMiddle(ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
-    {
-        AddToMiddle(Middle, keys, values);
+        AddToMiddle(Middle, rows[..length], rows[length..]);
         Middle += _policy.BlockTokens;
     }
 }

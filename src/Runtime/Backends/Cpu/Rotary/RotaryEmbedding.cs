@@ -1,6 +1,6 @@
 using TailorKV.Runtime.Architectures.Rotary;
 
-namespace TailorKV.Runtime.Backends.Cpu;
+namespace TailorKV.Runtime.Backends.Cpu.Rotary;
 
 /// <summary>Turns queries and keys by their positions (RoFormer, arXiv 2104.09864), in sessions of one context.</summary>
 internal sealed class RotaryEmbedding
@@ -59,5 +59,23 @@ internal sealed class RotaryEmbedding
         }
 
         turned.CopyTo(head);
+    }
+
+    /// <summary>Turns a head that <see cref="Apply"/> turned back.</summary>
+    /// <param name="position">Its position.</param>
+    /// <param name="head">[headDim].</param>
+    /// <param name="room">Room for [headDim] numbers.</param>
+    public void TurnBack(int position, Span<float> head, Span<float> room)
+    {
+        int half = _frequencies.Length;
+        Span<float> cosines = room[..half], sines = room.Slice(half, half);
+        Angles(position, cosines, sines);
+        for (int i = 0; i < half; i++)
+        {
+            // Cosines and sines may be scaled.
+            float x = head[i], y = head[i + half], square = (cosines[i] * cosines[i]) + (sines[i] * sines[i]);
+            head[i] = ((x * cosines[i]) + (y * sines[i])) / square;
+            head[i + half] = ((y * cosines[i]) - (x * sines[i])) / square;
+        }
     }
 }
