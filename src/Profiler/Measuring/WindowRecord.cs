@@ -1,7 +1,7 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
-using TailorKV.Runtime.Backends.Cpu.Rotary;
 using TailorKV.Runtime.Backends.Cpu.Cache.Queries;
+using TailorKV.Runtime.Backends.Cpu.Rotary;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Sessions;
 
@@ -45,7 +45,7 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
         ScoredContexts = Scored(context + tail);
         _scoredQueries = Each(() => _arena.Take<float>((long)ScoredContexts.Count * DensePreference.ScoredQueries * shape.Heads * shape.HeadDim));
         ContextQueries = [.. Enumerable.Range(0, shape.Layers).Select(layer =>
-            (IReadOnlyList<PromptQueries>)[.. Enumerable.Range(0, queries.Any ? shape.KvHeads : 0).Select(_ => new PromptQueries(queries, shape.Layer(layer), _arena))])];
+            (IReadOnlyList<PromptQueries>)[.. Enumerable.Range(0, shape.KvHeads).Select(_ => new PromptQueries(queries, shape.Layer(layer), _arena))])];
         HeadDensities = new double[shape.Layers][][];
     }
 
@@ -85,7 +85,7 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
     /// <summary>[layer][scored context][head]: dense-preference scores.</summary>
     public double[][][] HeadDensities { get; }
 
-    /// <summary>[layer][KV head]: what is kept of the context's queries; empty where nothing is.</summary>
+    /// <summary>[layer][KV head]: what is kept of the context's queries.</summary>
     public IReadOnlyList<PromptQueries>[] ContextQueries { get; }
 
     /// <summary>Bytes a record takes.</summary>
@@ -109,7 +109,7 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
         CopyTail(queries, first, count, _shape.Heads * _shape.HeadDim, TailQueries[layer]);
         CopyTail(attended, first, count, _shape.Heads * _shape.HeadDim, TailAttended[layer]);
         KeepScored(layer, first, count, queries);
-        for (int head = 0; head < ContextQueries[layer].Count && first < Context; head++)
+        for (int head = 0; head < _shape.KvHeads && first < Context; head++)
             ContextQueries[layer][head].Add(head, first, Math.Min(count, Context - first), queries, _shape.Heads, _rotary(layer));
     }
 

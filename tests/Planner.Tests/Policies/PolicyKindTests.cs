@@ -85,7 +85,7 @@ public sealed class PolicyKindTests : IDisposable
             VocabularySize = 100,
             ContextLength = 1 << 17,
         };
-        File.WriteAllText(_path, Json.Write(Plan.From(new ModelFingerprint { Name = "m", Shape = shape, WeightBytes = 1000, WeightsHash = "xxh128:00" }, context, [new FullPolicy(), policy])));
-        return Json.ReadPlan(_path).Policies[1];
+        File.WriteAllText(_path, Plan.From(new ModelFingerprint { Name = "m", Shape = shape, WeightBytes = 1000, WeightsHash = "xxh128:00" }, context, [new FullPolicy(), policy]).ToJson());
+        return Plan.Load(_path).Policies[1];
     }
 }

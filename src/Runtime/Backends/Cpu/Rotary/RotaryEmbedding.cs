@@ -1,4 +1,5 @@
 using TailorKV.Runtime.Architectures.Rotary;
+using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Backends.Cpu.Rotary;
 
@@ -40,6 +41,25 @@ internal sealed class RotaryEmbedding
         {
             (float sine, float cosine) = MathF.SinCos(position * _frequencies[i]);
             (sines[i], cosines[i]) = (sine * _factor, cosine * _factor);
+        }
+    }
+
+    /// <summary>The means of the cosines and sines of some positions.</summary>
+    /// <param name="first">The first position.</param>
+    /// <param name="count">Positions.</param>
+    /// <param name="cosines">[pairs].</param>
+    /// <param name="sines">[pairs].</param>
+    public void MeanAngles(int first, int count, Span<double> cosines, Span<double> sines)
+    {
+        using Scratch<float> room = new([], 2 * Pairs);
+        Span<float> ones = room.Span[..Pairs], others = room.Span[Pairs..];
+        cosines.Clear();
+        sines.Clear();
+        for (int position = first; position < first + count; position++)
+        {
+            Angles(position, ones, others);
+            for (int i = 0; i < Pairs; i++)
+                (cosines[i], sines[i]) = (cosines[i] + (ones[i] / (double)count), sines[i] + (others[i] / (double)count));
         }
     }
 

@@ -53,6 +53,7 @@ internal sealed class CacheUnderTest : IDisposable
         Token[] prompt = [.. Enumerable.Range(0, tokens).Select(MakeToken)];
         // Rows past the prompt's tokens, up to the stride, must not be read.
         int stride = tokens + 2;
+        Observe(plain, prompt);
         for (int head = 0; head < plain.Length; head++)
             plain[head].Load([.. prompt.Select(token => token.Keys[head])], [.. prompt.Select(token => token.Values[head])]);
         _cache.Load(Rows(token => token.Keys), Rows(token => token.Values), tokens, stride);
@@ -121,6 +122,24 @@ internal sealed class CacheUnderTest : IDisposable
         _device.Dispose();
         _host.Dispose();
         _buffers.Dispose();
+    }
+
+    private void Observe(PlainHead[] plain, Token[] prompt)
+    {
+        int group = Layer.Heads / Layer.KvHeads, width = Layer.Heads * Layer.HeadDim;
+        // Of three layers one has no rotary embedding and one turns half of the channels.
+        PlainRotary? rotary = _case.Seed % 3 == 0 ? null : new PlainRotary(_case.Seed % 3 == 1 ? Layer.HeadDim : (Layer.HeadDim + 2) / 4 * 2);
+        _staging.Span.Fill(0xFF);
+        for (int first = 0; first < prompt.Length && _cache.NeedsPromptQueries; first += LongestStep)
+        {
+            Token[] chunk = prompt[first..Math.Min(first + LongestStep, prompt.Length)];
+            for (int row = 0; row < chunk.Length; row++)
+                chunk[row].Queries.SelectMany(query => query).ToArray().CopyTo(_queries.Slice(row * width, width));
+            _cache.Observe(first, chunk.Length, _queries, rotary?.Embedding);
+        }
+
+        for (int head = 0; head < plain.Length; head++)
+            plain[head].Observe([.. prompt.Select(token => token.Queries[(head * group)..((head + 1) * group)])], rotary);
     }
 
     private Token MakeToken(int position)

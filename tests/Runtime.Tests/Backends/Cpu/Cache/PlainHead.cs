@@ -43,6 +43,13 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
         Values.Add(value);
     }
 
+    /// <summary>Sees a prompt's queries, before it is loaded.</summary>
+    /// <param name="queries">[position][query head of the group][headDim].</param>
+    /// <param name="rotary">What turned them, or null.</param>
+    public virtual void Observe(float[][][] queries, PlainRotary? rotary)
+    {
+    }
+
     /// <summary>The outputs of a group of queries; null where rounding decides which rows they see.</summary>
     public double[][]? Attend(float[][] queries, float[][] predicted) =>
         Seen(queries, predicted)?.ToArray() is not { } rows ? null : [.. queries.Select(query =>

@@ -63,6 +63,8 @@ internal sealed class PromptQueries
         else
             ArgumentOutOfRangeException.ThrowIfNotEqual(first, Tokens);
         (Tokens, Rotary) = (first + count, rotary);
+        if (!_needs.Any)
+            return;
         using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], 3 * _headDim);
         using Scratch<double> wide = new(stackalloc double[Scratch<double>.Little], 2 * _headDim);
         int width = _group * _headDim;
