@@ -8,7 +8,7 @@ namespace TailorKV.Testing;
 /// <summary>Policies of every kind, with parameters at and around every boundary. A new kind has a generator of its own, and its line here.</summary>
 public static class PolicyGenerators
 {
-    private static readonly KindGenerator[] Generators = [FullGenerator.Registration, QuantizedGenerator.Registration, RefinedGenerator.Registration, RetrievedGenerator.Registration];
+    private static readonly KindGenerator[] Generators = [FullGenerator.Registration, QuantizedGenerator.Registration, RefinedGenerator.Registration, RetrievedGenerator.Registration, EvictedGenerator.Registration];
 
     private static readonly Dictionary<string, Gen<LayerPolicy>> Rows = Generators.SelectMany(generator => generator.Rows).ToDictionary(StringComparer.Ordinal);
 

@@ -12,10 +12,12 @@ namespace TailorKV.Planner.Policies;
 [JsonDerivedType(typeof(QuantizedPolicy), "quantized")]
 [JsonDerivedType(typeof(RetrievedPolicy), "retrieved")]
 [JsonDerivedType(typeof(RefinedPolicy), "refined")]
+[JsonDerivedType(typeof(EvictedPolicy), "evicted")]
 public abstract record LayerPolicy
 {
     /// <summary>All kinds, in the order of tables and pages. Each has its line here and, for the JSON, above.</summary>
-    public static IReadOnlyList<PolicyKind> Kinds { get; } = [FullPolicy.Registration, QuantizedPolicy.Registration, RetrievedPolicy.Registration, RefinedPolicy.Registration];
+    public static IReadOnlyList<PolicyKind> Kinds { get; } =
+        [FullPolicy.Registration, QuantizedPolicy.Registration, RetrievedPolicy.Registration, RefinedPolicy.Registration, EvictedPolicy.Registration];
 
     /// <summary>What kind of policy it is.</summary>
     [JsonIgnore]

@@ -17,6 +17,7 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
         [QuantizedPolicy.Registration] = one => new PlainQuantizedHead((QuantizedPolicy)one.Policy, one.SoftCap),
         [RetrievedPolicy.Registration] = one => new PlainRetrievedHead((RetrievedPolicy)one.Policy, one.SoftCap),
         [RefinedPolicy.Registration] = one => new PlainRefinedHead((RefinedPolicy)one.Policy, one.SoftCap),
+        [EvictedPolicy.Registration] = one => new PlainEvictedHead((EvictedPolicy)one.Policy, one),
     };
 
     /// <summary>Whether weights meet coded values, for which the product rounds them.</summary>

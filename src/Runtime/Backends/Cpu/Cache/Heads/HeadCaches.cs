@@ -11,6 +11,7 @@ internal static class HeadCaches
         [QuantizedPolicy.Registration] = (policy, request) => new QuantizedHead((QuantizedPolicy)policy, request),
         [RetrievedPolicy.Registration] = (policy, request) => new RetrievedHead((RetrievedPolicy)policy, request),
         [RefinedPolicy.Registration] = (policy, request) => new RefinedHead((RefinedPolicy)policy, request),
+        [EvictedPolicy.Registration] = (policy, request) => new EvictedHead((EvictedPolicy)policy, request),
     };
 
     /// <summary>The cache of one KV head.</summary>
