@@ -15,6 +15,7 @@ const string Usage = """
       llama-cpp     SmolLM2, llama-perplexity's protocol: its cache types q8_0 and q4_0
       truth         SmolLM2: twenty plans, predicted and measured loss
       equal-bytes   SmolLM2: plans beside what others keep in the same device bytes
+      evicted       SmolLM2: evicted layers by each score, and plans with them
       own-words     SmolLM2: a profile from its own words beside one from real text
       text          SmolLM2's reference tokens as text, for other programs
     """;
@@ -45,6 +46,7 @@ try
         case "llama-cpp": LlamaCppProtocol.Run(args[1], report, cancellation.Token); break;
         case "truth": TruthProtocol.Run(args[1], Published, report, cancellation.Token); break;
         case "equal-bytes": EqualBytesProtocol.Run(args[1], Published, report, cancellation.Token); break;
+        case "evicted": EvictedProtocol.Run(args[1], Published, report, cancellation.Token); break;
         case "own-words": OwnWordsProtocol.Run(args[1], report, cancellation.Token); break;
         case "text": report = Report.Plain(ReferenceText.Read(args[1])); break;
         default: Console.Error.WriteLine(Usage); return 2;
