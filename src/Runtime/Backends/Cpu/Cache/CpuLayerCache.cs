@@ -64,11 +64,6 @@ internal sealed unsafe class CpuLayerCache : LayerCache
 
     public override bool NeedsPredictedQueries { get; }
 
-    public override void Load(KeyValues prompt, int tokens) => Load(prompt.Keys.Buffer, prompt.Values.Buffer, tokens, prompt.Stride);
-
-    public override void Extend(int count, Workspace workspace) => Extend(
-        count, workspace.Queries.Buffer, workspace.Predicted.Buffer, workspace.Keys.Buffer, workspace.Values.Buffer, workspace.Attended.Buffer, workspace.Scores.Buffer);
-
     public override PromptQueries? PromptQueries => _promptQueries;
 
     public override void Load(KeyValues prompt, int tokens) => Load(prompt.Keys.Buffer, prompt.Values.Buffer, tokens, prompt.Stride);
