@@ -10,7 +10,7 @@ namespace TailorKV.Planner.Baselines;
 /// KV Pareto's choice (arXiv 2512.01953): one pair of bits and one group size for the whole model, coded per token. What the paper chooses besides, 4-bit weights
 /// and the prefill chunk, is left as it is.
 /// </summary>
-public static class KVParetoChoice
+internal static class KVParetoChoice
 {
     private const string Source = "KV Pareto, arXiv 2512.01953";
 

@@ -30,6 +30,7 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
     private readonly int[] _equalities = [.. Binding(priced).Where(c => priced.Constraints[c].Sense == ConstraintSense.Equal)];
 
     private PlanChoice? _incumbent;
+    private bool _breaksTies;
     private double _bound = double.NegativeInfinity;
 
     /// <summary>How the time that a layer waits for what it prefetches is reckoned.</summary>
@@ -129,6 +130,9 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
             {
                 long value = best.Total[objective];
                 open.RemoveAll(candidate => candidate.Bound > value + Rounding(value));
+                // Settings that differ in bytes alone have one bound of time or loss. Where none of them can be better than the choice found, their bounds of the tie-break tell them apart.
+                if (!_breaksTies && open.Count > 1 && open.TrueForAll(candidate => candidate.Bound > value - 1))
+                    return BreakTies(best, waits, most, mostWithoutPlan, stop, out best);
             }
 
             // Quick searches of all settings come before a thorough one of any: what they find spares most of the work.
@@ -168,6 +172,16 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
 
         _bound = best is null ? _bound : Math.Max(_bound, best.Total[objective]);
         return true;
+    }
+
+    // The least tie-break of the choices that make as little of the objective as one that is known to make least of it.
+    private bool BreakTies(PlanChoice known, WaitModel waits, int most, int mostWithoutPlan, CancellationToken stop, out PlanChoice? best)
+    {
+        var search = new PlanSearch(priced, limits.With(objective, known.Total[objective]), tieBreak, objective) { _incumbent = known, _breaksTies = true };
+        bool decided = search.Search(waits, most, mostWithoutPlan, stop, out best);
+        if (waits != WaitModel.LowerBound)
+            KeepBetter(best);
+        return decided;
     }
 
     private (long, long) Value(PlanChoice choice) => (choice.Total[objective], choice.Total[tieBreak]);
@@ -229,7 +243,7 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
         /// <summary>The relaxation's multipliers; null before they are asked for.</summary>
         public double[]? Multipliers { get; set; }
 
-        /// <summary>What a setting leaves to choose; null where it leaves a layer without options.</summary>
+        /// <summary>What a setting leaves to choose; null where it leaves a layer without options, or one limit alone leaves no choice.</summary>
         /// <param name="search">What is searched for.</param>
         /// <param name="setting">The setting.</param>
         /// <param name="items">All options as items that wait for nothing.</param>
@@ -262,7 +276,8 @@ internal sealed class PlanSearch(PricedProfile priced, Measures limits, Measure 
                 hidden = setting.LayerTime + slowest;
             }
 
-            return new Candidate { Setting = setting, Options = options, Problem = search.Problem(setting, left, waits) };
+            MultipleChoice problem = search.Problem(setting, left, waits);
+            return problem.IsHopeless ? null : new Candidate { Setting = setting, Options = options, Problem = problem };
         }
 
         /// <summary>Raises the bound by multipliers found for this setting or another.</summary>

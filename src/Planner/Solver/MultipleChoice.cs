@@ -51,16 +51,16 @@ internal sealed record MultipleChoice(IReadOnlyList<IReadOnlyList<MultipleChoice
         return new Item(cost, use);
     }
 
+    /// <summary>Whether one limit alone already leaves no choice.</summary>
+    public bool IsHopeless => IsBeyond(Sums());
+
     /// <summary>The linear relaxation's multipliers: what one unit more of each resource would save, not negative but where it is to be used exactly; null where no choice holds to the limits.</summary>
     /// <param name="stop">Stops the work.</param>
     public double[]? Multipliers(CancellationToken stop = default)
     {
-        (long Least, long Most)[] sums = [.. Limits.Select((_, r) => (Groups.Sum(group => group.Min(item => item.Use[r])), Groups.Sum(group => group.Max(item => item.Use[r]))))];
-        for (int r = 0; r < sums.Length; r++)
-        {
-            if (Limits[r] != Unlimited && (sums[r].Least > Limits[r] || (IsExact(r) && sums[r].Most < Limits[r])))
-                return null;
-        }
+        (long Least, long Most)[] sums = Sums();
+        if (IsBeyond(sums))
+            return null;
 
         // Whole choices enter the relaxation one at a time, each the cheapest at the multipliers found so far (Dantzig and Wolfe's decomposition). The first stands for
         // none: it keeps every limit and costs far more than any choice does.
@@ -93,6 +93,20 @@ internal sealed record MultipleChoice(IReadOnlyList<IReadOnlyList<MultipleChoice
     /// out what no choice can use, and bounds are closer.
     /// </summary>
     public MultipleChoice Tightened() => this with { Limits = [.. Limits.Select((limit, r) => limit == Unlimited || IsExact(r) || UnitWait?.Use[r] > 0 ? limit : LargestSum(r, limit))] };
+
+    // The least and the most that choices use of each resource, waits left out.
+    private (long Least, long Most)[] Sums() => [.. Limits.Select((_, r) => (Groups.Sum(group => group.Min(item => item.Use[r])), Groups.Sum(group => group.Max(item => item.Use[r]))))];
+
+    private bool IsBeyond((long Least, long Most)[] sums)
+    {
+        for (int r = 0; r < sums.Length; r++)
+        {
+            if (Limits[r] != Unlimited && (sums[r].Least > Limits[r] || (IsExact(r) && sums[r].Most < Limits[r])))
+                return true;
+        }
+
+        return false;
+    }
 
     private (double Bound, Item Choice) Cheapest(double[] multipliers)
     {

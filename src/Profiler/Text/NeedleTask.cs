@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using TailorKV.Planner;
 using TailorKV.Profiler.Tasks;
 using TailorKV.Runtime.Formats;
@@ -61,17 +60,8 @@ public sealed record NeedleTask
         string path = ModelFolder.File(modelPath, "needles.json");
         if (!File.Exists(path))
             return null;
-        try
-        {
-            NeedleTask? task = JsonSerializer.Deserialize(TextFile.Read(path, LargestFile), NeedleJsonContext.Default.NeedleTask);
-            string? problem = task is null ? "it holds null" : task.Problem();
-            return problem is null ? task : throw new InvalidFileException(path, problem, Remedy);
-        }
-        // Texts that are no valid UTF-16 surface as InvalidOperationException.
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            throw new InvalidFileException(path, e.Message.TrimEnd('.'), Remedy, e);
-        }
+        NeedleTask task = JsonFile.Parse(path, Encoding.UTF8.GetBytes(TextFile.Read(path, LargestFile)), NeedleJsonContext.Default.NeedleTask, "it is no needle task", Remedy);
+        return task.Problem() is { } problem ? throw new InvalidFileException(path, problem, Remedy) : task;
     }
 
     /// <summary>A passage of text with notes at random depths, and a question about one.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using TailorKV.Planner;
+using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Tokenizers.Templates;
 using TailorKV.Runtime.Tokenizers.Unicode;
 
@@ -50,12 +51,12 @@ public sealed class ChatTemplate
     {
         string path = Path.Combine(folder, "chat_template.jinja");
         if (File.Exists(path))
-            return Parse(TokenizerFile.ReadText(path), path);
+            return Parse(TextFile.Read(path), path);
         path = Path.Combine(folder, "tokenizer_config.json");
         if (!File.Exists(path))
             return null;
-        using JsonDocument document = TokenizerFile.Open(path, out _);
-        return TokenizerFile.Guard(path, () => FindTemplate(document.RootElement)) is { } template ? Parse(template, path) : null;
+        JsonElement root = JsonFile.ReadObject(path);
+        return TokenizerJson.Guard(path, () => FindTemplate(root)) is { } template ? Parse(template, path) : null;
     }
 
     /// <summary>The prompt of a conversation.</summary>

@@ -67,7 +67,7 @@ internal sealed class DecoderReader(TokenizerJson json)
                 Opening = Count(element, "start") == 1 ? TextOpening.OneSpace : Opening;
                 break;
             case "Strip":
-                throw json.Unsupported($"The decoder {TokenizerFile.Excerpt(element)}");
+                throw json.Unsupported($"The decoder {TokenizerJson.Excerpt(element)}");
             default:
                 throw json.Unsupported($"The decoder '{type}' of a tokenizer of characters");
         }

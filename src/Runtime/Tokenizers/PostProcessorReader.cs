@@ -63,9 +63,9 @@ internal sealed class PostProcessorReader(TokenizerJson json, Func<JsonElement, 
     private int Named(JsonElement element, string name)
     {
         JsonElement pair = json.Member(element, name, JsonValueKind.Array);
-        return pair.GetArrayLength() == 2 ? toId(pair[1], name) : throw json.Invalid($"Expected '{name}' to be a text and an id, found {TokenizerFile.Excerpt(pair)}");
+        return pair.GetArrayLength() == 2 ? toId(pair[1], name) : throw json.Invalid($"Expected '{name}' to be a text and an id, found {TokenizerJson.Excerpt(pair)}");
     }
 
     private Planner.UnsupportedModelException Unsupported(JsonElement element) =>
-        json.Unsupported($"A post-processor with the template {TokenizerFile.Excerpt(json.Member(element, "single", JsonValueKind.Array))}");
+        json.Unsupported($"A post-processor with the template {TokenizerJson.Excerpt(json.Member(element, "single", JsonValueKind.Array))}");
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TailorKV.Planner;
 
 namespace TailorKV.Runtime.Tokenizers;
 
@@ -24,9 +25,8 @@ internal sealed class SpecialTokenFiles(string folder, IReadOnlyDictionary<strin
             string path = Path.Combine(folder, name);
             if (!File.Exists(path))
                 continue;
-            using JsonDocument document = TokenizerFile.Open(path, out _);
-            JsonElement root = document.RootElement;
-            TokenizerFile.Guard(path, () =>
+            JsonElement root = JsonFile.ReadObject(path);
+            TokenizerJson.Guard(path, () =>
             {
                 bool isText = name == "tokenizer_config.json";
                 begin ??= (isText ? ByText(root, "bos_token") : ById(root, "bos_token_id", path, remarks)).Select(id => (int?)id).FirstOrDefault();

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using TailorKV.Planner;
 
 namespace TailorKV.Runtime.Tokenizers;
 
@@ -11,15 +12,14 @@ internal sealed class TokenizerJsonReader(string path, int modelVocabulary)
 
     public Tokenizer Read()
     {
-        using JsonDocument document = TokenizerFile.Open(path, out long length);
+        JsonElement root = JsonFile.ReadObject(path);
         // Every token takes some bytes of the file, so a vocabulary without great gaps stays below.
-        idLimit = (int)Math.Min(length, int.MaxValue);
-        return TokenizerFile.Guard(path, () => Read(document.RootElement));
+        idLimit = (int)new FileInfo(path).Length;
+        return TokenizerJson.Guard(path, () => Read(root));
     }
 
     private BytePairTokenizer Read(JsonElement root)
     {
-        json.Require(root, JsonValueKind.Object, "the file");
         JsonElement model = json.Member(root, "model", JsonValueKind.Object);
         RejectUnsupported(model);
         Dictionary<string, int> vocabulary = ReadVocabulary(json.Member(model, "vocab", JsonValueKind.Object));
@@ -130,7 +130,7 @@ internal sealed class TokenizerJsonReader(string path, int modelVocabulary)
                 JsonValueKind.Array when merge.GetArrayLength() == 2 => (merge[0].GetString() ?? string.Empty, merge[1].GetString() ?? string.Empty),
                 _ => null,
             };
-            merges.Add(pair ?? throw json.Invalid($"The merge {merges.Count}, {TokenizerFile.Excerpt(merge)}, is not a pair"));
+            merges.Add(pair ?? throw json.Invalid($"The merge {merges.Count}, {TokenizerJson.Excerpt(merge)}, is not a pair"));
         }
         return merges;
     }
@@ -152,5 +152,5 @@ internal sealed class TokenizerJsonReader(string path, int modelVocabulary)
     private int Id(JsonElement element, string text) =>
         element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out int id) && id >= 0 && id < idLimit
             ? id
-            : throw json.Invalid($"The token '{text}' has the id {TokenizerFile.Excerpt(element)}, not a whole number below {idLimit}");
+            : throw json.Invalid($"The token '{text}' has the id {TokenizerJson.Excerpt(element)}, not a whole number below {idLimit}");
 }
