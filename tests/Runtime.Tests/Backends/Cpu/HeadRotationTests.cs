@@ -1,6 +1,7 @@
 using FsCheck.Xunit;
 using TailorKV.Runtime.Architectures.Rotary;
 using TailorKV.Runtime.Backends.Cpu;
+using TailorKV.Runtime.Backends.Cpu.Rotary;
 
 namespace TailorKV.Runtime.Tests.Backends.Cpu;
 
