@@ -23,7 +23,7 @@ public class DecodeAttention : IDisposable
     private Arena? _device;
     private Arena? _host;
     private Arena? _staging;
-    private LayerCache? _cache;
+    private CpuLayerCache? _cache;
     private NativeBuffer<float> _queries;
     private NativeBuffer<float> _newRows;
     private NativeBuffer<float> _outputs;
@@ -71,7 +71,7 @@ public class DecodeAttention : IDisposable
 
         CacheBytes bytes = Policy.Policy.Bytes(shape, most);
         (_device, _host, _staging) = (new Arena("device", bytes.Device), new Arena("host", bytes.Host), new Arena("staging", bytes.Staging));
-        _cache = new LayerCache(AllThreads.Backend.Pool, Policy.Policy, shape, most, _device, _host, _staging);
+        _cache = new CpuLayerCache(AllThreads.Backend.Pool, Policy.Policy, shape, most, _device, _host, _staging);
         _buffers = new Arena("buffers", sizeof(float) * (row + (2L * queries) + ((long)shape.Heads * MemoryModel.ScoreRow(most))) + (4 * CacheBytes.Alignment));
         (_queries, _outputs) = (_buffers.Take<float>(queries), _buffers.Take<float>(queries));
         (_newRows, _scores) = (_buffers.Take<float>(row), _buffers.Take<float>((long)shape.Heads * MemoryModel.ScoreRow(most)));

@@ -2,9 +2,9 @@ using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
-using TailorKV.Runtime.Backends.Cpu;
-using TailorKV.Runtime.Backends.Cpu.Products;
 using TailorKV.Runtime.Architectures;
+using TailorKV.Runtime.Backends;
+using TailorKV.Runtime.Backends.Cpu;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
@@ -16,31 +16,31 @@ namespace TailorKV.Runtime;
 public sealed class CausalLanguageModel : IDisposable
 {
     private readonly ModelFiles _files;
-    private readonly CpuBackend? _ownBackend;
+    private readonly Backend? _ownBackend;
     private readonly Lazy<ModelFingerprint> _fingerprint;
     private readonly Lazy<Tokenizer> _tokenizer;
     private readonly Lazy<ChatTemplate?> _chatTemplate;
 
-    private CausalLanguageModel(ModelFiles files, ModelShape shape, CpuBackend? backend)
+    private CausalLanguageModel(ModelFiles files, Backend? backend)
     {
         _files = files;
-        Shape = shape;
         Backend = backend ?? (_ownBackend = new CpuBackend());
         try
         {
-            Matrices = new ModelMatrices(files.Weights, Backend.Pool);
+            DeviceModel = Backend.Load(files);
         }
         catch
         {
             _ownBackend?.Dispose();
             throw;
         }
+
         _fingerprint = new Lazy<ModelFingerprint>(() => new ModelFingerprint
         {
             Name = NameOf(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(files.Path))),
-            Shape = shape,
+            Shape = Shape,
             WeightBytes = files.Weights.StoredBytes,
-            LaidOutBytes = Matrices.LaidOutBytes,
+            LaidOutBytes = DeviceModel.LaidOutBytes,
             WeightsHash = "xxh128:" + files.Hash(),
         });
         _tokenizer = new Lazy<Tokenizer>(() => LoadTokenizer(files));
@@ -61,7 +61,7 @@ public sealed class CausalLanguageModel : IDisposable
     public ModelWeights Weights => _files.Weights;
 
     /// <summary>Its sizes.</summary>
-    public ModelShape Shape { get; }
+    public ModelShape Shape => _files.Shape;
 
     /// <summary>What a profile or plan must have been made for. Reads all weights at the first call.</summary>
     public ModelFingerprint Fingerprint => _fingerprint.Value;
@@ -77,25 +77,24 @@ public sealed class CausalLanguageModel : IDisposable
     public ChatTemplate? ChatTemplate => _chatTemplate.Value;
 
     /// <summary>What it runs on.</summary>
-    public CpuBackend Backend { get; }
+    public Backend Backend { get; }
 
-    internal ModelMatrices Matrices { get; }
+    internal DeviceModel DeviceModel { get; }
 
     /// <summary>Opens a Hugging Face folder or a GGUF file.</summary>
     /// <param name="path">A folder with config.json and safetensors, or with one GGUF model alone, or a GGUF file, of several shards the first.</param>
     /// <param name="backend">What it runs on, shared with other models, and to be disposed of after them; null for one of its own with the default options.</param>
     /// <exception cref="InvalidFileException">A file is missing, truncated or inconsistent.</exception>
     /// <exception cref="UnsupportedModelException">The architecture, a tensor type or the RoPE scaling is not supported.</exception>
-    /// <exception cref="CapacityExceededException">The machine has not as much memory free as weights stored in blocks take once more.</exception>
-    public static CausalLanguageModel Load(string path, CpuBackend? backend = null)
+    /// <exception cref="CapacityExceededException">There is not as much memory free as the weights take on the backend besides their files.</exception>
+    public static CausalLanguageModel Load(string path, Backend? backend = null)
     {
         ModelFiles files = ModelFiles.Open(path);
         try
         {
-            ModelShape shape = ShapeOf(files.Config);
-            if (shape.Problem() is { } problem)
+            if (files.Shape.Problem() is { } problem)
                 throw new UnsupportedModelException(path, problem, "Use a model within these bounds");
-            return new CausalLanguageModel(files, shape, backend);
+            return new CausalLanguageModel(files, backend);
         }
         catch
         {
@@ -118,6 +117,10 @@ public sealed class CausalLanguageModel : IDisposable
             throw new TailorKVException($"the plan contradicts itself: {problem}", "Make the plan again with 'tailorkv plan'");
     }
 
+    /// <summary>The model's arithmetic on its backend, in sessions of one context: what measurements take single layers through.</summary>
+    /// <param name="context">The most tokens.</param>
+    public Transformer CreateTransformer(int context) => DeviceModel.CreateTransformer(context);
+
     /// <summary>Starts a session that holds to a plan; takes all its memory.</summary>
     /// <exception cref="TailorKVException">The plan is for another model, or contradicts itself.</exception>
     /// <exception cref="CapacityExceededException">The machine has not that much memory free.</exception>
@@ -125,7 +128,7 @@ public sealed class CausalLanguageModel : IDisposable
     {
         RequirePlan(plan);
         // What files of earlier releases do not count is taken all the same.
-        return new Session(this, (plan with { Model = plan.Model with { LaidOutBytes = Fingerprint.LaidOutBytes } }).WithAllParts());
+        return new Session(_files, DeviceModel, (plan with { Model = plan.Model with { LaidOutBytes = Fingerprint.LaidOutBytes } }).WithAllParts());
     }
 
     /// <summary>Starts a session that keeps every layer in full.</summary>
@@ -137,14 +140,11 @@ public sealed class CausalLanguageModel : IDisposable
         int context, ExactPrecision precision = ExactPrecision.BFloat16, int prefillChunk = PlanTarget.DefaultPrefillChunk) =>
         CreateSession(Plan.Uniform(Fingerprint, context, new FullPolicy(precision), prefillChunk));
 
-    /// <summary>The model's arithmetic in sessions of a context.</summary>
-    internal Transformer CreateTransformer(int context) => new(Config, Weights, Matrices, Backend.Pool, context);
-
     /// <summary>Closes the files, gives back the memory of the weights, and ends the threads of a backend of its own.</summary>
     public void Dispose()
     {
         _files.Dispose();
-        Matrices.Dispose();
+        DeviceModel.Dispose();
         _ownBackend?.Dispose();
     }
 
@@ -167,18 +167,4 @@ public sealed class CausalLanguageModel : IDisposable
                 files.Path, $"the tokenizer has {tokenizer.VocabularySize} entries and the model's vocabulary {vocabulary}",
                 "Put the model's own tokenizer beside it");
     }
-
-    private static ModelShape ShapeOf(ModelConfig config) => new()
-    {
-        Architecture = config.Architecture.Name,
-        Layers = config.Layers.Count,
-        HiddenSize = config.HiddenSize,
-        IntermediateSize = config.IntermediateSize,
-        Heads = config.HeadCount,
-        KvHeads = config.KvHeadCount,
-        HeadDim = config.HeadDim,
-        VocabularySize = config.VocabularySize,
-        ContextLength = config.ContextLength,
-        SlidingWindows = config.Layers.Any(layer => layer.SlidingWindow is not null) ? [.. config.Layers.Select(layer => layer.SlidingWindow)] : null,
-    };
 }

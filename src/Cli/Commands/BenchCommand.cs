@@ -8,6 +8,7 @@ using TailorKV.Planner.Policies;
 using TailorKV.Profiler.Machines;
 using TailorKV.Profiler.Speed;
 using TailorKV.Runtime;
+using TailorKV.Runtime.Backends;
 
 namespace TailorKV.Cli.Commands;
 
@@ -17,6 +18,7 @@ internal sealed class BenchCommand : ToolCommand
     private const int BandwidthRepetitions = 9;
 
     private readonly Argument<string> _model = SharedArguments.Model();
+    private readonly DeviceOptions _device = new();
     private readonly Option<string?> _plan = new("--plan") { Description = "The plan to hold to. Default: every layer in full, bf16.", HelpName = "PLAN" };
     private readonly CountOption _depth = new("--depth", "Tokens in the cache before the first is decoded. Default: 0, for which one is put there.", least: 0);
     private readonly CountOption _prompt = new("--prompt", "Tokens of the prompt read into an empty cache; 0 to time none. Default: 512.", least: 0);
@@ -35,7 +37,7 @@ internal sealed class BenchCommand : ToolCommand
             terminal)
     {
         Add(_model);
-        foreach (Option option in new Option[] { _plan, _depth, _prompt, _gen, _repetitions, _warmUp, _seed })
+        foreach (Option option in (Option[])[_plan, _depth, _prompt, _gen, _repetitions, _warmUp, _seed, .. _device.All])
             Add(option);
         Validators.Add(result =>
         {
@@ -58,14 +60,15 @@ internal sealed class BenchCommand : ToolCommand
             WarmUpSeconds = parse.GetValue(_warmUp) ?? defaults.WarmUpSeconds,
             Seed = parse.GetValue(_seed) ?? defaults.Seed,
         };
-        using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!);
+        using Backend backend = _device.Open(parse);
+        using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!, backend);
         Plan plan = given ?? Plan.Uniform(model.Fingerprint, (int)Math.Min(request.Context, int.MaxValue), new FullPolicy());
         model.RequirePlan(plan);
         request.RequireContext(plan);
         var stream = new MachineRequest { Name = "this machine", Repetitions = BandwidthRepetitions, WarmUpSeconds = request.WarmUpSeconds };
-        double readRate = MachineMeasurement.ReadBytesPerSecond(stream, Terminal.Cancellation);
+        double readRate = MachineMeasurement.ReadBytesPerSecond(backend, stream, Terminal.Cancellation);
         SessionSpeed speed = Terminal.WithProgress(progress => SpeedMeasurement.Measure(model, plan, request, progress, Terminal.Cancellation));
-        BenchResult result = BenchResult.From(model.Fingerprint.Name, model.Backend.Threads, path, plan, request, speed, readRate);
+        BenchResult result = BenchResult.From(model.Fingerprint.Name, backend.Name, backend.Threads, path, plan, request, speed, readRate);
         if (WantsJson(parse))
             Terminal.Json(result, ResultJsonContext.Default.BenchResult);
         else
@@ -75,7 +78,7 @@ internal sealed class BenchCommand : ToolCommand
 
     private void Print(BenchResult result, int modelContext)
     {
-        Terminal.Line($"{result.Model} {(result.Plan is { } plan ? $"under {plan}" : "in full, bf16")}, {result.Threads} threads; the median of {result.Repetitions} runs");
+        Terminal.Line($"{result.Model} {(result.Plan is { } plan ? $"under {plan}" : "in full, bf16")}, {result.Device}, {result.Threads} threads; the median of {result.Repetitions} runs");
         Terminal.Table(
             ["", ">tokens", ">tokens/s", ">slowest", ">fastest", ">ms per token", ">projections", ">attention", ">feed-forward", ">output head", ">rest"],
             [

@@ -6,6 +6,7 @@ using TailorKV.Cli.Results;
 using TailorKV.Planner;
 using TailorKV.Profiler;
 using TailorKV.Runtime;
+using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Verification;
 
 namespace TailorKV.Cli.Commands;
@@ -17,6 +18,7 @@ internal sealed class DoctorCommand : ToolCommand
     private const int LongestName = 80;
 
     private readonly Argument<string?> _model = new("MODEL") { Description = "A model to compare with a reference; without one the machine is checked.", Arity = ArgumentArity.ZeroOrOne };
+    private readonly DeviceOptions _device = new();
     private readonly Option<string?> _reference = new("--reference")
     {
         Description = "A safetensors file with input_ids and what another implementation computed for them: logits, next_logprob, top1, layerL.attention, .key, .value, .hidden_out.",
@@ -30,13 +32,13 @@ internal sealed class DoctorCommand : ToolCommand
         : base(
             "doctor",
             """
-            Alone: checks this machine (processor, memory, the solver, CUDA). With MODEL and --reference: runs the model on the reference's tokens and compares
+            Alone: checks this machine (device, memory, the solver, CUDA). With MODEL and --reference: runs the model on the reference's tokens and compares
             what the reference holds; what it cannot compare it names. Exits with 1 when a check fails or nothing can be compared.
             """,
             terminal)
     {
         Add(_model);
-        foreach (Option option in new Option[] { _reference, _tolerance })
+        foreach (Option option in (Option[])[_reference, _tolerance, .. _device.All])
             Add(option);
         Validators.Add(result =>
         {
@@ -46,13 +48,14 @@ internal sealed class DoctorCommand : ToolCommand
     }
 
     protected override int Run(ParseResult parse) =>
-        parse.GetValue(_model) is { } model ? CompareWithReference(parse, model, parse.GetValue(_reference)!) : CheckMachine(WantsJson(parse));
+        parse.GetValue(_model) is { } model ? CompareWithReference(parse, model, parse.GetValue(_reference)!) : CheckMachine(parse);
 
-    private int CheckMachine(bool json)
+    private int CheckMachine(ParseResult parse)
     {
-        IReadOnlyList<DoctorResult.Check> checks = MachineChecks.All();
+        using Backend backend = _device.Open(parse);
+        IReadOnlyList<DoctorResult.Check> checks = MachineChecks.All(backend);
         var result = new DoctorResult(checks, checks.All(check => check.Passed));
-        if (json)
+        if (WantsJson(parse))
             Terminal.Json(result, ResultJsonContext.Default.DoctorResult);
         else
             Terminal.Table(["check", "found", ""], checks.Select(check => (string[])[check.Name, check.Value, check.Passed ? "ok" : "failed"]));
@@ -62,7 +65,8 @@ internal sealed class DoctorCommand : ToolCommand
     private int CompareWithReference(ParseResult parse, string modelPath, string reference)
     {
         double tolerance = parse.GetValue(_tolerance) ?? DefaultTolerance;
-        using CausalLanguageModel model = LoadModel(modelPath);
+        using Backend backend = _device.Open(parse);
+        using CausalLanguageModel model = LoadModel(modelPath, backend);
         IReadOnlyList<TensorDifference> tensors = Terminal.WithProgress(
             progress => ReferenceComparison.Compare(model, reference, tolerance, WorkProgress.Part(progress, "comparing", 0, 1), Terminal.Cancellation));
         var result = new ReferenceResult(modelPath, reference, tolerance, tensors, ReferenceComparison.Skipped(model, reference), tensors.All(tensor => tensor.Passed), model.Remarks);

@@ -7,12 +7,14 @@ using TailorKV.Cli.Results;
 using TailorKV.Planner;
 using TailorKV.Planner.Machines;
 using TailorKV.Profiler.Machines;
+using TailorKV.Runtime.Backends;
 
 namespace TailorKV.Cli.Commands;
 
 /// <summary>Measures the machine at hand.</summary>
 internal sealed class HardwareMeasureCommand : ToolCommand
 {
+    private readonly DeviceOptions _device = new();
     private readonly Option<string?> _out = SharedArguments.Out("machine.json");
     private readonly CountOption _context = new("--context", $"The longest context, in tokens, at which caches are timed. Default: {MachineRequest.DefaultContext}.", least: 256);
     private readonly CountOption _repetitions = new("--repetitions", "Runs of which the median counts. Default: 25.");
@@ -22,12 +24,12 @@ internal sealed class HardwareMeasureCommand : ToolCommand
         : base(
             "measure",
             """
-            Measures the machine at hand with the CPU backend on all cores, and writes a file to predict and limit the time per token with. Takes about two minutes;
+            Measures the machine at hand by the kernels that run models on it, and writes a file to predict and limit the time per token with. Takes about two minutes;
             let nothing else run meanwhile, for all that runs is measured too.
             """,
             terminal)
     {
-        foreach (Option option in new Option[] { _out, _context, _repetitions, _warmUp })
+        foreach (Option option in (Option[])[_out, _context, _repetitions, _warmUp, .. _device.All])
             Add(option);
     }
 
@@ -35,14 +37,15 @@ internal sealed class HardwareMeasureCommand : ToolCommand
     {
         string path = parse.GetValue(_out) ?? "machine.json";
         AtomicFile.RequireWritable(path);
-        var defaults = new MachineRequest { Name = $"{Processor()}, {Environment.ProcessorCount} cores" };
+        using Backend backend = _device.Open(parse);
+        var defaults = new MachineRequest { Name = $"{Processor()}, {backend.Threads} cores" };
         MachineRequest request = defaults with
         {
             Contexts = MachineRequest.ContextsUpTo(parse.GetValue(_context) ?? MachineRequest.DefaultContext),
             Repetitions = parse.GetValue(_repetitions) ?? defaults.Repetitions,
             WarmUpSeconds = parse.GetValue(_warmUp) ?? defaults.WarmUpSeconds,
         };
-        Machine machine = Terminal.WithProgress(progress => MachineMeasurement.Measure(request, progress, Terminal.Cancellation));
+        Machine machine = Terminal.WithProgress(progress => MachineMeasurement.Measure(backend, request, progress, Terminal.Cancellation));
         AtomicFile.WriteAllText(path, machine.ToJson());
 
         MachineResult result = MachineResult.From(machine, path);

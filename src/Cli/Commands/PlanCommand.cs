@@ -12,6 +12,7 @@ using TailorKV.Profiler;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime;
+using TailorKV.Runtime.Backends.Cpu;
 
 namespace TailorKV.Cli.Commands;
 
@@ -102,7 +103,8 @@ internal sealed class PlanCommand : ToolCommand
     private (Plan Plan, PlanRequest Request, RemeasuredResult Result) Remeasured(
         string modelPath, string? textPath, PlanRequest request, Plan plan, Func<TimeSpan?> left, IProgress<WorkProgress>? progress)
     {
-        using CausalLanguageModel model = LoadModel(modelPath);
+        using var backend = new CpuBackend();
+        using CausalLanguageModel model = LoadModel(modelPath, backend);
         using var measuring = new PlanRemeasurement(model, MeasuringText.Open(model, textPath), request.Profile, progress, Terminal.Cancellation);
         double loss = measuring.Loss(plan);
         PlanRequest around = request with { Profile = measuring.ProfileAround(plan, progress, Terminal.Cancellation) };

@@ -10,6 +10,7 @@ using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime;
+using TailorKV.Runtime.Backends;
 
 namespace TailorKV.Cli.Commands;
 
@@ -31,6 +32,7 @@ internal sealed class ProfileCommand : ToolCommand
     };
 
     private readonly Argument<string> _model = SharedArguments.Model();
+    private readonly DeviceOptions _device = new();
     private readonly CountOption _context = new("--context", "Tokens of context before the tokens judged. Default: 2048, or what the model was made for less the tail.");
     private readonly Option<string?> _text = SharedArguments.Text();
     private readonly CountOption _windows = SharedArguments.Windows();
@@ -68,7 +70,7 @@ internal sealed class ProfileCommand : ToolCommand
             terminal)
     {
         _options.AcceptOnlyFromAmong([.. OptionSets.Keys]);
-        foreach (Option option in new Option[] { _context, _text, _windows, _tail, _weights, _seed, _options, _unscreened, _out })
+        foreach (Option option in (Option[])[_context, _text, _windows, _tail, _weights, _seed, _options, _unscreened, _out, .. _device.All])
             Add(option);
         Add(_model);
     }
@@ -76,7 +78,8 @@ internal sealed class ProfileCommand : ToolCommand
     protected override int Run(ParseResult parse)
     {
         var clock = Stopwatch.StartNew();
-        using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!);
+        using Backend backend = _device.Open(parse);
+        using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!, backend);
         string path = OutputPath(parse.GetValue(_out), model.Fingerprint.Name, ".profile.json");
         AtomicFile.RequireWritable(path);
         MeasuringText text = MeasuringText.Open(model, parse.GetValue(_text));
@@ -98,8 +101,9 @@ internal sealed class ProfileCommand : ToolCommand
         using MeasurementJournal journal = MeasurementJournal.Open(partial);
         if (!WantsJson(parse))
         {
+            (long device, long host) = ModelProfiler.MemoryBytes(model, request);
             Terminal.Remark(
-                $"Measuring takes up to {ByteSize.Format(ModelProfiler.MemoryBytes(model, request))} of memory besides the model. "
+                $"Measuring takes up to {ByteSize.Format(device + host)} of memory besides the model. "
                 + (journal.Found > 0 ? $"Goes on after the {journal.Found} measurements found in {partial}." : $"What is finished is kept in {partial}: the same command goes on from there."));
         }
 

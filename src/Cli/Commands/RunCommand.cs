@@ -8,6 +8,7 @@ using TailorKV.Planner;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime;
+using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Generation;
 using TailorKV.Runtime.Sessions;
@@ -23,6 +24,7 @@ internal sealed class RunCommand : ToolCommand
     private const string Stdin = "-";
 
     private readonly Argument<string> _model = SharedArguments.Model();
+    private readonly DeviceOptions _device = new();
     private readonly Option<string?> _plan = new("--plan") { Description = "The plan to hold to. Default: every layer in full, bf16.", HelpName = "PLAN" };
     private readonly Option<string?> _prompt = new("--prompt") { Description = "What to answer or to go on from.", HelpName = "TEXT" };
     private readonly Option<string[]> _promptFiles = new("--prompt-file")
@@ -50,7 +52,7 @@ internal sealed class RunCommand : ToolCommand
             terminal)
     {
         Add(_model);
-        foreach (Option option in new Option[] { _plan, _prompt, _promptFiles, _system, _systemFile, _raw, _maxTokens, _temperature, _seed, _context })
+        foreach (Option option in (Option[])[_plan, _prompt, _promptFiles, _system, _systemFile, _raw, _maxTokens, _temperature, _seed, _context, .. _device.All])
             Add(option);
         Validators.Add(result =>
         {
@@ -78,7 +80,8 @@ internal sealed class RunCommand : ToolCommand
         string[] prompts = parse.GetValue(_prompt) is { } prompt ? [prompt] : [.. parse.GetValue(_promptFiles)!.Select(Text)];
         string? system = parse.GetValue(_systemFile) is { } systemFile ? Text(systemFile) : parse.GetValue(_system);
         Plan? plan = parse.GetValue(_plan) is { } planPath ? Plan.Load(planPath) : null;
-        using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!);
+        using Backend backend = _device.Open(parse);
+        using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!, backend);
         if (plan is not null)
             model.RequirePlan(plan);
         ChatTemplate? template = parse.GetValue(_raw) ? null : model.ChatTemplate;

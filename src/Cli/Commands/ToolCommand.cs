@@ -1,6 +1,7 @@
 using System.CommandLine;
 using TailorKV.Cli.Output;
 using TailorKV.Runtime;
+using TailorKV.Runtime.Backends;
 
 namespace TailorKV.Cli.Commands;
 
@@ -23,9 +24,9 @@ internal abstract class ToolCommand : Command
     protected static bool WantsJson(ParseResult parse) => parse.GetValue<bool>("--json");
 
     /// <summary>Loads a model and says what was chosen or passed over in reading it.</summary>
-    protected CausalLanguageModel LoadModel(string path)
+    protected CausalLanguageModel LoadModel(string path, Backend backend)
     {
-        var model = CausalLanguageModel.Load(path);
+        var model = CausalLanguageModel.Load(path, backend);
         Terminal.Remarks(model.Remarks);
         return model;
     }

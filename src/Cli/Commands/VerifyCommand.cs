@@ -6,6 +6,7 @@ using TailorKV.Planner.Plans;
 using TailorKV.Profiler.Text;
 using TailorKV.Profiler.Verification;
 using TailorKV.Runtime;
+using TailorKV.Runtime.Backends;
 
 namespace TailorKV.Cli.Commands;
 
@@ -13,6 +14,7 @@ namespace TailorKV.Cli.Commands;
 internal sealed class VerifyCommand : ToolCommand
 {
     private readonly Argument<string> _model = SharedArguments.Model();
+    private readonly DeviceOptions _device = new();
     private readonly Argument<string> _plan = SharedArguments.Plan();
     private readonly Option<string?> _text = SharedArguments.Text();
     private readonly CountOption _context = new("--context", "Tokens of context before the tokens judged. Default: the plan's context less the tail.");
@@ -48,7 +50,7 @@ internal sealed class VerifyCommand : ToolCommand
     {
         Add(_model);
         Add(_plan);
-        foreach (Option option in new Option[] { _text, _context, _tail, _windows, _passages, _needleLengths, _needleDepths, _needleKeys, _tasks, _seed })
+        foreach (Option option in (Option[])[_text, _context, _tail, _windows, _passages, _needleLengths, _needleDepths, _needleKeys, _tasks, _seed, .. _device.All])
             Add(option);
     }
 
@@ -56,7 +58,8 @@ internal sealed class VerifyCommand : ToolCommand
     {
         string path = parse.GetValue(_plan)!;
         Plan plan = Plan.Load(path);
-        using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!);
+        using Backend backend = _device.Open(parse);
+        using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!, backend);
         model.RequirePlan(plan);
         RemarkOnContext(plan.Target.Context, model.Shape.ContextLength);
         MeasuringText text = MeasuringText.Open(model, parse.GetValue(_text));

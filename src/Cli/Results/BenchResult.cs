@@ -5,7 +5,7 @@ namespace TailorKV.Cli.Results;
 
 /// <summary>What 'bench --json' writes.</summary>
 internal sealed record BenchResult(
-    string Model, string? Plan, int Context, int Depth, int PromptTokens, int GeneratedTokens, int Repetitions, int Seed, int Threads,
+    string Model, string? Plan, int Context, int Depth, int PromptTokens, int GeneratedTokens, int Repetitions, int Seed, string Device, int Threads,
     double? PrefillTokensPerSecond, double? DecodeTokensPerSecond, double? SecondsPerToken, BenchResult.Phase? Prefill, BenchResult.Phase? Decode,
     BenchResult.Reads BytesPerToken, double ReadBytesPerSecond, double? BandwidthShare)
 {
@@ -21,8 +21,8 @@ internal sealed record BenchResult(
     /// <summary>What a decoded token reads.</summary>
     public sealed record Reads(long Total, long Weights, long Cache, long Host);
 
-    public static BenchResult From(string model, int threads, string? path, Plan plan, SpeedRequest request, SessionSpeed speed, double readBytesPerSecond) => new(
-        model, path, plan.Target.Context, Math.Max(1, request.Depth), request.Prompt, request.Generated, request.Repetitions, request.Seed, threads,
+    public static BenchResult From(string model, string device, int threads, string? path, Plan plan, SpeedRequest request, SessionSpeed speed, double readBytesPerSecond) => new(
+        model, path, plan.Target.Context, Math.Max(1, request.Depth), request.Prompt, request.Generated, request.Repetitions, request.Seed, device, threads,
         speed.Prefill?.TokensPerSecond, speed.Decode?.TokensPerSecond, 1 / speed.Decode?.TokensPerSecond, From(speed.Prefill), From(speed.Decode),
         new Reads(speed.BytesPerToken, speed.WeightBytes, speed.CacheBytes, speed.HostBytes), readBytesPerSecond,
         speed.Decode?.TokensPerSecond * speed.BytesPerToken / readBytesPerSecond);

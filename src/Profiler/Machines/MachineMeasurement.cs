@@ -3,62 +3,96 @@ using TailorKV.Planner;
 using TailorKV.Planner.Machines;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
-using TailorKV.Runtime.Backends.Cpu;
-using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Backends;
+using TailorKV.Runtime.Weights;
 
 namespace TailorKV.Profiler.Machines;
 
-/// <summary>Measures the machine at hand with the CPU backend: device and host memory are both its RAM, and all cores work.</summary>
+/// <summary>Measures the machine at hand by the kernels of a backend.</summary>
 public static class MachineMeasurement
 {
     private const int StepsBetweenLoads = 64;
+    private const int FewRows = 16;
+    private const int ManyRows = 1024;
+
+    private static readonly WeightType[] WeightTypes = [WeightType.BF16, WeightType.Q8_0, WeightType.Q4_1, WeightType.Q4_K];
 
     private static readonly LayerPolicy[] Policies = [.. LayerPolicy.Kinds.SelectMany(kind => kind.Timed)];
 
     /// <summary>Measures.</summary>
+    /// <param name="backend">What does the work.</param>
     /// <param name="request">At what sizes.</param>
     /// <param name="progress">Told what is being timed and the share done.</param>
     /// <param name="cancellation">Ends the work with nothing.</param>
     /// <exception cref="CapacityExceededException">The machine has not enough memory free.</exception>
-    public static Machine Measure(MachineRequest request, IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
+    public static Machine Measure(Backend backend, MachineRequest request, IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
     {
-        FreeMemory.Require(MemoryBytes(request), "measuring the machine");
-        using var backend = new CpuBackend();
+        RequireMemory(backend, request);
         var time = new MedianTime(request.Repetitions, request.WarmUpSeconds);
         progress?.Report(new WorkProgress("memory", 0));
-        double readRate = MemoryTimes.ReadBytesPerSecond(request, time, cancellation);
+        double readRate = ReadBytesPerSecond(backend, request, time, cancellation);
         progress?.Report(new WorkProgress("memory", 0.5));
-        (double linkSeconds, double linkRate) = TimeSample.Fit(MemoryTimes.Fetches(request, time, cancellation));
+        (double linkSeconds, double linkRate) = TimeSample.Fit(Fetches(backend, request, time, cancellation));
         progress?.Report(new WorkProgress("weights", 0));
-        KernelRate weights = Fit(WeightTimes.Measure(backend, request, time, WorkProgress.Part(progress, "weights", 0, 1), cancellation));
+        KernelRate weights = Fit(Weights(backend, request, time, progress, cancellation));
         ILookup<PolicyKind, TimeSample> caches = Caches(backend, request, time, linkSeconds, linkRate, progress, cancellation);
-        long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         return new Machine
         {
             Name = request.Name,
             Source = string.Create(
                 CultureInfo.InvariantCulture,
-                $"Measured by TailorKV {typeof(MachineMeasurement).Assembly.GetName().Version!.ToString(3)} on {DateTime.UtcNow:yyyy-MM-dd}: CPU backend, {Environment.ProcessorCount} cores; device and host are the same RAM."),
-            DeviceBytes = memory,
-            HostBytes = memory,
+                $"Measured by TailorKV {typeof(MachineMeasurement).Assembly.GetName().Version!.ToString(3)} on {DateTime.UtcNow:yyyy-MM-dd}: {backend.Name} backend, {backend.Description}."),
+            DeviceBytes = backend.DeviceBytes,
+            HostBytes = backend.HostBytes,
             DeviceBytesPerSecond = Round(readRate),
             LinkBytesPerSecond = Round(linkRate),
             LinkSeconds = Round(linkSeconds),
-            OverlapsTransfers = false,
+            OverlapsTransfers = backend.OverlapsTransfers,
             Kernels = new KernelRates(weights, caches.ToDictionary(kind => kind.Key.Name, Fit)),
         };
     }
 
-    /// <summary>Measures only the bytes per second that all cores together read in order.</summary>
+    /// <summary>Measures only the bytes per second that the device reads of its memory in order.</summary>
     /// <inheritdoc cref="Measure"/>
-    public static double ReadBytesPerSecond(MachineRequest request, CancellationToken cancellation = default)
+    public static double ReadBytesPerSecond(Backend backend, MachineRequest request, CancellationToken cancellation = default)
     {
-        FreeMemory.Require(request.StreamBytes, "measuring the machine");
-        return MemoryTimes.ReadBytesPerSecond(request, new MedianTime(request.Repetitions, request.WarmUpSeconds), cancellation);
+        backend.RequireFree(request.StreamBytes, 0, "measuring the machine");
+        return ReadBytesPerSecond(backend, request, new MedianTime(request.Repetitions, request.WarmUpSeconds), cancellation);
+    }
+
+    private static double ReadBytesPerSecond(Backend backend, MachineRequest request, MedianTime time, CancellationToken cancellation)
+    {
+        using TimedWork reading = backend.ReadMemory(request.StreamBytes);
+        return reading.Amount / time.Of(reading.Run, cancellation);
+    }
+
+    /// <summary>Times of fetching few and many rows.</summary>
+    private static IEnumerable<TimeSample> Fetches(Backend backend, MachineRequest request, MedianTime time, CancellationToken cancellation)
+    {
+        int rows = (int)Math.Min(int.MaxValue, request.StreamBytes / (request.Layer.HeadDim * ExactPrecision.BFloat16.Bytes()));
+        foreach (int count in new[] { Math.Min(FewRows, rows / 2), Math.Min(ManyRows, rows) })
+        {
+            using TimedWork fetching = backend.FetchRows(request.Layer, count, request.StreamBytes);
+            yield return new TimeSample(fetching.Amount, time.Of(fetching.Run, cancellation));
+        }
+    }
+
+    /// <summary>Times of a decoder layer's products by one token, in several types of weights and at several sizes.</summary>
+    private static IEnumerable<TimeSample> Weights(Backend backend, MachineRequest request, MedianTime time, IProgress<WorkProgress>? progress, CancellationToken cancellation)
+    {
+        for (int size = 0; size < request.HiddenSizes.Count; size++)
+        {
+            for (int type = 0; type < WeightTypes.Length; type++)
+            {
+                progress?.Report(new WorkProgress("weights", (size + ((double)type / WeightTypes.Length)) / request.HiddenSizes.Count));
+                using TimedWork multiplying = backend.MultiplyWeights(WeightTypes[type], request.HiddenSizes[size]);
+                yield return new TimeSample(multiplying.Amount, time.Of(multiplying.Run, cancellation));
+            }
+        }
     }
 
     private static ILookup<PolicyKind, TimeSample> Caches(
-        CpuBackend backend, MachineRequest request, MedianTime time, double linkSeconds, double linkRate, IProgress<WorkProgress>? progress, CancellationToken cancellation)
+        Backend backend, MachineRequest request, MedianTime time, double linkSeconds, double linkRate, IProgress<WorkProgress>? progress, CancellationToken cancellation)
     {
         // The just-in-time compiler improves what all kinds share while the first of them run, so a first round of the shortest context is not counted.
         int[] rounds = [request.Contexts[0], .. request.Contexts];
@@ -85,16 +119,18 @@ public static class MachineMeasurement
         return new KernelRate(Round(seconds), Round(rate));
     }
 
-    private static long MemoryBytes(MachineRequest request)
+    private static void RequireMemory(Backend backend, MachineRequest request)
     {
+        const string What = "measuring the machine";
         int longest = request.Contexts[^1];
-        return Math.Max(
-            request.StreamBytes,
-            CacheTimes.MemoryBytes(request.Layer, longest, StepsBetweenLoads) + Policies.Max(policy =>
-            {
-                CacheBytes bytes = policy.Bytes(request.Layer, longest + StepsBetweenLoads);
-                return bytes.Device + bytes.Host + bytes.Staging;
-            }));
+        backend.RequireFree(request.StreamBytes, 0, What);
+        backend.RequireFree(0, request.StreamBytes, What);
+        (long host, long device) = CacheTimes.MemoryBytes(request.Layer, longest, StepsBetweenLoads);
+        foreach (LayerPolicy policy in Policies)
+        {
+            CacheBytes bytes = policy.Bytes(request.Layer, longest + StepsBetweenLoads);
+            backend.RequireFree(device + bytes.Device + bytes.Staging, host + bytes.Host, What);
+        }
     }
 
     // More digits than this are noise.

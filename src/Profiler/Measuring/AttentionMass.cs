@@ -1,6 +1,6 @@
 using System.Numerics.Tensors;
 using TailorKV.Planner.Models;
-using TailorKV.Runtime.Backends.Cpu.Cache.Indexes;
+using TailorKV.Runtime.Numbers;
 using TailorKV.Runtime.Verification;
 
 namespace TailorKV.Profiler.Measuring;

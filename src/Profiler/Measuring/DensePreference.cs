@@ -23,7 +23,7 @@ public static class DensePreference
     /// <param name="keys">[kvHeads, stride, headDim], after RoPE.</param>
     /// <param name="stride">Tokens from one KV head to the next.</param>
     /// <param name="softCap">The soft cap of scores, or null.</param>
-    internal static double Score(LayerShape layer, int head, int tokens, ReadOnlySpan<float> queries, NativeBuffer<float> keys, int stride, float? softCap)
+    internal static double Score(LayerShape layer, int head, int tokens, ReadOnlySpan<float> queries, HostTensor keys, int stride, float? softCap)
     {
         int count = queries.Length / (layer.Heads * layer.HeadDim);
         var probabilities = new float[tokens];

@@ -5,7 +5,6 @@ using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime;
-using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Profiler.Measuring;
 
@@ -30,24 +29,27 @@ public static class ModelProfiler
         IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
     {
         Check(model, request);
-        FreeMemory.Require(MemoryBytes(model, request), $"measuring {request.Context} tokens of context");
+        (long device, long host) = MemoryBytes(model, request);
+        model.Backend.RequireFree(device, host, $"measuring {request.Context} tokens of context");
         using var run = new ProfileRun(model, text, request, request.OtherWeights.Select(path => Unmeasured(model, path)), journal, times ?? new ProfileTimes(), progress, cancellation);
         return run.Measure();
     }
 
-    /// <summary>The most bytes that measuring takes besides the model's weights.</summary>
+    /// <summary>The most bytes of device and host memory that measuring takes besides the model's weights.</summary>
     /// <param name="model">The model.</param>
     /// <param name="request">What is measured.</param>
-    public static long MemoryBytes(CausalLanguageModel model, ProfileRequest request)
+    public static (long Device, long Host) MemoryBytes(CausalLanguageModel model, ProfileRequest request)
     {
         MemoryBreakdown session = Plan.Uniform(model.Fingerprint, request.Context + request.Tail, new FullPolicy(ExactPrecision.Float32)).Memory;
-        return session.Device - session.Weights + session.Host + WindowMeasurement.MemoryBytes(model.Shape, request.Context, request.Tail, PromptQueryNeeds.Of([.. request.Options, .. request.Candidates]));
+        (long device, long host) = WindowMeasurement.MemoryBytes(
+            model.Shape, request.Context, request.Tail, PromptQueryNeeds.Of([.. request.Options, .. request.Candidates]));
+        return (session.Device - session.Weights + device, session.Host + host);
     }
 
     private static WeightChoice Unmeasured(CausalLanguageModel model, string path)
     {
         const string Remedy = "Give a file of the same model with its weights stored otherwise";
-        using CausalLanguageModel other = CausalLanguageModel.Load(path);
+        using CausalLanguageModel other = CausalLanguageModel.Load(path, model.Backend);
         if (!other.Shape.Equals(model.Shape))
             throw new InvalidFileException(path, other.Fingerprint.DifferenceFrom(model.Fingerprint)!, Remedy);
         if (other.Fingerprint.WeightsHash == model.Fingerprint.WeightsHash)

@@ -149,7 +149,7 @@ internal sealed class ProfileRun : IDisposable
 
     private double MeasureWeights(int index, int[] tokens)
     {
-        using CausalLanguageModel other = CausalLanguageModel.Load(_request.OtherWeights[index]);
+        using CausalLanguageModel other = CausalLanguageModel.Load(_request.OtherWeights[index], _model.Backend);
         double loss = Exact(tokens).MeasureWeights(other, tokens, WorkProgress.Part(_progress, "other weights", index, _weights.Length), _cancellation);
         return loss is >= 0 and <= MeasuredOption.MostLoss
             ? loss

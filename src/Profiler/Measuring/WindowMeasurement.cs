@@ -4,9 +4,7 @@ using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime;
-using TailorKV.Runtime.Backends.Cpu;
-using TailorKV.Runtime.Backends.Cpu.Attention;
-using TailorKV.Runtime.Backends.Cpu.Cache;
+using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Verification;
@@ -19,17 +17,17 @@ namespace TailorKV.Profiler.Measuring;
 /// </summary>
 public sealed class WindowMeasurement : IDisposable
 {
-    private readonly ModelShape _shape;
-    private readonly CpuBackend _backend;
+    private readonly Backend _backend;
     private readonly Transformer _transformer;
-    private readonly float? _softCap;
+    private readonly ModelShape _shape;
     private readonly WindowRecord _record;
     private readonly Workspace _workspace;
-    private readonly Arena _arena;
-    private readonly NativeBuffer<float> _logits;
-    private readonly NativeBuffer<float> _exact;
+    private readonly DeviceArena _device;
+    private readonly Arena _host;
+    private readonly HostTensor _logits;
+    private readonly HostTensor _exact;
     private readonly int[] _next;
-    private readonly float[][] _lastHidden;
+    private readonly HostTensor[] _lastHidden;
     private AttentionMass? _mass;
 
     /// <summary>Reads the window exactly.</summary>
@@ -45,34 +43,35 @@ public sealed class WindowMeasurement : IDisposable
         CancellationToken cancellation = default)
     {
         (_backend, _shape) = (model.Backend, model.Shape);
-        _transformer = model.CreateTransformer(window.Length);
-        _softCap = (float?)model.Config.AttentionSoftCap;
-        _lastHidden = new float[_shape.Layers][];
         int tail = window.Length - context;
         _next = window[(context + 1)..].ToArray();
         if (MemoryModel.Problem(_shape, window.Length, tail) is { } problem)
             throw new TailorKVException(problem, "Measure fewer tokens");
-        FreeMemory.Require(MemoryBytes(_shape, context, tail, queries), $"measuring {tail} tokens after {context}");
+        (long deviceBytes, long hostBytes) = MemoryBytes(_shape, context, tail, queries);
+        _backend.RequireFree(deviceBytes, hostBytes, $"measuring {tail} tokens after {context}");
         using Session session = model.CreateFullSession(window.Length, ExactPrecision.Float32);
-        _record = new WindowRecord(_shape, context, tail, _softCap, queries, _transformer.RotaryOf);
+        _transformer = model.CreateTransformer(window.Length);
+        _record = new WindowRecord(_backend, _transformer, context, tail, queries);
         session.Prefill(window, _record, progress, cancellation);
-        _arena = new Arena("measurement", WorkBytes(_shape, context, tail));
-        _workspace = new Workspace(_shape, window.Length, tail, predictsQueries: true, _arena);
-        _logits = _arena.Take<float>((long)tail * _shape.VocabularySize);
-        _exact = _arena.Take<float>((long)tail * _shape.VocabularySize);
+        _device = _backend.TakeDevice("measurement", DeviceBytes(_shape, context, tail));
+        _host = _backend.TakeHost("measurement", HostBytes(_shape, tail));
+        _workspace = new Workspace(_shape, window.Length, tail, predictsQueries: true, _device);
+        _logits = _host.TakeTensor((long)tail * _shape.VocabularySize);
+        _exact = _host.TakeTensor((long)tail * _shape.VocabularySize);
+        _lastHidden = [.. Enumerable.Range(0, _shape.Layers).Select(_ => _host.TakeTensor((long)tail * _shape.HiddenSize))];
         session.PromptLogits(
             context,
             (position, logits) => LogProbabilities.All(logits, Row(_exact, position - context)),
             cancellation);
     }
 
-    /// <summary>Bytes of memory that a measurement holds, the exact pass's session not counted.</summary>
+    /// <summary>Bytes of device and host memory that a measurement holds, the exact pass's session not counted.</summary>
     /// <param name="shape">The model's sizes.</param>
     /// <param name="context">Tokens before the tail.</param>
     /// <param name="tail">Tokens judged.</param>
     /// <param name="queries">What the policies to be measured ask for of the context's queries.</param>
-    public static long MemoryBytes(ModelShape shape, int context, int tail, PromptQueryNeeds queries = default) =>
-        WindowRecord.MemoryBytes(shape, context, tail, queries) + WorkBytes(shape, context, tail);
+    public static (long Device, long Host) MemoryBytes(ModelShape shape, int context, int tail, PromptQueryNeeds queries = default) =>
+        (DeviceBytes(shape, context, tail), WindowRecord.MemoryBytes(shape, context, tail, queries) + HostBytes(shape, tail));
 
     /// <summary>Dense-preference scores of a layer: [scored context][query head]; the last context is the whole window.</summary>
     public IReadOnlyList<IReadOnlyList<double>> HeadDensePreference(int layer) => _record.HeadDensities[layer];
@@ -91,7 +90,7 @@ public sealed class WindowMeasurement : IDisposable
     {
         LayerShape shape = _shape.Layer(layer);
         if (_mass?.Layer != layer)
-            _mass = new AttentionMass(shape, _record, layer, _softCap);
+            _mass = new AttentionMass(shape, _record, layer, _transformer.AttentionSoftCap);
         var recalled = new double[counts.Count];
         var policy = new RetrievedPolicy { TopK = counts[^1], Index = index ?? new CodedKeys(new RotatedNormalFormat { Bits = 1 }) };
         if (index is null)
@@ -106,7 +105,7 @@ public sealed class WindowMeasurement : IDisposable
             return recalled;
         }
 
-        using var own = new OwnCache(_backend, policy, shape, _record.Context + _record.Tail, _softCap);
+        using var own = new OwnCache(_backend, policy, shape, _record.Context + _record.Tail, _transformer.AttentionSoftCap);
         Attend(own.Cache, layer, row =>
         {
             for (int head = 0; head < shape.KvHeads && row >= _mass.FirstRow; head++)
@@ -124,9 +123,11 @@ public sealed class WindowMeasurement : IDisposable
     public double OutputError(int layer, LayerPolicy policy)
     {
         LayerShape shape = _shape.Layer(layer);
-        using (var cache = new OwnCache(_backend, policy, shape, _record.Context + _record.Tail, _softCap))
+        using (var cache = new OwnCache(_backend, policy, shape, _record.Context + _record.Tail, _transformer.AttentionSoftCap))
             Attend(cache.Cache, layer);
-        return RelativeError(_workspace.Attended.Slice(0, _record.Tail * shape.Heads * shape.HeadDim), _record.TailAttended[layer].Span);
+        var attended = new float[_record.Tail * shape.Heads * shape.HeadDim];
+        _workspace.Attended.Read(attended);
+        return RelativeError(attended, _record.TailAttended[layer].Slice(0, attended.Length));
     }
 
     /// <summary>Measures one option of one layer.</summary>
@@ -134,18 +135,17 @@ public sealed class WindowMeasurement : IDisposable
     /// <param name="policy">How it is kept.</param>
     public LayerEffect Measure(int layer, LayerPolicy policy)
     {
-        int tail = _record.Tail, tokens = _record.Context + tail;
+        int tail = _record.Tail;
         double error = OutputError(layer, policy);
-        _record.TailHidden[layer].Span.CopyTo(_workspace.Hidden.Span);
+        _record.TailHidden[layer].CopyTo(_workspace.Hidden);
         _transformer.Finish(layer, tail, _workspace);
         for (int above = layer + 1; above < _shape.Layers; above++)
         {
             _transformer.Project(above, _record.Context, tail, _workspace);
-            StoreTail(above, _workspace.Keys, _workspace.Values);
-            PrefillAttention.Run(
-                _backend.Pool, _shape.Layer(above), _record.Context, tail, _workspace.Queries, _record.Keys[above], _record.Values[above], tokens, _workspace.Attended, _softCap);
+            _transformer.Store(_record.Context, tail, _workspace.Keys, _workspace.Values, _record.KeyValues[above]);
+            _transformer.Attend(above, _record.Context, tail, _workspace, _record.KeyValues[above]);
             // What is measured next must not see this layer's effect.
-            StoreTail(above, _record.TailKeys[above], _record.TailValues[above]);
+            _transformer.Store(_record.Context, tail, _record.TailKeys[above], _record.TailValues[above], _record.KeyValues[above]);
             _transformer.Finish(above, tail, _workspace);
         }
 
@@ -165,7 +165,7 @@ public sealed class WindowMeasurement : IDisposable
     /// <returns>KL divergence of each of the tail's tokens, in nats.</returns>
     public double[] MeasureAll(IReadOnlyList<LayerPolicy> policies, LogitsObserver? observer = null)
     {
-        _record.TailHidden[0].Span.CopyTo(_workspace.Hidden.Span);
+        _record.TailHidden[0].CopyTo(_workspace.Hidden);
         GoThrough(0, policies, keeps: true);
         double[] losses = TailLosses();
         for (int row = 0; observer is not null && row < _record.Tail; row++)
@@ -181,7 +181,7 @@ public sealed class WindowMeasurement : IDisposable
     {
         // The layer below predicts the queries of one that is chosen by them.
         int first = layer > 0 && policies[layer].NeedsPredictedQueries ? layer - 1 : layer;
-        _lastHidden[first].CopyTo(_workspace.Hidden.Span);
+        _lastHidden[first].CopyTo(_workspace.Hidden);
         GoThrough(first, policies, keeps: false);
         return TailLosses();
     }
@@ -209,12 +209,16 @@ public sealed class WindowMeasurement : IDisposable
     /// <summary>Gives the memory back.</summary>
     public void Dispose()
     {
-        _arena.Dispose();
+        _device.Dispose();
+        _host.Dispose();
         _record.Dispose();
     }
 
-    private static long WorkBytes(ModelShape shape, int context, int tail) =>
-        MemoryModel.Activations(shape, context + tail, tail, predictsQueries: true) + (2 * CacheBytes.Align((long)tail * shape.VocabularySize * sizeof(float)));
+    private static long DeviceBytes(ModelShape shape, int context, int tail) => MemoryModel.Activations(shape, context + tail, tail, predictsQueries: true);
+
+    // Logits with the exact cache and with others, and every layer's input with all layers changed.
+    private static long HostBytes(ModelShape shape, int tail) =>
+        (2 * CacheBytes.Align((long)tail * shape.VocabularySize * sizeof(float))) + (shape.Layers * CacheBytes.Align((long)tail * shape.HiddenSize * sizeof(float)));
 
     /// <summary>Decodes the tail through layers from one on, whose input lies in the workspace.</summary>
     private void GoThrough(int first, IReadOnlyList<LayerPolicy> policies, bool keeps)
@@ -223,12 +227,11 @@ public sealed class WindowMeasurement : IDisposable
         for (int layer = first; layer < _shape.Layers; layer++)
         {
             if (keeps)
-                _lastHidden[layer] = _workspace.Hidden.Slice(0, tail * _shape.HiddenSize).ToArray();
-            using var own = new OwnCache(_backend, policies[layer], _shape.Layer(layer), tokens, _softCap);
+                _workspace.Hidden.Part(0, (long)tail * _shape.HiddenSize).CopyTo(_lastHidden[layer]);
+            using var own = new OwnCache(_backend, policies[layer], _shape.Layer(layer), tokens, _transformer.AttentionSoftCap);
             Load(own.Cache, layer);
             _transformer.Project(layer, _record.Context, tail, _workspace);
-            own.Cache.Extend(
-                tail, _workspace.Queries, _workspace.Predicted, _workspace.Keys, _workspace.Values, _workspace.Attended, _workspace.Scores);
+            own.Cache.Extend(tail, _workspace);
             if (layer + 1 < _shape.Layers && policies[layer + 1].NeedsPredictedQueries)
                 _transformer.PredictQueries(layer + 1, _record.Context, tail, _workspace);
             _transformer.Finish(layer, tail, _workspace);
@@ -243,8 +246,7 @@ public sealed class WindowMeasurement : IDisposable
         for (int row = 0, count; row < tail; row += count)
         {
             count = Math.Min(some, tail - row);
-            _transformer.Logits(
-                _workspace.Hidden.Slice((long)row * _shape.HiddenSize, count * _shape.HiddenSize), count, _workspace.Normed.Span, _logits.Slice((long)row * _shape.VocabularySize, count * _shape.VocabularySize));
+            _transformer.Logits(_workspace.Hidden, row, count, _workspace, _logits.Slice((long)row * _shape.VocabularySize, count * _shape.VocabularySize));
         }
 
         var losses = new double[tail];
@@ -253,49 +255,37 @@ public sealed class WindowMeasurement : IDisposable
     }
 
     /// <summary>What all entries of the vocabulary have after one of the tail's tokens.</summary>
-    private Span<float> Row(NativeBuffer<float> rows, int row) => rows.Slice((long)row * _shape.VocabularySize, _shape.VocabularySize);
+    private Span<float> Row(HostTensor rows, int row) => rows.Slice((long)row * _shape.VocabularySize, _shape.VocabularySize);
 
     private void Attend(LayerCache cache, int layer, Action<int>? afterRow = null)
     {
         int tail = _record.Tail;
-        int tokens = _record.Context + tail;
         Load(cache, layer);
         if (cache.NeedsPredictedQueries)
         {
-            _record.TailNormed[layer - 1].Span.CopyTo(_workspace.Normed.Span);
+            _record.TailNormed[layer - 1].CopyTo(_workspace.Normed);
             _transformer.PredictQueries(layer, _record.Context, tail, _workspace);
         }
 
-        int step = afterRow is null ? tail : 1, keys = _shape.KvHeads * _shape.HeadDim, queries = _shape.Heads * _shape.HeadDim;
+        int step = afterRow is null ? tail : 1;
+        long keys = (long)step * _shape.KvHeads * _shape.HeadDim, queries = (long)step * _shape.Heads * _shape.HeadDim;
         for (int row = 0; row < tail; row += step)
         {
-            cache.Extend(
-                step, _record.TailQueries[layer].From((long)row * queries), _workspace.Predicted.From((long)row * queries), _record.TailKeys[layer].From((long)row * keys),
-                _record.TailValues[layer].From((long)row * keys), _workspace.Attended.From((long)row * queries), _workspace.Scores);
+            int part = row / step;
+            _record.TailQueries[layer].Part(part * queries, queries).CopyTo(_workspace.Queries);
+            _record.TailKeys[layer].Part(part * keys, keys).CopyTo(_workspace.Keys);
+            _record.TailValues[layer].Part(part * keys, keys).CopyTo(_workspace.Values);
+            if (row > 0)
+                _workspace.Predicted.Part(part * queries, queries).CopyTo(_workspace.Predicted);
+            cache.Extend(step, _workspace);
             afterRow?.Invoke(row);
         }
     }
 
     private void Load(LayerCache cache, int layer)
     {
-        if (cache.NeedsPromptQueries)
-            cache.Observe(_record.ContextQueries[layer]);
-        cache.Load(_record.Keys[layer], _record.Values[layer], _record.Context, _record.Context + _record.Tail);
-    }
-
-    private void StoreTail(int layer, NativeBuffer<float> keys, NativeBuffer<float> values)
-    {
-        int headDim = _shape.HeadDim;
-        int tokens = _record.Context + _record.Tail;
-        for (int row = 0; row < _record.Tail; row++)
-        {
-            for (int head = 0; head < _shape.KvHeads; head++)
-            {
-                long from = (((long)row * _shape.KvHeads) + head) * headDim, to = (((long)head * tokens) + _record.Context + row) * headDim;
-                keys.Slice(from, headDim).CopyTo(_record.Keys[layer].Slice(to, headDim));
-                values.Slice(from, headDim).CopyTo(_record.Values[layer].Slice(to, headDim));
-            }
-        }
+        cache.PromptQueries?.CopyFrom(_record.ContextQueries[layer]);
+        cache.Load(_record.KeyValues[layer], _record.Context);
     }
 
     private static double RelativeError(ReadOnlySpan<float> changed, ReadOnlySpan<float> exact)

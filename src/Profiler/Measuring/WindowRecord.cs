@@ -1,7 +1,6 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
-using TailorKV.Runtime.Backends.Cpu.Cache.Queries;
-using TailorKV.Runtime.Backends.Cpu.Rotary;
+using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Sessions;
 
@@ -17,35 +16,34 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
     private const int LeastScored = 2 * DensePreference.ScoredQueries;
 
     private readonly ModelShape _shape;
-    private readonly float? _softCap;
-    private readonly Func<int, RotaryEmbedding?> _rotary;
+    private readonly Transformer _transformer;
     private readonly Arena _arena;
-    private readonly NativeBuffer<float>[] _scoredQueries;
+    private readonly HostTensor[] _scoredQueries;
 
     /// <summary>Takes the memory.</summary>
-    /// <param name="shape">The model's sizes.</param>
+    /// <param name="backend">What the window is read on.</param>
+    /// <param name="transformer">What reads it.</param>
     /// <param name="context">Tokens before the tail.</param>
     /// <param name="tail">Tokens judged.</param>
-    /// <param name="softCap">The soft cap of scores, or null.</param>
     /// <param name="queries">What is kept of the context's queries, for caches that ask for it.</param>
-    /// <param name="rotary">What turns a layer's queries; null where it has no rotary embedding.</param>
-    public WindowRecord(ModelShape shape, int context, int tail, float? softCap, PromptQueryNeeds queries, Func<int, RotaryEmbedding?> rotary)
+    public WindowRecord(Backend backend, Transformer transformer, int context, int tail, PromptQueryNeeds queries)
     {
-        (_shape, Context, Tail, _softCap, _rotary) = (shape, context, tail, softCap, rotary);
+        ModelShape shape = transformer.Shape;
+        (_shape, Context, Tail, _transformer) = (shape, context, tail, transformer);
         long rows = (long)shape.KvHeads * (context + tail) * shape.HeadDim;
-        _arena = new Arena("window", MemoryBytes(shape, context, tail, queries));
-        Keys = Each(() => _arena.Take<float>(rows));
-        Values = Each(() => _arena.Take<float>(rows));
-        TailKeys = Each(() => _arena.Take<float>((long)tail * shape.KvHeads * shape.HeadDim));
-        TailValues = Each(() => _arena.Take<float>((long)tail * shape.KvHeads * shape.HeadDim));
-        TailHidden = Each(() => _arena.Take<float>((long)tail * shape.HiddenSize));
-        TailNormed = Each(() => _arena.Take<float>((long)tail * shape.HiddenSize));
-        TailQueries = Each(() => _arena.Take<float>((long)tail * shape.Heads * shape.HeadDim));
-        TailAttended = Each(() => _arena.Take<float>((long)tail * shape.Heads * shape.HeadDim));
+        _arena = backend.TakeHost("window", MemoryBytes(shape, context, tail, queries));
+        Keys = Each(() => _arena.TakeTensor(rows));
+        HostTensor[] values = Each(() => _arena.TakeTensor(rows));
+        KeyValues = [.. Keys.Zip(values, (keys, ofValues) => new KeyValues(keys, ofValues, context + tail))];
+        TailKeys = Each(() => _arena.TakeTensor((long)tail * shape.KvHeads * shape.HeadDim));
+        TailValues = Each(() => _arena.TakeTensor((long)tail * shape.KvHeads * shape.HeadDim));
+        TailHidden = Each(() => _arena.TakeTensor((long)tail * shape.HiddenSize));
+        TailNormed = Each(() => _arena.TakeTensor((long)tail * shape.HiddenSize));
+        TailQueries = Each(() => _arena.TakeTensor((long)tail * shape.Heads * shape.HeadDim));
+        TailAttended = Each(() => _arena.TakeTensor((long)tail * shape.Heads * shape.HeadDim));
         ScoredContexts = Scored(context + tail);
-        _scoredQueries = Each(() => _arena.Take<float>((long)ScoredContexts.Count * DensePreference.ScoredQueries * shape.Heads * shape.HeadDim));
-        ContextQueries = [.. Enumerable.Range(0, shape.Layers).Select(layer =>
-            (IReadOnlyList<PromptQueries>)[.. Enumerable.Range(0, shape.KvHeads).Select(_ => new PromptQueries(queries, shape.Layer(layer), _arena))])];
+        _scoredQueries = Each(() => _arena.TakeTensor((long)ScoredContexts.Count * DensePreference.ScoredQueries * shape.Heads * shape.HeadDim));
+        ContextQueries = [.. Enumerable.Range(0, shape.Layers).Select(layer => transformer.TakeQueries(layer, queries, _arena))];
         HeadDensities = new double[shape.Layers][][];
     }
 
@@ -56,28 +54,28 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
     public int Tail { get; }
 
     /// <summary>[layer][kvHeads, context + tail, headDim]; the tail's rows are another's while a layer is measured, and exact again after it.</summary>
-    public NativeBuffer<float>[] Keys { get; }
+    public HostTensor[] Keys { get; }
 
-    /// <summary>As <see cref="Keys"/>.</summary>
-    public NativeBuffer<float>[] Values { get; }
-
-    /// <summary>[layer][tail, kvHeads, headDim], exact.</summary>
-    public NativeBuffer<float>[] TailKeys { get; }
+    /// <summary>By layer, <see cref="Keys"/> and the values with them.</summary>
+    public KeyValues[] KeyValues { get; }
 
     /// <summary>[layer][tail, kvHeads, headDim], exact.</summary>
-    public NativeBuffer<float>[] TailValues { get; }
+    public HostTensor[] TailKeys { get; }
+
+    /// <summary>[layer][tail, kvHeads, headDim], exact.</summary>
+    public HostTensor[] TailValues { get; }
 
     /// <summary>[layer][tail, hidden]: each layer's input.</summary>
-    public NativeBuffer<float>[] TailHidden { get; }
+    public HostTensor[] TailHidden { get; }
 
     /// <summary>[layer][tail, hidden]: each layer's input after its norm.</summary>
-    public NativeBuffer<float>[] TailNormed { get; }
+    public HostTensor[] TailNormed { get; }
 
     /// <summary>[layer][tail, heads, headDim].</summary>
-    public NativeBuffer<float>[] TailQueries { get; }
+    public HostTensor[] TailQueries { get; }
 
     /// <summary>[layer][tail, heads, headDim].</summary>
-    public NativeBuffer<float>[] TailAttended { get; }
+    public HostTensor[] TailAttended { get; }
 
     /// <summary>Tokens after which the dense-preference score is taken, ascending: eighths, a quarter and half of the window, where that is enough, and all of it.</summary>
     public IReadOnlyList<int> ScoredContexts { get; }
@@ -85,8 +83,8 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
     /// <summary>[layer][scored context][head]: dense-preference scores.</summary>
     public double[][][] HeadDensities { get; }
 
-    /// <summary>[layer][KV head]: what is kept of the context's queries.</summary>
-    public IReadOnlyList<PromptQueries>[] ContextQueries { get; }
+    /// <summary>By layer, what is kept of the context's queries.</summary>
+    public PromptQueries[] ContextQueries { get; }
 
     /// <summary>Bytes a record takes.</summary>
     public static long MemoryBytes(ModelShape shape, int context, int tail, PromptQueryNeeds queriesKept)
@@ -100,30 +98,31 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
         return shape.Layers * ((2 * keys) + (2 * tailKeys) + (2 * hidden) + (2 * queries) + scored + kept);
     }
 
-    public override void OnLayerInput(int layer, int first, int count, ReadOnlySpan<float> hidden) =>
-        CopyTail(hidden, first, count, _shape.HiddenSize, TailHidden[layer]);
+    public override void OnLayerInput(int layer, int first, int count, Workspace workspace) =>
+        CopyTail(workspace.Hidden, first, count, _shape.HiddenSize, TailHidden[layer]);
 
-    public override void OnAttended(int layer, int first, int count, ReadOnlySpan<float> normed, ReadOnlySpan<float> queries, ReadOnlySpan<float> attended)
+    public override void OnAttended(int layer, int first, int count, Workspace workspace)
     {
-        CopyTail(normed, first, count, _shape.HiddenSize, TailNormed[layer]);
-        CopyTail(queries, first, count, _shape.Heads * _shape.HeadDim, TailQueries[layer]);
-        CopyTail(attended, first, count, _shape.Heads * _shape.HeadDim, TailAttended[layer]);
-        KeepScored(layer, first, count, queries);
-        for (int head = 0; head < _shape.KvHeads && first < Context; head++)
-            ContextQueries[layer][head].Add(head, first, Math.Min(count, Context - first), queries, _shape.Heads, _rotary(layer));
+        CopyTail(workspace.Normed, first, count, _shape.HiddenSize, TailNormed[layer]);
+        CopyTail(workspace.Queries, first, count, _shape.Heads * _shape.HeadDim, TailQueries[layer]);
+        CopyTail(workspace.Attended, first, count, _shape.Heads * _shape.HeadDim, TailAttended[layer]);
+        KeepScored(layer, first, count, workspace.Queries);
+        if (first < Context)
+            _transformer.Observe(layer, first, Math.Min(count, Context - first), workspace, ContextQueries[layer]);
     }
 
-    internal override void OnLayerDone(int layer, NativeBuffer<float> keys, NativeBuffer<float> values, int tokens, int stride, NativeBuffer<float> hidden)
+    public override void OnLayerDone(int layer, KeyValues prompt, int tokens, DeviceTensor hidden)
     {
-        keys.CopyTo(Keys[layer]);
-        values.CopyTo(Values[layer]);
+        (DeviceTensor keys, DeviceTensor values) = (KeyValues[layer].Keys, KeyValues[layer].Values);
+        prompt.Keys.CopyTo(keys);
+        prompt.Values.CopyTo(values);
         for (int row = 0; row < Tail; row++)
         {
             for (int head = 0; head < _shape.KvHeads; head++)
             {
-                long from = (((long)head * stride) + Context + row) * _shape.HeadDim, to = (((long)row * _shape.KvHeads) + head) * _shape.HeadDim;
-                keys.Slice(from, _shape.HeadDim).CopyTo(TailKeys[layer].Slice(to, _shape.HeadDim));
-                values.Slice(from, _shape.HeadDim).CopyTo(TailValues[layer].Slice(to, _shape.HeadDim));
+                long from = (((long)head * prompt.Stride) + Context + row) * _shape.HeadDim, to = (((long)row * _shape.KvHeads) + head) * _shape.HeadDim;
+                keys.Part(from, _shape.HeadDim).CopyTo(TailKeys[layer].Part(to, _shape.HeadDim));
+                values.Part(from, _shape.HeadDim).CopyTo(TailValues[layer].Part(to, _shape.HeadDim));
             }
         }
 
@@ -141,15 +140,16 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
     private double[] Density(int layer, int scored)
     {
         int tokens = ScoredContexts[scored], length = _shape.Heads * _shape.HeadDim;
-        NativeBuffer<float> queries = _scoredQueries[layer].From((long)scored * DensePreference.ScoredQueries * length);
+        int count = ScoredQueries(tokens) * length;
+        HostTensor queries = _scoredQueries[layer].Part((long)scored * DensePreference.ScoredQueries * length, count);
         var scores = new double[_shape.Heads];
         Parallel.For(0, scores.Length, head => scores[head] = DensePreference.Score(
-            _shape.Layer(layer), head, tokens, queries.Slice(0, ScoredQueries(tokens) * length), Keys[layer], Context + Tail, _softCap));
+            _shape.Layer(layer), head, tokens, queries.Slice(0, count), Keys[layer], Context + Tail, _transformer.AttentionSoftCap));
         return scores;
     }
 
     /// <summary>Keeps those of a chunk's queries that are scored.</summary>
-    private void KeepScored(int layer, int first, int count, ReadOnlySpan<float> queries)
+    private void KeepScored(int layer, int first, int count, DeviceTensor queries)
     {
         int length = _shape.Heads * _shape.HeadDim;
         for (int scored = 0; scored < ScoredContexts.Count; scored++)
@@ -157,16 +157,16 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
             int start = ScoredContexts[scored] - ScoredQueries(ScoredContexts[scored]);
             int from = Math.Max(first, start), to = Math.Min(first + count, ScoredContexts[scored]);
             if (from < to)
-                queries[((from - first) * length)..((to - first) * length)].CopyTo(_scoredQueries[layer].Slice((((long)scored * DensePreference.ScoredQueries) + from - start) * length, (to - from) * length));
+                queries.Part((long)(from - first) * length, (long)(to - from) * length).CopyTo(_scoredQueries[layer].Part((((long)scored * DensePreference.ScoredQueries) + from - start) * length, (long)(to - from) * length));
         }
     }
 
-    private void CopyTail(ReadOnlySpan<float> rows, int first, int count, int length, NativeBuffer<float> tail)
+    private void CopyTail(DeviceTensor rows, int first, int count, int length, HostTensor tail)
     {
         int from = Math.Max(first, Context);
         if (from < first + count)
-            rows[((from - first) * length)..(count * length)].CopyTo(tail.Slice((from - Context) * (long)length, (first + count - from) * length));
+            rows.Part((from - first) * (long)length, (first + count - from) * (long)length).CopyTo(tail.Part((from - Context) * (long)length, (first + count - from) * (long)length));
     }
 
-    private NativeBuffer<float>[] Each(Func<NativeBuffer<float>> take) => [.. Enumerable.Range(0, _shape.Layers).Select(_ => take())];
+    private HostTensor[] Each(Func<HostTensor> take) => [.. Enumerable.Range(0, _shape.Layers).Select(_ => take())];
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using TailorKV.Planner;
 using TailorKV.Planner.Plans;
 using TailorKV.Runtime;
+using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Sessions;
 
@@ -12,6 +13,7 @@ public sealed class SpeedMeasurement
 {
     private const int WarmUpPrompt = 256;
     private const int WarmUpTokens = 32;
+    private const int BlockElements = 1 << 16;
 
     private readonly Session _session;
     private readonly SpeedRequest _request;
@@ -103,16 +105,22 @@ public sealed class SpeedMeasurement
 
     private int[] Tokens(int count) => [.. Enumerable.Range(0, count).Select(_ => _random.Next(_vocabulary))];
 
-    private void Draw(int layer, NativeBuffer<float> keys, NativeBuffer<float> values, int stride)
+    private void Draw(int layer, KeyValues prompt)
     {
         _cancellation.ThrowIfCancellationRequested();
-        Draw(keys);
-        Draw(values);
+        Draw(prompt.Keys);
+        Draw(prompt.Values);
     }
 
-    private void Draw(NativeBuffer<float> numbers)
+    private void Draw(DeviceTensor numbers)
     {
-        for (long i = 0; i < numbers.Length; i++)
-            numbers[i] = (2 * _random.NextSingle()) - 1;
+        var block = new float[Math.Min(BlockElements, numbers.Length)];
+        for (long start = 0; start < numbers.Length; start += block.Length)
+        {
+            Span<float> some = block.AsSpan(0, (int)Math.Min(block.Length, numbers.Length - start));
+            foreach (ref float number in some)
+                number = (2 * _random.NextSingle()) - 1;
+            numbers.Part(start, some.Length).Write(some);
+        }
     }
 }

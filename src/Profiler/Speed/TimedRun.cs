@@ -1,4 +1,4 @@
-using TailorKV.Runtime.Sessions;
+using TailorKV.Runtime.Backends;
 
 namespace TailorKV.Profiler.Speed;
 

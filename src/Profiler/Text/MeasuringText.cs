@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Numerics.Tensors;
 using System.Security.Cryptography;
 using System.Text;
 using TailorKV.Planner;
@@ -8,8 +7,8 @@ using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Tasks;
 using TailorKV.Runtime;
 using TailorKV.Runtime.Formats;
-using TailorKV.Runtime.Numbers;
 using TailorKV.Runtime.Sessions;
+using TailorKV.Runtime.Verification;
 
 namespace TailorKV.Profiler.Text;
 
@@ -159,8 +158,7 @@ public sealed class MeasuringText
         while (tokens.Count < length)
         {
             cancellation.ThrowIfCancellationRequested();
-            logits.CopyTo(probabilities);
-            double left = random.NextDouble() * Softmax.Weigh(probabilities, TensorPrimitives.Max(logits));
+            double left = random.NextDouble() * LogProbabilities.Weights(logits, probabilities);
             int token = 0;
             while (token < probabilities.Length - 1 && (left -= probabilities[token]) > 0)
                 token++;

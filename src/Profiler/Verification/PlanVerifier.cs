@@ -7,7 +7,6 @@ using TailorKV.Planner.Policies;
 using TailorKV.Profiler.Tasks;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime;
-using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Verification;
 
@@ -143,7 +142,7 @@ public sealed class PlanVerifier
                 $"{tail} tokens judged in each window, in a vocabulary of {vocabulary}, are too many", $"Give --tail {Array.MaxLength / vocabulary} or less, and fewer --windows");
         }
 
-        FreeMemory.Require((long)(_request.Windows ?? 1) * tail * vocabulary * sizeof(float), $"judging {tail} tokens in each window");
+        _model.Backend.RequireFree(0, (long)(_request.Windows ?? 1) * tail * vocabulary * sizeof(float), $"judging {tail} tokens in each window");
     }
 
     private ExactWindow RunExact(int[] window, IProgress<double>? progress, CancellationToken cancellation)

@@ -1,6 +1,7 @@
 using System.IO.Hashing;
 using System.Text;
 using TailorKV.Planner;
+using TailorKV.Planner.Models;
 using TailorKV.Runtime.Architectures;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Memory;
@@ -13,6 +14,7 @@ public sealed class ModelFiles : IDisposable
     private readonly IDisposable _files;
     private readonly IReadOnlyDictionary<string, StoredTensor> _tensors;
     private string? _hash;
+    private ModelShape? _shape;
 
     private ModelFiles(string path, ModelConfig config, SafetensorsFolder folder, List<string> remarks)
     {
@@ -37,8 +39,11 @@ public sealed class ModelFiles : IDisposable
     /// <summary>The folder, file or first shard that the model was opened by.</summary>
     public string Path { get; }
 
-    /// <summary>The model's shape.</summary>
+    /// <summary>The model's configuration.</summary>
     internal ModelConfig Config { get; }
+
+    /// <summary>The model's sizes.</summary>
+    public ModelShape Shape => _shape ??= ShapeOf(Config);
 
     /// <summary>The model's weights.</summary>
     public ModelWeights Weights { get; }
@@ -100,6 +105,20 @@ public sealed class ModelFiles : IDisposable
             throw;
         }
     }
+
+    private static ModelShape ShapeOf(ModelConfig config) => new()
+    {
+        Architecture = config.Architecture.Name,
+        Layers = config.Layers.Count,
+        HiddenSize = config.HiddenSize,
+        IntermediateSize = config.IntermediateSize,
+        Heads = config.HeadCount,
+        KvHeads = config.KvHeadCount,
+        HeadDim = config.HeadDim,
+        VocabularySize = config.VocabularySize,
+        ContextLength = config.ContextLength,
+        SlidingWindows = config.Layers.Any(layer => layer.SlidingWindow is not null) ? [.. config.Layers.Select(layer => layer.SlidingWindow)] : null,
+    };
 
     private string ComputeHash()
     {

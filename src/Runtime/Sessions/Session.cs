@@ -2,10 +2,9 @@ using System.Numerics.Tensors;
 using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
-using TailorKV.Runtime.Backends.Cpu;
-using TailorKV.Runtime.Backends.Cpu.Attention;
-using TailorKV.Runtime.Backends.Cpu.Cache;
+using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Models;
 
 namespace TailorKV.Runtime.Sessions;
 
@@ -17,53 +16,49 @@ namespace TailorKV.Runtime.Sessions;
 /// </summary>
 public sealed class Session : IDisposable
 {
-    private readonly CausalLanguageModel _model;
+    private readonly ModelFiles _files;
+    private readonly DeviceModel _model;
     private readonly ModelShape _shape;
     private readonly Transformer _transformer;
-    private readonly float? _softCap;
     private readonly Workspace _workspace;
     private readonly LayerCache[] _caches;
-    private readonly Arena _device;
+    private readonly DeviceArena _device;
     private readonly Arena _host;
 
     // The heap's, so that what a caller holds of it is there as long as the caller holds it.
     private readonly float[] _logits;
-    private readonly NativeBuffer<float> _manyLogits;
+    private readonly HostTensor _manyLogits;
     private readonly int _logitsRows;
-    private readonly NativeBuffer<float> _promptHidden;
-    private readonly NativeBuffer<float> _promptKeys;
-    private readonly NativeBuffer<float> _promptValues;
+    private readonly DeviceTensor _promptHidden;
+    private readonly KeyValues _prompt;
     private readonly StepClock _clock = new();
     private int _promptTokens;
     private int _calls;
 
-    internal Session(CausalLanguageModel model, Plan plan)
+    internal Session(ModelFiles files, DeviceModel model, Plan plan)
     {
-        _model = model;
-        _shape = model.Shape;
-        Plan = plan;
+        (_files, _model, Plan) = (files, model, plan);
+        _transformer = model.CreateTransformer(plan.Target.Context);
+        _shape = _transformer.Shape;
         MemoryBreakdown memory = plan.Memory.OfOne(plan.Target.Batch);
         // The model has taken its weights' share already.
         long device = memory.Device - memory.Weights, host = memory.Host - memory.HostWeights;
-        FreeMemory.Require(device + host, $"a session of {plan.Target.Context} tokens");
-        _device = new Arena("device", device - memory.Logits);
-        _host = new Arena("host", host);
+        model.Backend.RequireFree(device, host, $"a session of {plan.Target.Context} tokens");
+        _device = model.Backend.TakeDevice("device", device - memory.Logits);
+        _host = model.Backend.TakeHost("host", host);
         try
         {
-            _transformer = model.CreateTransformer(plan.Target.Context);
-            _softCap = (float?)model.Config.AttentionSoftCap;
             bool predictsQueries = MemoryModel.PredictsQueries(plan.Policies);
             _workspace = new Workspace(_shape, plan.Target.Context, plan.PrefillChunk, predictsQueries, _device);
             _logits = new float[_shape.VocabularySize];
-            NativeBuffer<byte> staging = _device.Take<byte>(memory.Staging);
+            DeviceArena staging = _device.TakeArena("staging", memory.Staging);
             _caches = new LayerCache[_shape.Layers];
             for (int layer = 0; layer < _caches.Length; layer++)
-                _caches[layer] = new LayerCache(model.Backend.Pool, plan.Layers[layer].Policy, _shape.Layer(layer), plan.Target.Context, _device, _host, Arena.Over("staging", staging), softCap: _softCap);
-            _promptHidden = _host.Take<float>((long)plan.Target.Context * _shape.HiddenSize);
-            _promptKeys = _host.Take<float>((long)plan.Target.Context * _shape.KvHeads * _shape.HeadDim);
-            _promptValues = _host.Take<float>((long)plan.Target.Context * _shape.KvHeads * _shape.HeadDim);
+                _caches[layer] = model.Backend.CreateCache(plan.Layers[layer].Policy, _shape.Layer(layer), plan.Target.Context, _device, _host, staging.Again(), _transformer.AttentionSoftCap);
+            _promptHidden = _host.TakeTensor((long)plan.Target.Context * _shape.HiddenSize);
+            _prompt = _transformer.TakePrompt(plan.Target.Context, _device, _host);
             _logitsRows = MemoryModel.LogitsRows(plan.Target.Context, plan.PrefillChunk);
-            _manyLogits = _host.Take<float>((long)_logitsRows * _shape.VocabularySize);
+            _manyLogits = _host.TakeTensor((long)_logitsRows * _shape.VocabularySize);
         }
         catch
         {
@@ -79,10 +74,10 @@ public sealed class Session : IDisposable
     public int Tokens { get; private set; }
 
     /// <summary>Bytes held on the device, weights included, as given out by the arena, and the logits.</summary>
-    public long MeasuredDeviceBytes => _model.Fingerprint.WeightBytes + _device.Used + CacheBytes.Align((long)_logits.Length * sizeof(float));
+    public long MeasuredDeviceBytes => _model.WeightBytes + _device.Used + CacheBytes.Align((long)_logits.Length * sizeof(float));
 
     /// <summary>Bytes held on the host, the weights' layout for products included, as given out by the arenas.</summary>
-    public long MeasuredHostBytes => _model.Matrices.LaidOutBytes + _host.Used;
+    public long MeasuredHostBytes => _model.LaidOutBytes + _host.Used;
 
     /// <summary>Time spent in the parts of the model since the session was made; what two readings differ by is the time of what lies between.</summary>
     public StepTimes Times => _clock.Times;
@@ -104,25 +99,23 @@ public sealed class Session : IDisposable
         Check(tokens, 0);
         Tokens = 0;
         _promptTokens = 0;
-        int stride = Plan.Target.Context;
         _transformer.Embed(tokens, _promptHidden);
         for (int layer = 0; layer < _caches.Length; layer++)
         {
             for (int first = 0; first < tokens.Length; first += _workspace.Chunk)
             {
                 cancellation.ThrowIfCancellationRequested();
-                PrefillChunk(layer, first, Math.Min(_workspace.Chunk, tokens.Length - first), stride, observer);
+                PrefillChunk(layer, first, Math.Min(_workspace.Chunk, tokens.Length - first), observer);
                 progress?.Report((layer + ((double)first / tokens.Length)) / _caches.Length);
             }
 
-            _caches[layer].Load(_promptKeys, _promptValues, tokens.Length, stride);
-            observer?.OnLayerDone(
-                layer, _promptKeys, _promptValues, tokens.Length, stride, _promptHidden.Part(0, (long)tokens.Length * _shape.HiddenSize));
+            _caches[layer].Load(_prompt, tokens.Length);
+            observer?.OnLayerDone(layer, _prompt, tokens.Length, _promptHidden.Part(0, (long)tokens.Length * _shape.HiddenSize));
         }
 
         Tokens = _promptTokens = tokens.Length;
         _clock.Start();
-        _transformer.Logits(_promptHidden.Slice((tokens.Length - 1L) * _shape.HiddenSize, _shape.HiddenSize), 1, _workspace.Normed.Span, _logits);
+        _transformer.Logits(_promptHidden, tokens.Length - 1, 1, _workspace, _logits);
         _clock.Lap(StepPart.OutputHead);
         return Finite(_logits);
     }
@@ -133,17 +126,16 @@ public sealed class Session : IDisposable
     /// <param name="tokens">Tokens that they are of.</param>
     /// <param name="source">Writes those of each layer in turn.</param>
     /// <exception cref="CapacityExceededException">They are more than the context has room for.</exception>
-    internal void Load(int tokens, KeyValueSource source)
+    public void Load(int tokens, KeyValueSource source)
     {
         using Call call = new(this);
         CheckRoom(tokens, 0);
         Tokens = 0;
         _promptTokens = 0;
-        int stride = Plan.Target.Context;
         for (int layer = 0; layer < _caches.Length; layer++)
         {
-            source(layer, _promptKeys, _promptValues, stride);
-            _caches[layer].Load(_promptKeys, _promptValues, tokens, stride);
+            source(layer, _prompt);
+            _caches[layer].Load(_prompt, tokens);
         }
 
         Tokens = tokens;
@@ -169,7 +161,7 @@ public sealed class Session : IDisposable
         using Call call = new(this);
         Check([token], Tokens);
         ExtendChunk([token]);
-        _transformer.Logits(_workspace.Hidden.Span, 1, _workspace.Normed.Span, _logits);
+        _transformer.Logits(_workspace.Hidden, 0, 1, _workspace, _logits);
         _clock.Lap(StepPart.OutputHead);
         return Finite(_logits);
     }
@@ -201,46 +193,27 @@ public sealed class Session : IDisposable
         _host.Dispose();
     }
 
-    private void PrefillChunk(int layer, int first, int count, int stride, PromptObserver? observer)
+    private void PrefillChunk(int layer, int first, int count, PromptObserver? observer)
     {
-        Span<float> prompt = _promptHidden.Slice((long)first * _shape.HiddenSize, count * _shape.HiddenSize);
-        Span<float> hidden = _workspace.Hidden.Slice(0, prompt.Length);
-        prompt.CopyTo(hidden);
-        observer?.OnLayerInput(layer, first, count, hidden);
+        DeviceTensor prompt = _promptHidden.Part((long)first * _shape.HiddenSize, (long)count * _shape.HiddenSize);
+        prompt.CopyTo(_workspace.Hidden);
+        observer?.OnLayerInput(layer, first, count, _workspace);
         _clock.Start();
         _transformer.Project(layer, first, count, _workspace);
         _clock.Lap(StepPart.Projections);
-        int headDim = _shape.HeadDim;
-        for (int row = 0; row < count; row++)
-        {
-            for (int head = 0; head < _shape.KvHeads; head++)
-            {
-                int from = ((row * _shape.KvHeads) + head) * headDim;
-                long to = (((long)head * stride) + first + row) * headDim;
-                _workspace.Keys.Slice(from, headDim).CopyTo(_promptKeys.Slice(to, headDim));
-                _workspace.Values.Slice(from, headDim).CopyTo(_promptValues.Slice(to, headDim));
-            }
-        }
-
+        _transformer.Store(first, count, _workspace.Keys, _workspace.Values, _prompt);
         _clock.Start();
-        if (_caches[layer].NeedsPromptQueries)
-            _caches[layer].Observe(first, count, _workspace.Queries, _transformer.RotaryOf(layer));
-        PrefillAttention.Run(_model.Backend.Pool, _shape.Layer(layer), first, count, _workspace.Queries, _promptKeys, _promptValues, stride, _workspace.Attended, _softCap);
+        if (_caches[layer].PromptQueries is { } queries)
+            _transformer.Observe(layer, first, count, _workspace, queries);
+        _transformer.Attend(layer, first, count, _workspace, _prompt);
         _clock.Lap(StepPart.Attention);
-        int attended = count * _shape.Heads * headDim;
-        observer?.OnAttended(
-            layer, first, count, _workspace.Normed.Slice(0, hidden.Length), _workspace.Queries.Slice(0, attended), _workspace.Attended.Slice(0, attended));
+        observer?.OnAttended(layer, first, count, _workspace);
         _clock.Start();
-        FinishLayer(layer, count);
-        hidden.CopyTo(prompt);
-    }
-
-    private void FinishLayer(int layer, int count)
-    {
         _transformer.ProjectOutput(layer, count, _workspace);
         _clock.Lap(StepPart.Projections);
         _transformer.FeedForward(layer, count, _workspace);
         _clock.Lap(StepPart.FeedForward);
+        _workspace.Hidden.Part(0, prompt.Length).CopyTo(prompt);
     }
 
     private void ExtendChunk(ReadOnlySpan<int> tokens)
@@ -249,35 +222,22 @@ public sealed class Session : IDisposable
         {
             // A prompt that was given up may have left some layers filled.
             foreach (LayerCache cache in _caches)
-                cache.Load([], [], 0, 0);
+                cache.Load(_prompt, 0);
         }
 
-        _transformer.Embed(tokens, _workspace.Hidden);
-        _clock.Start();
-        for (int layer = 0; layer < _caches.Length; layer++)
-        {
-            _transformer.Project(layer, Tokens, tokens.Length, _workspace);
-            _clock.Lap(StepPart.Projections);
-            _caches[layer].Extend(
-                tokens.Length, _workspace.Queries, _workspace.Predicted, _workspace.Keys, _workspace.Values, _workspace.Attended, _workspace.Scores);
-            _clock.Lap(StepPart.Attention);
-            if (layer + 1 < _caches.Length && _caches[layer + 1].NeedsPredictedQueries)
-                _transformer.PredictQueries(layer + 1, Tokens, tokens.Length, _workspace);
-            FinishLayer(layer, tokens.Length);
-        }
-
+        _transformer.Extend(tokens, Tokens, _workspace, _caches, _clock);
         Tokens += tokens.Length;
     }
 
     /// <summary>Logits of rows of hidden states, several at a time: the head is the largest matrix, and reading it once for many rows is what counts.</summary>
-    private void ReadLogits(NativeBuffer<float> hidden, int from, int to, int position, LogitsObserver observer, CancellationToken cancellation)
+    private void ReadLogits(DeviceTensor hidden, int from, int to, int position, LogitsObserver observer, CancellationToken cancellation)
     {
-        Span<float> logits = _manyLogits.Span;
+        Span<float> logits = _manyLogits.Slice(0, (int)_manyLogits.Length);
         for (int row = from; row < to; row += _logitsRows)
         {
             cancellation.ThrowIfCancellationRequested();
             int count = Math.Min(_logitsRows, to - row);
-            _transformer.Logits(hidden.Slice((long)row * _shape.HiddenSize, count * _shape.HiddenSize), count, _workspace.Normed.Span, logits);
+            _transformer.Logits(hidden, row, count, _workspace, logits);
             for (int i = 0; i < count; i++)
                 observer(position + row + i, Finite(logits.Slice(i * _shape.VocabularySize, _shape.VocabularySize)));
         }
@@ -306,8 +266,8 @@ public sealed class Session : IDisposable
     private ReadOnlySpan<float> Finite(ReadOnlySpan<float> logits) =>
         TensorPrimitives.IsFiniteAll(logits) ? logits
         : throw new InvalidFileException(
-            _model.Path,
-            _model.Weights.FindNonFinite() is { } name ? $"tensor \"{name}\" holds values that are not finite" : "its weights make logits that are not finite",
+            _files.Path,
+            _files.Weights.FindNonFinite() is { } name ? $"tensor \"{name}\" holds values that are not finite" : "its weights make logits that are not finite",
             "Get the file again from its source");
 
     /// <summary>A call at work. Until it ends, no other begins and the memory stays.</summary>

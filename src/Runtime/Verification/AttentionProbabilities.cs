@@ -5,7 +5,7 @@ using TailorKV.Runtime.Numbers;
 namespace TailorKV.Runtime.Verification;
 
 /// <summary>Attention probabilities, worked out plainly from queries and keys: what is compared with references and scored, never what attention itself uses.</summary>
-internal static class AttentionProbabilities
+public static class AttentionProbabilities
 {
     /// <summary>softmax(q K^T) of one query head at one position.</summary>
     /// <param name="layer">The layer's shape.</param>
@@ -16,7 +16,7 @@ internal static class AttentionProbabilities
     /// <param name="stride">Tokens from one KV head to the next.</param>
     /// <param name="softCap">The <see cref="SoftCap"/> of scores, or null.</param>
     /// <param name="probabilities">[position + 1]; zero outside the layer's window.</param>
-    public static void Compute(LayerShape layer, int head, int position, ReadOnlySpan<float> query, NativeBuffer<float> keys, int stride, float? softCap, Span<float> probabilities)
+    public static void Compute(LayerShape layer, int head, int position, ReadOnlySpan<float> query, HostTensor keys, int stride, float? softCap, Span<float> probabilities)
     {
         int first = Math.Max(0, position + 1 - (layer.SlidingWindow ?? int.MaxValue));
         long start = (long)(head / (layer.Heads / layer.KvHeads)) * stride;

@@ -20,6 +20,16 @@ public static class LogProbabilities
         TensorPrimitives.Subtract(logProbabilities, rest, logProbabilities);
     }
 
+    /// <summary>Probabilities before they are divided by their sum: exp(logit - largest).</summary>
+    /// <param name="logits">[vocabulary].</param>
+    /// <param name="weights">[vocabulary].</param>
+    /// <returns>Their sum.</returns>
+    public static float Weights(ReadOnlySpan<float> logits, Span<float> weights)
+    {
+        logits.CopyTo(weights);
+        return Softmax.Weigh(weights[..logits.Length], TensorPrimitives.Max(logits));
+    }
+
     /// <summary>KL(P || Q) = sum p (log p - log q), in nats; not below 0.</summary>
     /// <param name="logP">Log probabilities of P, [vocabulary].</param>
     /// <param name="logitsQ">Logits of Q, [vocabulary].</param>

@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using TailorKV.Planner;
 using TailorKV.Planner.Models;
+using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Sessions;
@@ -75,29 +76,40 @@ public sealed class ReferenceComparison : PromptObserver
     }
 
     /// <inheritdoc/>
-    public override void OnAttended(int layer, int first, int count, ReadOnlySpan<float> normed, ReadOnlySpan<float> queries, ReadOnlySpan<float> attended)
+    public override void OnAttended(int layer, int first, int count, Workspace workspace)
     {
         if (!Has($"layer{layer}.attention"))
             return;
         if (!_queries.TryGetValue(layer, out float[]? all))
             _queries[layer] = all = new float[Elements($"layer{layer}.attention", _tokens, _model.Shape.Heads, _model.Shape.HeadDim)];
-        queries.CopyTo(all.AsSpan(first * _model.Shape.Heads * _model.Shape.HeadDim));
+        int length = _model.Shape.Heads * _model.Shape.HeadDim;
+        workspace.Queries.Read(all.AsSpan(first * length, count * length));
     }
 
     /// <inheritdoc/>
-    internal override void OnLayerDone(int layer, NativeBuffer<float> keys, NativeBuffer<float> values, int tokens, int stride, NativeBuffer<float> hidden)
+    public override void OnLayerDone(int layer, KeyValues prompt, int tokens, DeviceTensor hidden)
     {
         LayerShape shape = _model.Shape.Layer(layer);
         if (Has($"layer{layer}.attention"))
-            Compare($"layer{layer}.attention", Attention(shape, _queries[layer], keys, tokens, stride));
+            CompareAttention(layer, shape, prompt, tokens);
         _queries.Remove(layer);
-        CompareRows($"layer{layer}.key", shape, keys, tokens, stride);
-        CompareRows($"layer{layer}.value", shape, values, tokens, stride);
+        CompareRows($"layer{layer}.key", shape, prompt.Keys, tokens, prompt.Stride);
+        CompareRows($"layer{layer}.value", shape, prompt.Values, tokens, prompt.Stride);
         if (!Has($"layer{layer}.hidden_out"))
             return;
-        float[] output = hidden.Span.ToArray();
+        var output = new float[hidden.Length];
         if (layer == _model.Shape.Layers - 1)
-            _model.CreateTransformer(tokens).FinalNorm(hidden.Span, tokens, output);
+        {
+            using DeviceArena arena = _model.Backend.TakeDevice("final norm", CacheBytes.Align(hidden.Length * sizeof(float)));
+            DeviceTensor normed = arena.TakeTensor(hidden.Length);
+            _model.CreateTransformer(tokens).FinalNorm(hidden, tokens, normed);
+            normed.Read(output);
+        }
+        else
+        {
+            hidden.Read(output);
+        }
+
         Compare($"layer{layer}.hidden_out", output);
     }
 
@@ -117,20 +129,25 @@ public sealed class ReferenceComparison : PromptObserver
         return [.. tokens.Select(token => (int)token)];
     }
 
-    private float[] Attention(LayerShape shape, float[] queries, NativeBuffer<float> keys, int tokens, int stride)
+    private void CompareAttention(int layer, LayerShape shape, KeyValues prompt, int tokens)
     {
+        using Arena arena = _model.Backend.TakeHost("keys", CacheBytes.Align(prompt.Keys.Length * sizeof(float)));
+        HostTensor keys = arena.TakeTensor(prompt.Keys.Length);
+        prompt.Keys.CopyTo(keys);
+        float? softCap = _model.CreateTransformer(tokens).AttentionSoftCap;
+        float[] queries = _queries[layer];
         var probabilities = new float[shape.Heads * tokens * tokens];
         for (int head = 0; head < shape.Heads; head++)
         {
             for (int position = 0; position < tokens; position++)
             {
                 AttentionProbabilities.Compute(
-                    shape, head, position, queries.AsSpan(((position * shape.Heads) + head) * shape.HeadDim, shape.HeadDim), keys, stride, (float?)_model.Config.AttentionSoftCap,
+                    shape, head, position, queries.AsSpan(((position * shape.Heads) + head) * shape.HeadDim, shape.HeadDim), keys, prompt.Stride, softCap,
                     probabilities.AsSpan(((head * tokens) + position) * tokens, position + 1));
             }
         }
 
-        return probabilities;
+        Compare($"layer{layer}.attention", probabilities);
     }
 
     private static IEnumerable<string> OfLayer(int layer) =>
@@ -222,7 +239,7 @@ public sealed class ReferenceComparison : PromptObserver
         Add(name, computed.Length, Largest(computed, expected), Math.Abs(TensorPrimitives.MaxMagnitude<float>(expected)));
     }
 
-    private void CompareRows(string name, LayerShape shape, NativeBuffer<float> rows, int tokens, int stride)
+    private void CompareRows(string name, LayerShape shape, DeviceTensor rows, int tokens, int stride)
     {
         if (!Has(name))
             return;
@@ -230,8 +247,8 @@ public sealed class ReferenceComparison : PromptObserver
         var computed = new float[shape.KvHeads * kept * shape.HeadDim];
         for (int head = 0; head < shape.KvHeads; head++)
         {
-            rows.Slice((((long)head * stride) + tokens - kept) * shape.HeadDim, kept * shape.HeadDim)
-                .CopyTo(computed.AsSpan(head * kept * shape.HeadDim));
+            rows.Part((((long)head * stride) + tokens - kept) * shape.HeadDim, (long)kept * shape.HeadDim)
+                .Read(computed.AsSpan(head * kept * shape.HeadDim, kept * shape.HeadDim));
         }
 
         Compare(name, computed);

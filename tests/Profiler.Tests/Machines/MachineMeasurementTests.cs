@@ -2,6 +2,7 @@ using FsCheck.Xunit;
 using TailorKV.Planner.Machines;
 using TailorKV.Planner.Models;
 using TailorKV.Profiler.Machines;
+using TailorKV.Runtime.Backends.Cpu;
 
 namespace TailorKV.Profiler.Tests.Machines;
 
@@ -25,7 +26,8 @@ public sealed class MachineMeasurementTests
         string path = Path.GetTempFileName();
         try
         {
-            Machine machine = MachineMeasurement.Measure(Tiny, new Steps(steps));
+            using var backend = new CpuBackend();
+            Machine machine = MachineMeasurement.Measure(backend, Tiny, new Steps(steps));
             Assert.Null(machine.Problem());
             Assert.Equal("tiny", machine.Name);
             Assert.StartsWith("Measured by TailorKV", machine.Source, StringComparison.Ordinal);
@@ -46,7 +48,8 @@ public sealed class MachineMeasurementTests
     public void Cancelling_ends_the_work()
     {
         using var cancellation = new CancellationTokenSource();
-        Assert.Throws<OperationCanceledException>(() => MachineMeasurement.Measure(Tiny, new Cancelling(cancellation), cancellation.Token));
+        using var backend = new CpuBackend();
+        Assert.Throws<OperationCanceledException>(() => MachineMeasurement.Measure(backend, Tiny, new Cancelling(cancellation), cancellation.Token));
     }
 
     [Property]

@@ -5,6 +5,7 @@ using TailorKV.Planner.Policies.Codes;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime;
+using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Sessions;
@@ -219,16 +220,19 @@ public sealed class WindowMeasurementTests : IDisposable
 
         public float[] Keys { get; private set; } = [];
 
-        public override void OnAttended(int layer, int first, int count, ReadOnlySpan<float> normed, ReadOnlySpan<float> queries, ReadOnlySpan<float> attended)
+        public override void OnAttended(int layer, int first, int count, Workspace workspace)
         {
-            if (layer == kept)
-                Queries.AddRange(queries);
+            if (layer != kept)
+                return;
+            var queries = new float[workspace.Queries.Length / workspace.Chunk * count];
+            workspace.Queries.Read(queries);
+            Queries.AddRange(queries);
         }
 
-        internal override void OnLayerDone(int layer, NativeBuffer<float> keys, NativeBuffer<float> values, int tokens, int stride, NativeBuffer<float> hidden)
+        public override void OnLayerDone(int layer, KeyValues prompt, int tokens, DeviceTensor hidden)
         {
             if (layer == kept)
-                Keys = keys.Span.ToArray();
+                prompt.Keys.Read(Keys = new float[prompt.Keys.Length]);
         }
     }
 

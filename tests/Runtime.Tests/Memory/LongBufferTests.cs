@@ -8,6 +8,7 @@ using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Exact;
 using TailorKV.Runtime.Backends.Cpu.Cache.Indexes;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
 using TailorKV.Runtime.Tests.Backends.Cpu;
 
 namespace TailorKV.Runtime.Tests.Memory;
@@ -35,9 +36,6 @@ public sealed class LongBufferTests
         Assert.Equal([0, 5, 5, 5, 7], buffer.Slice(Length - 5, 5).ToArray());
         Assert.Equal([5, 7], buffer.From(Length - 2).Span.ToArray());
         Assert.Equal([5, 5], buffer.Part(Length - 4, 2).Span.ToArray());
-        NativeBuffer<byte> over = Arena.Over("over", buffer).Take<byte>(1);
-        over[0] = 3;
-        Assert.Equal(3, buffer[0]);
         Assert.Throws<OverflowException>(() => buffer.Span.Length);
         Assert.Throws<ArgumentOutOfRangeException>(() => buffer[Length]);
         Assert.Throws<ArgumentOutOfRangeException>(() => buffer[-1]);
@@ -157,13 +155,27 @@ public sealed class LongBufferTests
         {
             CacheBytes bytes = policy.Bytes(layer, Tokens + 1);
             using Arena device = new("device", bytes.Device), host = new("host", bytes.Host), staging = new("staging", bytes.Staging);
-            var cache = new LayerCache(TestThreads.Pool, policy, layer, Tokens + 1, device, host, staging);
+            var cache = new CpuLayerCache(TestThreads.Pool, policy, layer, Tokens + 1, device, host, staging);
             cache.Load(keys, keys, Tokens, stride);
             cache.Extend(1, queries, queries, newest, newest, outputs, scores);
             all.AddRange(outputs.Slice(0, queryLength));
         }
 
         return [.. all];
+    }
+
+    [Fact]
+    public void An_arena_within_another_is_taken_from_it_and_begins_anew_for_each_user()
+    {
+        using Arena arena = new("outer", 3 * CacheBytes.Alignment);
+        arena.Take<byte>(1);
+        Arena within = arena.TakeArena("inner", CacheBytes.Alignment);
+        within.Take<byte>(1)[0] = 3;
+        Assert.Equal(3, within.Again().Take<byte>(1)[0]);
+        Assert.Equal(0, arena.TakeTensor(1).Slice(0, 1)[0]);
+        Assert.Equal(3 * CacheBytes.Alignment, arena.Used);
+        Assert.Throws<InvalidOperationException>(() => within.Take<byte>(1));
+        Assert.Throws<InvalidOperationException>(() => arena.TakeArena("too much", 1));
     }
 
     private static void AssertSame(Func<int, long> bytes, Func<Arena, int, int, float[]> use, int far = Far)

@@ -2,6 +2,7 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
+using TailorKV.Runtime.Backends.Cpu;
 using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Tests;
@@ -27,7 +28,8 @@ public sealed class DecodeAllocationTests
     [MemberData(nameof(Policies))]
     public void A_decoded_token_allocates_nothing(string described)
     {
-        using CausalLanguageModel model = CausalLanguageModel.Load(Path.Combine(SharedData.Root, "models", "tiny-recall"));
+        using var backend = new CpuBackend();
+        using CausalLanguageModel model = CausalLanguageModel.Load(Path.Combine(SharedData.Root, "models", "tiny-recall"), backend);
         // Critical channels cannot choose in the first layer.
         Plan plan = Plan.From(
             model.Fingerprint, Prompt + (2 * (WarmUp + Measured)), [new FullPolicy(), .. Enumerable.Repeat(Some.Single(policy => policy.Describe() == described), model.Shape.Layers - 1)]);
@@ -37,7 +39,7 @@ public sealed class DecodeAllocationTests
 
         // Within a part of the pool's work all parts fall to the part's own thread, so that what the pool's threads would allocate is counted too.
         long[] bytes = [-1];
-        model.Backend.Pool.Run(2, new Decoding(session, bytes));
+        backend.Pool.Run(2, new Decoding(session, bytes));
         Assert.Equal(0, bytes[0]);
         Assert.Equal(plan.Target.Context, session.Tokens);
     }

@@ -1,8 +1,10 @@
 using System.Runtime.CompilerServices;
+using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Backends.Cpu.Products;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Sessions;
+using TailorKV.Runtime.Tests.Backends.Cpu;
 using TailorKV.Runtime.Tests.Models;
 using TailorKV.Runtime.Weights;
 
@@ -67,9 +69,11 @@ public sealed class LifetimeTests : IDisposable
         CausalLanguageModel model = Load(blocks);
         ModelWeights weights = model.Weights;
         StoredTensor[] tensors = [.. weights.Matrices];
-        WeightMatrix[] matrices = [.. model.Matrices.Layers.SelectMany(layer => layer.All), model.Matrices.Output];
         using ModelFiles files = ModelFiles.Open(model.Path);
+        var matricesOfCpu = new ModelMatrices(files.Weights, TestThreads.Pool);
+        WeightMatrix[] matrices = [.. matricesOfCpu.Layers.SelectMany(layer => layer.All), matricesOfCpu.Output];
         files.Dispose();
+        matricesOfCpu.Dispose();
         model.Dispose();
         foreach (StoredTensor tensor in tensors)
         {
@@ -96,7 +100,7 @@ public sealed class LifetimeTests : IDisposable
         using CausalLanguageModel model = Load(blocks: true);
         using Session session = model.CreateFullSession(Context);
         session.Prefill(Prompt);
-        model.Matrices.Dispose();
+        model.DeviceModel.Dispose();
         Assert.Throws<ObjectDisposedException>(() => session.Decode(1).Length);
         Assert.Throws<ObjectDisposedException>(() => session.Prefill(Prompt).Length);
     }
@@ -257,7 +261,7 @@ public sealed class LifetimeTests : IDisposable
     /// <summary>Does something in the middle of a prompt.</summary>
     private sealed class Meddler(Action action) : PromptObserver
     {
-        public override void OnAttended(int layer, int first, int count, ReadOnlySpan<float> normed, ReadOnlySpan<float> queries, ReadOnlySpan<float> attended)
+        public override void OnAttended(int layer, int first, int count, Workspace workspace)
         {
             if (layer == 1)
                 action();

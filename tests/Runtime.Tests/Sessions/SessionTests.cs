@@ -5,6 +5,7 @@ using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Tests.Models;
@@ -101,16 +102,16 @@ public sealed class SessionTests : IDisposable
         using Session read = _model.CreateSession(plan), loaded = _model.CreateSession(plan);
         var kept = new KeptRows();
         read.Prefill(Text.AsSpan(0, Prompt), kept);
-        loaded.Load(Prompt, (layer, keys, values, stride) =>
+        loaded.Load(Prompt, (layer, prompt) =>
         {
-            Assert.Equal(Context, stride);
-            kept.Rows[layer].Keys.CopyTo(keys.Span);
-            kept.Rows[layer].Values.CopyTo(values.Span);
+            Assert.Equal(Context, prompt.Stride);
+            prompt.Keys.Write(kept.Rows[layer].Keys);
+            prompt.Values.Write(kept.Rows[layer].Values);
         });
         Assert.Equal(Prompt, loaded.Tokens);
         foreach (int token in Text[Prompt..])
             Assert.Equal(read.Decode(token).ToArray(), loaded.Decode(token).ToArray());
-        Assert.Throws<CapacityExceededException>(() => loaded.Load(Context + 1, (_, _, _, _) => Assert.Fail("nothing fits")));
+        Assert.Throws<CapacityExceededException>(() => loaded.Load(Context + 1, (_, _) => Assert.Fail("nothing fits")));
     }
 
     [Fact]
@@ -194,7 +195,12 @@ public sealed class SessionTests : IDisposable
     {
         public List<(float[] Keys, float[] Values)> Rows { get; } = [];
 
-        internal override void OnLayerDone(int layer, NativeBuffer<float> keys, NativeBuffer<float> values, int tokens, int stride, NativeBuffer<float> hidden) =>
-            Rows.Add((keys.Span.ToArray(), values.Span.ToArray()));
+        public override void OnLayerDone(int layer, KeyValues prompt, int tokens, DeviceTensor hidden)
+        {
+            (float[] keys, float[] values) = (new float[prompt.Keys.Length], new float[prompt.Values.Length]);
+            prompt.Keys.Read(keys);
+            prompt.Values.Read(values);
+            Rows.Add((keys, values));
+        }
     }
 }

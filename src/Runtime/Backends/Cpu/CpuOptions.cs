@@ -3,9 +3,12 @@ namespace TailorKV.Runtime.Backends.Cpu;
 /// <summary>What threads a <see cref="CpuBackend"/> works with.</summary>
 public sealed record CpuOptions
 {
+    /// <summary>The most threads that can be asked for.</summary>
+    public const int MostThreads = 1024;
+
     /// <summary>
     /// Threads that work at once, the caller's own among them; null for one a processor: of <see cref="Processors"/>, or of all that .NET may use (the variable DOTNET_PROCESSOR_COUNT
-    /// sets another number).
+    /// sets another number). 1 to <see cref="MostThreads"/>.
     /// </summary>
     public int? Threads { get; init; }
 

@@ -36,7 +36,8 @@ public sealed class CpuBackendTests
         Assert.Equal(5, five.Threads);
         using var all = new CpuBackend();
         Assert.Equal(Environment.ProcessorCount, all.Threads);
-        Assert.Throws<ArgumentOutOfRangeException>(() => new CpuBackend(new CpuOptions { Threads = 0 }));
+        foreach (int wrong in new[] { 0, -1, 1025 })
+            Assert.Contains($"{wrong} threads", Assert.Throws<TailorKVException>(() => new CpuBackend(new CpuOptions { Threads = wrong })).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Runtime.Backends.Cpu.Cache;
+using TailorKV.Runtime.Backends.Cpu.Cache.Queries;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache;
@@ -11,11 +12,11 @@ internal sealed class CacheUnderTest : IDisposable
     public const int LongestStep = 8;
 
     private readonly CacheCase _case;
-    private readonly LayerCache _cache;
+    private readonly CpuLayerCache _cache;
     private readonly Arena _device;
     private readonly Arena _host;
     private readonly Arena _buffers;
-    private readonly NativeBuffer<byte> _staging;
+    private readonly Arena _staging;
     private readonly NativeBuffer<float> _queries;
     private readonly NativeBuffer<float> _predicted;
     private readonly NativeBuffer<float> _keys;
@@ -33,10 +34,10 @@ internal sealed class CacheUnderTest : IDisposable
         int queries = LongestStep * one.Layer.Heads * one.Layer.HeadDim, keys = LongestStep * one.Layer.KvHeads * one.Layer.HeadDim;
         int scores = one.Layer.Heads * MemoryModel.ScoreRow(one.Context);
         _buffers = new Arena("buffers", bytes.Staging + (sizeof(float) * ((3L * queries) + (2L * keys) + scores)) + (7 * CacheBytes.Alignment));
-        _staging = _buffers.Take<byte>(bytes.Staging);
+        _staging = _buffers.TakeArena("staging", bytes.Staging);
         // Every second case has as many segments as there can be.
-        int segmentTokens = one.Seed % 2 == 0 ? 1 : LayerCache.DefaultSegmentTokens;
-        _cache = new LayerCache(TestThreads.Pool, one.Policy, one.Layer, one.Context, _device, _host, Arena.Over("staging", _staging), segmentTokens, one.SoftCap);
+        int segmentTokens = one.Seed % 2 == 0 ? 1 : CpuLayerCache.DefaultSegmentTokens;
+        _cache = new CpuLayerCache(TestThreads.Pool, one.Policy, one.Layer, one.Context, _device, _host, _staging.Again(), segmentTokens, one.SoftCap);
         (_queries, _predicted, _outputs) = (_buffers.Take<float>(queries), _buffers.Take<float>(queries), _buffers.Take<float>(queries));
         (_keys, _values) = (_buffers.Take<float>(keys), _buffers.Take<float>(keys));
         _scores = _buffers.Take<float>(scores);
@@ -80,7 +81,7 @@ internal sealed class CacheUnderTest : IDisposable
     {
         Token[] tokens = [.. Enumerable.Range(Tokens, count).Select(MakeToken)];
         // Buffers are shared with others, so whatever they hold must not matter.
-        _staging.Span.Fill(0xFF);
+        _staging.Again().Take<byte>(_staging.Capacity).Fill(0xFF);
         foreach (NativeBuffer<float> buffer in new[] { _scores, _outputs, _queries, _predicted, _keys, _values })
             buffer.Span.Fill(float.NaN);
         Put(token => token.Queries, _queries);
@@ -129,13 +130,13 @@ internal sealed class CacheUnderTest : IDisposable
         int group = Layer.Heads / Layer.KvHeads, width = Layer.Heads * Layer.HeadDim;
         // Of three layers one has no rotary embedding and one turns half of the channels.
         PlainRotary? rotary = _case.Seed % 3 == 0 ? null : new PlainRotary(_case.Seed % 3 == 1 ? Layer.HeadDim : (Layer.HeadDim + 2) / 4 * 2);
-        _staging.Span.Fill(0xFF);
-        for (int first = 0; first < prompt.Length && _cache.NeedsPromptQueries; first += LongestStep)
+        _staging.Again().Take<byte>(_staging.Capacity).Fill(0xFF);
+        for (int first = 0; first < prompt.Length && _cache.PromptQueries is not null; first += LongestStep)
         {
             Token[] chunk = prompt[first..Math.Min(first + LongestStep, prompt.Length)];
             for (int row = 0; row < chunk.Length; row++)
                 chunk[row].Queries.SelectMany(query => query).ToArray().CopyTo(_queries.Slice(row * width, width));
-            _cache.Observe(first, chunk.Length, _queries, rotary?.Embedding);
+            ((CpuPromptQueries)_cache.PromptQueries!).Add(TestThreads.Pool, first, chunk.Length, _queries, rotary?.Embedding);
         }
 
         for (int head = 0; head < plain.Length; head++)

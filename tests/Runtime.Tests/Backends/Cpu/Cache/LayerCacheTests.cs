@@ -46,7 +46,7 @@ public sealed class LayerCacheTests : IDisposable
         int context = one.Context * longer;
         CacheBytes bytes = one.Policy.Bytes(one.Layer, context);
         using Arena device = new("device", bytes.Device), host = new("host", bytes.Host), staging = new("staging", bytes.Staging);
-        _ = new LayerCache(TestThreads.Pool, one.Policy, one.Layer, context, device, host, staging);
+        _ = new CpuLayerCache(TestThreads.Pool, one.Policy, one.Layer, context, device, host, staging);
         Assert.Equal(bytes, new CacheBytes(device.Used, host.Used, staging.Used));
     }
 

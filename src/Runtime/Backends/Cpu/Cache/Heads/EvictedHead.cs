@@ -1,9 +1,9 @@
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Exact;
-using TailorKV.Runtime.Backends.Cpu.Cache.Indexes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Queries;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 
@@ -14,7 +14,7 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 internal sealed class EvictedHead : WindowedHead
 {
     private readonly EvictedPolicy _policy;
-    private readonly PromptQueries? _queries;
+    private readonly HeadQueries? _queries;
     private readonly KeyTiles? _exactKeys;
     private readonly ValuePanels? _exactValues;
     private readonly IKeyCodes? _codedKeys;

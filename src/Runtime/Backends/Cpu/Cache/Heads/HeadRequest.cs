@@ -12,4 +12,4 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 /// <param name="Host">Where host buffers come from.</param>
 /// <param name="Staging">Where buffers come from that are needed only while the layer runs or is loaded, and that other layers overwrite.</param>
 /// <param name="PromptQueries">What is kept of a prompt's queries before it is loaded; null where the policy asks for none.</param>
-internal sealed record HeadRequest(LayerShape Layer, int Context, int SegmentTokens, Arena Device, Arena Host, Arena Staging, PromptQueries? PromptQueries);
+internal sealed record HeadRequest(LayerShape Layer, int Context, int SegmentTokens, Arena Device, Arena Host, Arena Staging, HeadQueries? PromptQueries);

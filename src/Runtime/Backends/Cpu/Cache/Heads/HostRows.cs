@@ -2,7 +2,6 @@ using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Backends.Cpu.Cache.Exact;
-using TailorKV.Runtime.Backends.Cpu.Cache.Indexes;
 using TailorKV.Runtime.Backends.Cpu.Kernels;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Numbers;

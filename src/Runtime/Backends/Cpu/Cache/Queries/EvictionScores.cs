@@ -31,7 +31,7 @@ internal static class EvictionScores
     /// <param name="scores">One for each token of the middle.</param>
     /// <param name="row">Room for a number for each token of the prompt.</param>
     public static void Fill(
-        EvictionScore score, PromptQueries? queries, NativeBuffer<float> keys, NativeBuffer<float> values, int headDim, int tokens, int first, Span<float> scores, Span<float> row)
+        EvictionScore score, HeadQueries? queries, NativeBuffer<float> keys, NativeBuffer<float> values, int headDim, int tokens, int first, Span<float> scores, Span<float> row)
     {
         scores.Clear();
         if (score == EvictionScore.KeyNorm)
@@ -57,7 +57,7 @@ internal static class EvictionScores
     }
 
     /// <summary>Attention of the queries kept, summed, and each token's averaged with its neighbours'.</summary>
-    private static void AddRecentAttention(PromptQueries queries, NativeBuffer<float> keys, int headDim, int first, Span<float> scores, Span<float> row)
+    private static void AddRecentAttention(HeadQueries queries, NativeBuffer<float> keys, int headDim, int first, Span<float> scores, Span<float> row)
     {
         RowKernel kernel = RowKernel.OfSingles(headDim, VectorWidth.Widest);
         for (int position = queries.FirstKept; position < queries.Tokens; position++)
@@ -88,7 +88,7 @@ internal static class EvictionScores
     /// <summary>
     /// The softmax of log E[exp(q . k)] = mean . k + k' covariance k / 2 for normal queries, whose mean and covariance are turned by the mean rotation of the positions to come.
     /// </summary>
-    private static void AddExpectedAttention(PromptQueries queries, NativeBuffer<float> keys, int headDim, int first, Span<float> scores, Span<float> row)
+    private static void AddExpectedAttention(HeadQueries queries, NativeBuffer<float> keys, int headDim, int first, Span<float> scores, Span<float> row)
     {
         using Scratch<double> moments = new([], headDim * (headDim + 1));
         using Scratch<float> turned = new([], headDim * (headDim + 2));

@@ -1,6 +1,10 @@
 using System.Numerics.Tensors;
+using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Architectures;
 using TailorKV.Runtime.Architectures.Rotary;
+using TailorKV.Runtime.Backends.Cpu.Attention;
+using TailorKV.Runtime.Backends.Cpu.Cache.Queries;
 using TailorKV.Runtime.Backends.Cpu.Products;
 using TailorKV.Runtime.Backends.Cpu.Rotary;
 using TailorKV.Runtime.Backends.Cpu.Threads;
@@ -10,27 +14,24 @@ using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu;
 
-/// <summary>
-/// The arithmetic of a model on a chunk of tokens, apart from attention, in sessions of one context: a decoder layer's, and what comes before the first and after the last. It keeps no state:
-/// buffers come from a <see cref="Workspace"/>.
-/// </summary>
+/// <summary>A model's arithmetic on the CPU.</summary>
+/// <param name="shape">Its sizes.</param>
 /// <param name="config">The settings of the arithmetic.</param>
 /// <param name="weights">The model's weights.</param>
 /// <param name="matrices">Its matrices.</param>
 /// <param name="pool">The threads that do the work.</param>
 /// <param name="context">The most tokens that the session can hold, by which rotary embeddings are scaled.</param>
-internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weights, ModelMatrices matrices, WorkerPool pool, int context)
+internal sealed unsafe class CpuTransformer(ModelShape shape, ModelConfig config, ModelWeights weights, ModelMatrices matrices, WorkerPool pool, int context) : Transformer
 {
     private readonly RotaryEmbedding?[] _rotary = Rotary(config, weights, context);
     private readonly float _queryScale = (float)config.QueryScale;
     private readonly float _residualScale = (float)config.ResidualScale;
 
-    /// <summary>What turns a layer's queries and keys.</summary>
-    /// <param name="layer">The layer.</param>
-    public RotaryEmbedding? RotaryOf(int layer) => _rotary[layer];
+    public override ModelShape Shape => shape;
 
-    /// <summary>Looks tokens up: workspace.Hidden or wherever <paramref name="hidden"/> lies, [tokens, hidden].</summary>
-    public void Embed(ReadOnlySpan<int> tokens, NativeBuffer<float> hidden)
+    public override float? AttentionSoftCap => (float?)config.AttentionSoftCap;
+
+    public override void Embed(ReadOnlySpan<int> tokens, DeviceTensor hidden)
     {
         for (int i = 0; i < tokens.Length; i++)
         {
@@ -41,12 +42,7 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
         }
     }
 
-    /// <summary>Hidden to Queries, Keys and Values of a layer; Normed stays as the layer's normed input.</summary>
-    /// <param name="layer">The layer.</param>
-    /// <param name="first">Position of the first token.</param>
-    /// <param name="count">Tokens.</param>
-    /// <param name="workspace">The buffers.</param>
-    public void Project(int layer, int first, int count, Workspace workspace)
+    public override void Project(int layer, int first, int count, Workspace workspace)
     {
         LayerWeights parts = weights.Layers[layer];
         Span<float> normed = workspace.Normed.Span;
@@ -60,26 +56,37 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
         Rotate(layer, workspace.Keys.Span, parts.KeyNorm, config.KvHeadCount, first, count, scale: 1);
     }
 
-    /// <summary>
-    /// Normed, as the layer before left it, to Predicted: the queries this layer would have if the layer before changed nothing (TailorKV, arXiv
-    /// 2505.19586; docs/policies.md).
-    /// </summary>
-    public void PredictQueries(int layer, int first, int count, Workspace workspace)
+    public override void PredictQueries(int layer, int first, int count, Workspace workspace)
     {
         LayerWeights parts = weights.Layers[layer];
         Linear(matrices.Layers[layer].Query, parts.QueryBias, workspace.Normed.Span, count, workspace.Predicted.Span);
         Rotate(layer, workspace.Predicted.Span, parts.QueryNorm, config.HeadCount, first, count, _queryScale);
     }
 
-    /// <summary>Adds the attention output (in Attended) and the feed-forward to Hidden.</summary>
-    public void Finish(int layer, int count, Workspace workspace)
+    public override void Store(int first, int count, DeviceTensor keys, DeviceTensor values, KeyValues all)
     {
-        ProjectOutput(layer, count, workspace);
-        FeedForward(layer, count, workspace);
+        int headDim = config.HeadDim;
+        NativeBuffer<float> allKeys = all.Keys.Buffer, allValues = all.Values.Buffer, newKeys = keys.Buffer, newValues = values.Buffer;
+        for (int row = 0; row < count; row++)
+        {
+            for (int head = 0; head < config.KvHeadCount; head++)
+            {
+                long from = (((long)row * config.KvHeadCount) + head) * headDim, to = (((long)head * all.Stride) + first + row) * headDim;
+                newKeys.Slice(from, headDim).CopyTo(allKeys.Slice(to, headDim));
+                newValues.Slice(from, headDim).CopyTo(allValues.Slice(to, headDim));
+            }
+        }
     }
 
-    /// <summary>Adds the attention output (in Attended) to Hidden, whose norm it leaves in Normed: the first half of <see cref="Finish"/>.</summary>
-    public void ProjectOutput(int layer, int count, Workspace workspace)
+    public override PromptQueries TakeQueries(int layer, PromptQueryNeeds needs, Arena host) => new CpuPromptQueries(needs, shape.Layer(layer), host);
+
+    public override void Observe(int layer, int first, int count, Workspace workspace, PromptQueries queries) =>
+        ((CpuPromptQueries)queries).Add(pool, first, count, workspace.Queries.Buffer, _rotary[layer]);
+
+    public override void Attend(int layer, int first, int count, Workspace workspace, KeyValues all) => PrefillAttention.Run(
+        pool, shape.Layer(layer), first, count, workspace.Queries.Buffer, all.Keys.Buffer, all.Values.Buffer, all.Stride, workspace.Attended.Buffer, AttentionSoftCap);
+
+    public override void ProjectOutput(int layer, int count, Workspace workspace)
     {
         LayerWeights parts = weights.Layers[layer];
         Span<float> hidden = workspace.Hidden.Slice(0, count * config.HiddenSize);
@@ -90,8 +97,7 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
         Norm(hidden, projected, parts.FeedForwardNorm, count, workspace.Normed.Span);
     }
 
-    /// <summary>Adds the feed-forward of Normed to Hidden: the second half of <see cref="Finish"/>.</summary>
-    public void FeedForward(int layer, int count, Workspace workspace)
+    public override void FeedForward(int layer, int count, Workspace workspace)
     {
         LayerWeights parts = weights.Layers[layer];
         LayerMatrices layerMatrices = matrices.Layers[layer];
@@ -109,14 +115,12 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
         Add(hidden, projected, count);
     }
 
-    /// <summary>Logits of hidden states.</summary>
-    /// <param name="hidden">[count, hidden], as the last layer left them.</param>
-    /// <param name="count">Tokens.</param>
-    /// <param name="normed">Room for [count, hidden].</param>
-    /// <param name="logits">[count, vocabulary].</param>
-    public void Logits(ReadOnlySpan<float> hidden, int count, Span<float> normed, Span<float> logits)
+    public override void FinalNorm(DeviceTensor hidden, int count, DeviceTensor normed) => Norm(hidden.Span, [], weights.FinalNorm, count, normed.Span);
+
+    public override void Logits(DeviceTensor hidden, long first, int count, Workspace workspace, Span<float> logits)
     {
-        FinalNorm(hidden, count, normed);
+        Span<float> normed = workspace.Normed.Span;
+        Norm(hidden.Slice(first * config.HiddenSize, count * config.HiddenSize), [], weights.FinalNorm, count, normed);
         matrices.Output.Multiply(normed, count, logits);
         Span<float> all = logits[..(count * config.VocabularySize)];
         if (config.LogitScale != 1)
@@ -124,9 +128,6 @@ internal sealed unsafe class Transformer(ModelConfig config, ModelWeights weight
         if (config.LogitSoftCap is { } cap)
             SoftCap.Apply(all, (float)cap);
     }
-
-    /// <summary>The norm after the last layer.</summary>
-    public void FinalNorm(ReadOnlySpan<float> hidden, int count, Span<float> normed) => Norm(hidden, [], weights.FinalNorm, count, normed);
 
     private static RotaryEmbedding?[] Rotary(ModelConfig config, ModelWeights weights, int context)
     {

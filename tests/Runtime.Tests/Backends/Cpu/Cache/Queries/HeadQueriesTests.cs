@@ -7,7 +7,7 @@ using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache.Queries;
 
-public sealed class PromptQueriesTests
+public sealed class HeadQueriesTests
 {
     private const int KvHeads = 2;
 
@@ -22,7 +22,7 @@ public sealed class PromptQueriesTests
         float[] queries = [.. Enumerable.Range(0, count * width).Select(_ => random.NextSingle() - 0.3f)];
         PlainRotary? rotary = turns ? new PlainRotary(layer.HeadDim) : null;
         using var arena = new Arena("queries", 2 * needs.BytesPerKvHead(layer));
-        PromptQueries first = new(needs, layer, arena), copy = new(needs, layer, arena);
+        HeadQueries first = new(needs, layer, arena), copy = new(needs, layer, arena);
         Assert.Equal(arena.Capacity, arena.Used);
         for (int start = 0, some; start < count; start += some)
         {
@@ -31,14 +31,14 @@ public sealed class PromptQueriesTests
         }
 
         copy.CopyFrom(first);
-        foreach (PromptQueries kept in new[] { first, copy })
+        foreach (HeadQueries kept in new[] { first, copy })
         {
             Assert.Equal((count, Math.Max(0, count - needs.Last)), (kept.Tokens, kept.FirstKept));
             for (int member = 0; member < layer.Heads / KvHeads; member++)
                 AssertKept(kept, member);
         }
 
-        void AssertKept(PromptQueries kept, int member)
+        void AssertKept(HeadQueries kept, int member)
         {
             float[][] all = [.. Enumerable.Range(0, count).Select(position => queries.AsSpan((position * width) + (((layer.Heads / KvHeads) + member) * layer.HeadDim), layer.HeadDim).ToArray())];
             for (int position = kept.FirstKept; position < count; position++)
@@ -61,7 +61,7 @@ public sealed class PromptQueriesTests
     {
         var layer = new LayerShape(1, 1, 4, null);
         using var arena = new Arena("queries", 1 << 12);
-        PromptQueries less = new(new PromptQueryNeeds(2, Moments: false), layer, arena), more = new(new PromptQueryNeeds(3, Moments: false), layer, arena);
+        HeadQueries less = new(new PromptQueryNeeds(2, Moments: false), layer, arena), more = new(new PromptQueryNeeds(3, Moments: false), layer, arena);
         Assert.Throws<ArgumentException>(() => more.CopyFrom(less));
     }
 }

@@ -8,7 +8,7 @@ using TailorKV.Runtime.Memory;
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Queries;
 
 /// <summary>What is kept of a prompt's queries of the heads that share one KV head, chunk by chunk, until the prompt's keys and values are loaded.</summary>
-internal sealed class PromptQueries
+internal sealed class HeadQueries
 {
     private readonly PromptQueryNeeds _needs;
     private readonly int _group;
@@ -24,7 +24,7 @@ internal sealed class PromptQueries
     /// <param name="needs">What is to be kept.</param>
     /// <param name="layer">The layer's shape.</param>
     /// <param name="arena">Where buffers come from.</param>
-    public PromptQueries(PromptQueryNeeds needs, LayerShape layer, Arena arena)
+    public HeadQueries(PromptQueryNeeds needs, LayerShape layer, Arena arena)
     {
         (_needs, _group, _headDim) = (needs, layer.Heads / layer.KvHeads, layer.HeadDim);
         _last = arena.Take<float>((long)needs.Last * _group * _headDim);
@@ -86,7 +86,7 @@ internal sealed class PromptQueries
     /// <summary>Takes what another has of a prompt.</summary>
     /// <param name="other">One that keeps as much at least.</param>
     /// <exception cref="ArgumentException">It keeps less.</exception>
-    public void CopyFrom(PromptQueries other)
+    public void CopyFrom(HeadQueries other)
     {
         if (other._needs.Last < _needs.Last || (_needs.Moments && !other._needs.Moments))
             throw new ArgumentException("The prompt was recorded without the queries that this layer's policy asks for.", nameof(other));

@@ -3,21 +3,20 @@ using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 using TailorKV.Runtime.Backends.Cpu.Cache.Queries;
-using TailorKV.Runtime.Backends.Cpu.Rotary;
 using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache;
 
-/// <summary>One layer's KV cache, kept as its policy says.</summary>
-internal sealed unsafe class LayerCache
+/// <summary>A layer's cache on the CPU: a cache for each KV head, whose steps the threads share.</summary>
+internal sealed unsafe class CpuLayerCache : LayerCache
 {
     /// <summary>The fewest tokens of a piece of a head's step that one thread does, unless a cache is made with another number.</summary>
     public const int DefaultSegmentTokens = 512;
 
     private readonly HeadCache[] _heads;
-    private readonly PromptQueries[] _promptQueries;
+    private readonly CpuPromptQueries? _promptQueries;
     private readonly float[] _segmentSums;
     private readonly int[] _finished;
     private readonly LayerShape _layer;
@@ -39,7 +38,7 @@ internal sealed unsafe class LayerCache
     /// <param name="staging">Where the buffers come from that it needs only while it runs, and may share with other layers.</param>
     /// <param name="segmentTokens">The fewest tokens of a piece of a head's step that one thread does; at least the head dimension.</param>
     /// <param name="softCap">The <see cref="SoftCap"/> of scores, or null.</param>
-    public LayerCache(
+    public CpuLayerCache(
         WorkerPool pool, LayerPolicy policy, LayerShape layer, int context, Arena device, Arena host, Arena staging, int segmentTokens = DefaultSegmentTokens, float? softCap = null)
     {
         _pool = pool;
@@ -52,43 +51,25 @@ internal sealed unsafe class LayerCache
         _arenas = [device, host, staging];
         _scoreRow = MemoryModel.ScoreRow(context);
         _heads = new HeadCache[layer.KvHeads];
-        _promptQueries = policy.PromptQueries.Any ? new PromptQueries[_heads.Length] : [];
+        _promptQueries = policy.PromptQueries.Any ? new CpuPromptQueries(policy.PromptQueries, layer, staging) : null;
         for (int head = 0; head < _heads.Length; head++)
-        {
-            PromptQueries? queries = policy.PromptQueries.Any ? _promptQueries[head] = new PromptQueries(policy.PromptQueries, layer, staging) : null;
-            _heads[head] = HeadCaches.Make(policy, new HeadRequest(layer, context, segmentTokens, device, host, staging, queries));
-        }
+            _heads[head] = HeadCaches.Make(policy, new HeadRequest(layer, context, segmentTokens, device, host, staging, _promptQueries?[head]));
 
         _finished = new int[(_heads.Length + 1) * WorkerPool.CountStride];
         _segmentSums = new float[2L * layer.Heads * HeadCache.MostSegments(context, segmentTokens)];
         NeedsPredictedQueries = policy.NeedsPredictedQueries;
     }
 
-    /// <summary>Tokens held.</summary>
-    public int Tokens => _heads[0].Tokens;
+    public override int Tokens => _heads[0].Tokens;
 
-    /// <summary>Whether <see cref="Extend"/> needs queries predicted from the layer before.</summary>
-    public bool NeedsPredictedQueries { get; }
+    public override bool NeedsPredictedQueries { get; }
 
-    /// <summary>Whether a prompt's queries are to be given to <see cref="Observe(int, int, NativeBuffer{float}, RotaryEmbedding)"/> before it is loaded.</summary>
-    public bool NeedsPromptQueries => _promptQueries.Length > 0;
+    public override PromptQueries? PromptQueries => _promptQueries;
 
-    /// <summary>Takes the queries of a chunk of the prompt that is loaded next. They lie in the staging buffers: no other layer may run or be loaded before.</summary>
-    /// <param name="first">Position of the chunk's first token; chunks come in order.</param>
-    /// <param name="count">Tokens.</param>
-    /// <param name="queries">[count, heads, headDim], after RoPE, scaled.</param>
-    /// <param name="rotary">What turned them; null where the layer has no rotary embedding.</param>
-    public void Observe(int first, int count, NativeBuffer<float> queries, RotaryEmbedding? rotary) =>
-        _pool.Run(_promptQueries.Length, new Observation(this, first, count, queries.Part(0, (long)count * _layer.Heads * _layer.HeadDim), rotary));
+    public override void Load(KeyValues prompt, int tokens) => Load(prompt.Keys.Buffer, prompt.Values.Buffer, tokens, prompt.Stride);
 
-    /// <summary>Takes what was kept of the queries of the prompt that is loaded next.</summary>
-    /// <param name="recorded">One for each KV head.</param>
-    /// <exception cref="ArgumentException">Less was kept than the policy asks for.</exception>
-    public void Observe(IReadOnlyList<PromptQueries> recorded)
-    {
-        for (int head = 0; head < _promptQueries.Length; head++)
-            _promptQueries[head].CopyFrom(recorded[head]);
-    }
+    public override void Extend(int count, Workspace workspace) => Extend(
+        count, workspace.Queries.Buffer, workspace.Predicted.Buffer, workspace.Keys.Buffer, workspace.Values.Buffer, workspace.Attended.Buffer, workspace.Scores.Buffer);
 
     /// <summary>Starts over with a prompt.</summary>
     /// <param name="keys">[kvHeads, stride, headDim], after RoPE; the first <paramref name="tokens"/> of each head count.</param>
@@ -108,8 +89,7 @@ internal sealed unsafe class LayerCache
         ArgumentOutOfRangeException.ThrowIfGreaterThan((_heads.Length - 1) * (long)stride * _layer.HeadDim + ((long)tokens * _layer.HeadDim), Math.Min(keys.Length, values.Length), nameof(stride));
         _pool.Run(_heads.Length, new Loading(this, keys, values, tokens, stride));
         // They have served, and other layers overwrite them.
-        foreach (PromptQueries queries in _promptQueries)
-            queries.Clear();
+        _promptQueries?.Clear();
     }
 
     /// <summary>Adds tokens one by one, each attending to all before it and itself.</summary>
@@ -140,25 +120,15 @@ internal sealed unsafe class LayerCache
         }
     }
 
-    /// <summary>What a retrieved layer chose the last token's rows by.</summary>
-    /// <param name="kvHead">The KV head.</param>
-    /// <param name="sinks">Tokens before the first that was to choose from.</param>
-    /// <returns>The probability, summed over the query group, that the index gave each token between sinks and window, or its logarithm where that is too small; empty for other kinds of layers.</returns>
-    internal ReadOnlySpan<float> ChoosingMass(int kvHead, out int sinks)
+    public override ReadOnlySpan<float> ChoosingMass(int kvHead, out int sinks)
     {
         RetrievedHead? head = _heads[kvHead] as RetrievedHead;
         sinks = head?.SinkTokens ?? 0;
         return head is null ? [] : head.ChoosingMass;
     }
 
-    /// <summary>A chunk's queries on their way into what is kept of them, a KV head's a part.</summary>
-    private readonly struct Observation(LayerCache cache, int first, int count, NativeBuffer<float> queries, RotaryEmbedding? rotary) : IWork
-    {
-        public void Run(int part) => cache._promptQueries[part].Add(part, first, count, queries.Span, cache._layer.Heads, rotary);
-    }
-
     /// <summary>A prompt on its way into the heads, one a part.</summary>
-    private readonly struct Loading(LayerCache cache, NativeBuffer<float> keys, NativeBuffer<float> values, int tokens, int stride) : IWork
+    private readonly struct Loading(CpuLayerCache cache, NativeBuffer<float> keys, NativeBuffer<float> values, int tokens, int stride) : IWork
     {
         public void Run(int part)
         {
@@ -169,7 +139,7 @@ internal sealed unsafe class LayerCache
 
     /// <summary>One token's step through all heads: each takes the token, then a segment of a head is a part.</summary>
     private readonly record struct Step(
-        LayerCache Cache, int Row, NativeBuffer<float> Queries, NativeBuffer<float> Predicted, NativeBuffer<float> Keys, NativeBuffer<float> Values,
+        CpuLayerCache Cache, int Row, NativeBuffer<float> Queries, NativeBuffer<float> Predicted, NativeBuffer<float> Keys, NativeBuffer<float> Values,
         NativeBuffer<float> Outputs, NativeBuffer<float> Scores) : IWork
     {
         public int Segments => Cache._heads[0].Segments;

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 
-namespace TailorKV.Runtime.Sessions;
+namespace TailorKV.Runtime.Backends;
 
 /// <summary>Adds up the time of each part of a model. Reading the clock takes some 25 ns, a few times for each layer: nothing beside the layer.</summary>
-internal sealed class StepClock
+public sealed class StepClock
 {
     private readonly long[] _ticks = new long[Enum.GetValues<StepPart>().Length];
     private long _last;

@@ -1,4 +1,6 @@
-namespace TailorKV.Runtime.Sessions;
+using TailorKV.Runtime.Sessions;
+
+namespace TailorKV.Runtime.Backends;
 
 /// <summary>Time that a session has spent in each part of the model. What is in none of them: looking tokens up, copying, and coding a prompt into the caches.</summary>
 /// <param name="Projections">Queries, keys, values and the attention's output, with their norm and rotation.</param>

@@ -1,7 +1,7 @@
-namespace TailorKV.Runtime.Sessions;
+namespace TailorKV.Runtime.Backends;
 
 /// <summary>The parts of a model that <see cref="StepClock"/> times.</summary>
-internal enum StepPart
+public enum StepPart
 {
     /// <summary>Queries, keys, values and the attention's output, with their norm and rotation.</summary>
     Projections,

@@ -5,14 +5,14 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
-namespace TailorKV.Runtime.Backends.Cpu.Cache.Indexes;
+namespace TailorKV.Runtime.Numbers;
 
 /// <summary>
 /// Selection of the largest values: the smallest of them is found by halving the numbers it may be, counting in vectors how many values reach the middle one.
 /// Of many values few are counted: where as many groups as are wanted have a largest value of at least a bound, nothing below the bound is wanted.
 /// Of equal values the earlier index wins.
 /// </summary>
-internal static class TopK
+public static class TopK
 {
     private const int MostCandidates = 1024;
 
