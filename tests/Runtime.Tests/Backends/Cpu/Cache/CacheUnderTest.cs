@@ -1,6 +1,7 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Runtime.Backends.Cpu.Cache;
+using TailorKV.Runtime.Backends.Cpu.Cache.Queries;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache;
@@ -129,7 +130,7 @@ internal sealed class CacheUnderTest : IDisposable
         int group = Layer.Heads / Layer.KvHeads, width = Layer.Heads * Layer.HeadDim;
         // Of three layers one has no rotary embedding and one turns half of the channels.
         PlainRotary? rotary = _case.Seed % 3 == 0 ? null : new PlainRotary(_case.Seed % 3 == 1 ? Layer.HeadDim : (Layer.HeadDim + 2) / 4 * 2);
-        _staging.Span.Fill(0xFF);
+        _staging.Again().Take<byte>(_staging.Capacity).Fill(0xFF);
         for (int first = 0; first < prompt.Length && _cache.PromptQueries is not null; first += LongestStep)
         {
             Token[] chunk = prompt[first..Math.Min(first + LongestStep, prompt.Length)];
