@@ -6,7 +6,7 @@ public sealed record ModelShape
     /// <summary>The longest context in tokens that a profile or plan may have: bytes of the largest model that is let through stay below 2^63.</summary>
     public const int LongestContext = 1 << 28;
 
-    /// <summary>The family: llama, mistral, qwen2 or qwen3.</summary>
+    /// <summary>The family, as llama or gemma3.</summary>
     public required string Architecture { get; init; }
 
     /// <summary>Transformer layers.</summary>
