@@ -106,7 +106,7 @@ public sealed class ArchitectureTests : IDisposable
         foreach (string type in (string[])["longrope", "su", "yarn"])
         {
             ModelConfig config = Read(
-                "phi3", $$"""{"partial_rotary_factor": 0.5, "original_max_position_embeddings": 32, "rope_scaling": {"type": "{{type}}", "short_factor": [1, 2], "long_factor": [3, 4]}}""");
+                "phi3", $$"""{"partial_rotary_factor": 0.5, "original_max_position_embeddings": 32, "rope_scaling": {"type": "{{type}}", "short_factor": [1, 2], "long_factor": [3, 4]} }""");
             RotaryConfig rotary = config.Layers[1].Rotary!;
             var scaling = Assert.IsType<LongRopeScaling>(rotary.Scaling);
             Assert.Equal((4, 32, Math.Sqrt(1 + (Math.Log(4) / Math.Log(32)))), (rotary.Dimensions, scaling.OriginalContextLength, rotary.Scaling.AttentionFactor));
