@@ -2,6 +2,7 @@ using FsCheck;
 using FsCheck.Xunit;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Backends.Cpu.Cache.Queries;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache.Queries;
