@@ -35,8 +35,7 @@ internal static class EvictedProtocol
         MeasuringText text = MeasuringText.Open(model, Path.Combine(shared, "models", "tiny-recall", "text.txt"));
         int context = profile.Context + profile.Tail;
         long full = model.Shape.FullCacheBytes(context);
-        PromptQueryNeeds queries = PromptQueryNeeds.Of(EvictedRows().Select(row => row.Policy));
-        using var windows = new Windows(model, text.Windows(TextPurpose.Judgement, WindowCount, context, 1, null, cancellation), profile.Context, cancellation, queries);
+        using var windows = new Windows(model, text.Windows(TextPurpose.Judgement, WindowCount, context, 1, null, cancellation), profile.Context, cancellation);
         report.Heading($"Every layer alike: {context:N0} tokens, {text.Source} (tiny-recall's, Bible-like), {WindowCount} windows, {profile.Tail} tokens judged in each");
         report.Paragraph($"Full bf16 cache: {full} bytes. Device bytes: caches and staging. Perplexity of the exact cache: {windows.ExactPerplexity():0.00}.");
         var rows = new List<string[]>();
@@ -80,8 +79,7 @@ internal static class EvictedProtocol
     private static ModelProfile WithEvicted(CausalLanguageModel model, MeasuringText text, ModelProfile profile, CancellationToken cancellation)
     {
         using var windows = new Windows(
-            model, text.Windows(TextPurpose.Calibration, profile.Text.Windows, profile.Context + profile.Tail, profile.Text.Seed, null, cancellation), profile.Context, cancellation,
-            PromptQueryNeeds.Of(Options));
+            model, text.Windows(TextPurpose.Calibration, profile.Text.Windows, profile.Context + profile.Tail, profile.Text.Seed, null, cancellation), profile.Context, cancellation);
         return profile with
         {
             Layers = [.. profile.Layers.Select(layer =>

@@ -32,7 +32,7 @@ internal static class LlamaCppProtocol
         var losses = Types.Select(_ => new List<double>()).ToArray();
         foreach (int[] window in reference.ReadIntegers("input_ids").Select(token => (int)token).Chunk(Window))
         {
-            using var measurement = new WindowMeasurement(model, window, 1, cancellation: cancellation);
+            using var measurement = new WindowMeasurement(model, window, 1, null, cancellation);
             for (int i = 0; i < Types.Length; i++)
             {
                 double[] all = measurement.MeasureAll([.. Enumerable.Repeat(Types[i].Policy, model.Shape.Layers)]);

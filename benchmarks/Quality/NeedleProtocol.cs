@@ -32,7 +32,7 @@ internal static class NeedleProtocol
             {
                 cancellation.ThrowIfCancellationRequested();
                 int[] window = [.. passage.Context, .. passage.Question, .. passage.Answer];
-                using var measurement = new WindowMeasurement(model, window, passage.Context.Length, cancellation: cancellation);
+                using var measurement = new WindowMeasurement(model, window, passage.Context.Length, null, cancellation);
                 judged += window.Length - passage.Context.Length;
                 for (int row = 0; row < Rows.Length; row++)
                 {

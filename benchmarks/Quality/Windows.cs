@@ -13,17 +13,15 @@ internal sealed class Windows : IDisposable
 {
     private readonly int[][] _tokens;
     private readonly int _context;
-    private readonly PromptQueryNeeds _queries;
     private readonly WindowMeasurement[] _measurements;
     private readonly Dictionary<int, Windows> _trimmed = [];
 
-    public Windows(CausalLanguageModel model, IReadOnlyList<int[]> windows, int context, CancellationToken cancellation, PromptQueryNeeds queries = default)
+    public Windows(CausalLanguageModel model, IReadOnlyList<int[]> windows, int context, CancellationToken cancellation)
     {
-        _queries = queries;
         Model = model;
         _tokens = [.. windows];
         _context = context;
-        _measurements = [.. windows.Select(window => new WindowMeasurement(model, window, context, _queries, null, cancellation))];
+        _measurements = [.. windows.Select(window => new WindowMeasurement(model, window, context, null, cancellation))];
     }
 
     public CausalLanguageModel Model { get; }
@@ -50,7 +48,7 @@ internal sealed class Windows : IDisposable
         if (surplus > 0)
         {
             if (!_trimmed.TryGetValue(surplus, out Windows? trimmed))
-                _trimmed[surplus] = trimmed = new Windows(Model, [.. _tokens.Select(window => window[surplus..])], _context - surplus, default, _queries);
+                _trimmed[surplus] = trimmed = new Windows(Model, [.. _tokens.Select(window => window[surplus..])], _context - surplus, default);
             return trimmed.Whole(policy, substitute);
         }
 

@@ -41,8 +41,7 @@ public static class ModelProfiler
     public static (long Device, long Host) MemoryBytes(CausalLanguageModel model, ProfileRequest request)
     {
         MemoryBreakdown session = Plan.Uniform(model.Fingerprint, request.Context + request.Tail, new FullPolicy(ExactPrecision.Float32)).Memory;
-        (long device, long host) = WindowMeasurement.MemoryBytes(
-            model.Shape, request.Context, request.Tail, PromptQueryNeeds.Of([.. request.Options, .. request.Candidates]));
+        (long device, long host) = WindowMeasurement.MemoryBytes(model.Shape, request.Context, request.Tail);
         return (session.Device - session.Weights + device, session.Host + host);
     }
 

@@ -38,11 +38,10 @@ public sealed class PlanRemeasurement : IDisposable
             TextPurpose.Calibration, profile.Text.Windows, profile.Context + profile.Tail, profile.Text.Seed, WorkProgress.Part(progress, "sampling text", 0, 1), cancellation);
         if (MeasuringText.Hash(windows) != profile.Text.Sha256)
             throw new TailorKVException($"{text.Source} is not the text that the profile was measured on, {profile.Text.Source}", "Give that file with --text");
-        var queries = PromptQueryNeeds.Of(profile.Layers.SelectMany(layer => layer.Options).Select(option => option.Policy));
         try
         {
             for (int i = 0; i < windows.Count; i++)
-                _windows.Add(new WindowMeasurement(model, windows[i], profile.Context, queries, WorkProgress.Part(progress, "exact pass", i, windows.Count), cancellation));
+                _windows.Add(new WindowMeasurement(model, windows[i], profile.Context, WorkProgress.Part(progress, "exact pass", i, windows.Count), cancellation));
         }
         catch
         {

@@ -162,7 +162,7 @@ internal sealed class ProfileRun : IDisposable
         if (_window is null)
         {
             ProfilePhase before = _times.Enter(ProfilePhase.ExactPass);
-            _window = new WindowMeasurement(_model, tokens, _request.Context, PromptQueryNeeds.Of(_layers.SelectMany(layer => layer.Options)), _progress is null ? null : new ExactPassProgress(this), _cancellation);
+            _window = new WindowMeasurement(_model, tokens, _request.Context, _progress is null ? null : new ExactPassProgress(this), _cancellation);
             _times.Enter(before);
             Finish(_work.ExactPass);
         }

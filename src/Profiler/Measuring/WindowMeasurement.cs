@@ -34,24 +34,22 @@ public sealed class WindowMeasurement : IDisposable
     /// <param name="model">The model.</param>
     /// <param name="window">Tokens: context, then the tail that is judged.</param>
     /// <param name="context">Tokens before the tail.</param>
-    /// <param name="queries">What the policies to be measured ask for of the context's queries.</param>
     /// <param name="progress">Told the share of the exact pass done, 0 to 1.</param>
     /// <param name="cancellation">Ends the work.</param>
     /// <exception cref="CapacityExceededException">The machine has not enough memory free.</exception>
     public WindowMeasurement(
-        CausalLanguageModel model, ReadOnlySpan<int> window, int context, PromptQueryNeeds queries = default, IProgress<double>? progress = null,
-        CancellationToken cancellation = default)
+        CausalLanguageModel model, ReadOnlySpan<int> window, int context, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         (_backend, _shape) = (model.Backend, model.Shape);
         int tail = window.Length - context;
         _next = window[(context + 1)..].ToArray();
         if (MemoryModel.Problem(_shape, window.Length, tail) is { } problem)
             throw new TailorKVException(problem, "Measure fewer tokens");
-        (long deviceBytes, long hostBytes) = MemoryBytes(_shape, context, tail, queries);
+        (long deviceBytes, long hostBytes) = MemoryBytes(_shape, context, tail);
         _backend.RequireFree(deviceBytes, hostBytes, $"measuring {tail} tokens after {context}");
         using Session session = model.CreateFullSession(window.Length, ExactPrecision.Float32);
         _transformer = model.CreateTransformer(window.Length);
-        _record = new WindowRecord(_backend, _transformer, context, tail, queries);
+        _record = new WindowRecord(_backend, _transformer, context, tail);
         session.Prefill(window, _record, progress, cancellation);
         _device = _backend.TakeDevice("measurement", DeviceBytes(_shape, context, tail));
         _host = _backend.TakeHost("measurement", HostBytes(_shape, tail));
@@ -69,9 +67,8 @@ public sealed class WindowMeasurement : IDisposable
     /// <param name="shape">The model's sizes.</param>
     /// <param name="context">Tokens before the tail.</param>
     /// <param name="tail">Tokens judged.</param>
-    /// <param name="queries">What the policies to be measured ask for of the context's queries.</param>
-    public static (long Device, long Host) MemoryBytes(ModelShape shape, int context, int tail, PromptQueryNeeds queries = default) =>
-        (DeviceBytes(shape, context, tail), WindowRecord.MemoryBytes(shape, context, tail, queries) + HostBytes(shape, tail));
+    public static (long Device, long Host) MemoryBytes(ModelShape shape, int context, int tail) =>
+        (DeviceBytes(shape, context, tail), WindowRecord.MemoryBytes(shape, context, tail) + HostBytes(shape, tail));
 
     /// <summary>Dense-preference scores of a layer: [scored context][query head]; the last context is the whole window.</summary>
     public IReadOnlyList<IReadOnlyList<double>> HeadDensePreference(int layer) => _record.HeadDensities[layer];

@@ -15,6 +15,9 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
     // Fewer tokens than this say little of a layer.
     private const int LeastScored = 2 * DensePreference.ScoredQueries;
 
+    // What any policy's cache asks for: beside keys and values it is little.
+    private static readonly PromptQueryNeeds QueriesKept = PromptQueryNeeds.Of(Catalogue.All);
+
     private readonly ModelShape _shape;
     private readonly Transformer _transformer;
     private readonly Arena _arena;
@@ -25,13 +28,12 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
     /// <param name="transformer">What reads it.</param>
     /// <param name="context">Tokens before the tail.</param>
     /// <param name="tail">Tokens judged.</param>
-    /// <param name="queries">What is kept of the context's queries, for caches that ask for it.</param>
-    public WindowRecord(Backend backend, Transformer transformer, int context, int tail, PromptQueryNeeds queries)
+    public WindowRecord(Backend backend, Transformer transformer, int context, int tail)
     {
         ModelShape shape = transformer.Shape;
         (_shape, Context, Tail, _transformer) = (shape, context, tail, transformer);
         long rows = (long)shape.KvHeads * (context + tail) * shape.HeadDim;
-        _arena = backend.TakeHost("window", MemoryBytes(shape, context, tail, queries));
+        _arena = backend.TakeHost("window", MemoryBytes(shape, context, tail));
         Keys = Each(() => _arena.TakeTensor(rows));
         HostTensor[] values = Each(() => _arena.TakeTensor(rows));
         KeyValues = [.. Keys.Zip(values, (keys, ofValues) => new KeyValues(keys, ofValues, context + tail))];
@@ -43,7 +45,7 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
         TailAttended = Each(() => _arena.TakeTensor((long)tail * shape.Heads * shape.HeadDim));
         ScoredContexts = Scored(context + tail);
         _scoredQueries = Each(() => _arena.TakeTensor((long)ScoredContexts.Count * DensePreference.ScoredQueries * shape.Heads * shape.HeadDim));
-        ContextQueries = [.. Enumerable.Range(0, shape.Layers).Select(layer => transformer.TakeQueries(layer, queries, _arena))];
+        ContextQueries = [.. Enumerable.Range(0, shape.Layers).Select(layer => transformer.TakeQueries(layer, QueriesKept, _arena))];
         HeadDensities = new double[shape.Layers][][];
     }
 
@@ -87,14 +89,14 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
     public PromptQueries[] ContextQueries { get; }
 
     /// <summary>Bytes a record takes.</summary>
-    public static long MemoryBytes(ModelShape shape, int context, int tail, PromptQueryNeeds queriesKept)
+    public static long MemoryBytes(ModelShape shape, int context, int tail)
     {
         long keys = CacheBytes.Align((long)shape.KvHeads * (context + tail) * shape.HeadDim * sizeof(float));
         long tailKeys = CacheBytes.Align((long)tail * shape.KvHeads * shape.HeadDim * sizeof(float));
         long hidden = CacheBytes.Align((long)tail * shape.HiddenSize * sizeof(float));
         long queries = CacheBytes.Align((long)tail * shape.Heads * shape.HeadDim * sizeof(float));
         long scored = CacheBytes.Align((long)Scored(context + tail).Count * DensePreference.ScoredQueries * shape.Heads * shape.HeadDim * sizeof(float));
-        long kept = shape.KvHeads * queriesKept.BytesPerKvHead(shape.Layer(0));
+        long kept = shape.KvHeads * QueriesKept.BytesPerKvHead(shape.Layer(0));
         return shape.Layers * ((2 * keys) + (2 * tailKeys) + (2 * hidden) + (2 * queries) + scored + kept);
     }
 

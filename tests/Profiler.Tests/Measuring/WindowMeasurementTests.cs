@@ -48,7 +48,7 @@ public sealed class WindowMeasurementTests : IDisposable
     public void All_layers_at_once_are_what_a_session_does(string described)
     {
         LayerPolicy[] policies = [.. Enumerable.Range(0, _model.Shape.Layers).Select(layer => Policy(described, layer))];
-        using var measurement = new WindowMeasurement(_model, _window, Context, PromptQueryNeeds.Of(policies));
+        using var measurement = new WindowMeasurement(_model, _window, Context);
         double[] measured = measurement.MeasureAll(policies);
 
         int vocabulary = _model.Shape.VocabularySize;
@@ -172,7 +172,7 @@ public sealed class WindowMeasurementTests : IDisposable
     [MemberData(nameof(Policies))]
     public void One_layer_is_all_layers_but_exact_ones(string described)
     {
-        using var measurement = new WindowMeasurement(_model, _window, Context, PromptQueryNeeds.Of(Some));
+        using var measurement = new WindowMeasurement(_model, _window, Context);
         for (int layer = 0; layer < _model.Shape.Layers; layer++)
         {
             LayerPolicy[] policies = [.. Enumerable.Repeat(new FullPolicy(ExactPrecision.Float32), _model.Shape.Layers)];
