@@ -112,10 +112,7 @@ internal sealed class TokenizerJsonReader(string path, int modelVocabulary)
     {
         var vocabulary = new Dictionary<string, int>();
         foreach (JsonProperty property in element.EnumerateObject())
-        {
-            if (!vocabulary.TryAdd(property.Name, Id(property.Value, property.Name)))
-                throw json.Invalid($"The vocabulary has '{property.Name}' twice");
-        }
+            vocabulary.Add(property.Name, Id(property.Value, property.Name));
         return vocabulary;
     }
 
