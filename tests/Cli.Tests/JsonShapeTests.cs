@@ -143,7 +143,7 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
         string[] bench = ["bench", ToolFixture.Model, "--warm-up", "0", "--repetitions", "2", "--json"];
         JsonElement result = ToolFixture.Run([.. bench, "--plan", tool.Plan, "--depth", "100", "--prompt", "20", "--gen", "4"]).Json();
         Assert.Equal(
-            "model plan context depth promptTokens generatedTokens repetitions seed threads prefillTokensPerSecond decodeTokensPerSecond secondsPerToken prefill decode bytesPerToken readBytesPerSecond bandwidthShare",
+            "model plan context depth promptTokens generatedTokens repetitions seed device threads prefillTokensPerSecond decodeTokensPerSecond secondsPerToken prefill decode bytesPerToken readBytesPerSecond bandwidthShare",
             Names(result));
         foreach (string phase in new[] { "prefill", "decode" })
         {
