@@ -1,5 +1,5 @@
-using TailorKV.Runtime.Weights.Blocks;
 using TailorKV.Runtime.Numbers;
+using TailorKV.Runtime.Weights.Blocks;
 
 namespace TailorKV.Runtime.Weights;
 

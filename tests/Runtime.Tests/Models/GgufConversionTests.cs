@@ -4,8 +4,8 @@ using FsCheck.Xunit;
 using TailorKV.Planner.Models;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Sessions;
-using TailorKV.Runtime.Weights;
 using TailorKV.Runtime.Verification;
+using TailorKV.Runtime.Weights;
 using TailorKV.Tests;
 
 namespace TailorKV.Runtime.Tests.Models;
