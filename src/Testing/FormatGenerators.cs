@@ -30,6 +30,10 @@ public static class FormatGenerators
     /// <summary>A format of any kind.</summary>
     public static Gen<CodeFormat> Any { get; } = Gen.Frequency((1, PerChannel), (1, PerToken), (1, PerBlock), (3, Rotated));
 
+    /// <summary>What keys and values of a layer are coded in, by what sets the pairs apart.</summary>
+    internal static IReadOnlyList<(string Name, Gen<(CodeFormat Keys, CodeFormat Values)> Pairs)> KeysAndValues { get; } =
+        [("keys per channel", Pair(PerChannel, PerToken)), ("keys per token", Pair(PerToken, PerToken)), ("per block", Pair(PerBlock, PerBlock)), ("rotated", Pair(Rotated, Rotated))];
+
     /// <summary>Simpler formats: of the same kind with fewer bits or smaller groups.</summary>
     /// <param name="format">The format to make simpler.</param>
     public static IEnumerable<CodeFormat> Shrink(CodeFormat format)
@@ -42,6 +46,11 @@ public static class FormatGenerators
         from bits in Gen.Elements(bitWidths)
         from size in Gen.Elements(32, 64, 128)
         select (CodeFormat)new PerChannelFormat { Bits = bits, Group = size };
+
+    private static Gen<(CodeFormat Keys, CodeFormat Values)> Pair(Gen<CodeFormat> keys, Gen<CodeFormat> values) =>
+        from k in keys
+        from v in values
+        select (k, v);
 
     private static int GroupOf(CodeFormat format) => format switch
     {

@@ -11,15 +11,11 @@ internal static class QuantizedGenerator
     public static KindGenerator Registration { get; } = KindGenerator.Of<QuantizedPolicy>(
         QuantizedPolicy.Registration,
         Simpler,
-        ("quantized, keys per channel", Quantized(FormatGenerators.PerChannel, FormatGenerators.PerToken)),
-        ("quantized, keys per token", Quantized(FormatGenerators.PerToken, FormatGenerators.PerToken)),
-        ("quantized, per block", Quantized(FormatGenerators.PerBlock, FormatGenerators.PerBlock)),
-        ("quantized, rotated", Quantized(FormatGenerators.Rotated, FormatGenerators.Rotated)));
+        [.. FormatGenerators.KeysAndValues.Select(row => ($"quantized, {row.Name}", Quantized(row.Pairs)))]);
 
-    private static Gen<LayerPolicy> Quantized(Gen<CodeFormat> keys, Gen<CodeFormat> values) => WindowGenerators.Around(
-        from k in keys
-        from v in values
-        select (WindowedPolicy)new QuantizedPolicy { Keys = k, Values = v });
+    private static Gen<LayerPolicy> Quantized(Gen<(CodeFormat Keys, CodeFormat Values)> pairs) => WindowGenerators.Around(
+        from codes in pairs
+        select (WindowedPolicy)new QuantizedPolicy { Keys = codes.Keys, Values = codes.Values });
 
     private static IEnumerable<LayerPolicy> Simpler(QuantizedPolicy policy) =>
     [

@@ -11,16 +11,12 @@ internal static class RefinedGenerator
     public static KindGenerator Registration { get; } = KindGenerator.Of<RefinedPolicy>(
         RefinedPolicy.Registration,
         Simpler,
-        ("refined, keys per channel", Refined(FormatGenerators.PerChannel, FormatGenerators.PerToken)),
-        ("refined, keys per token", Refined(FormatGenerators.PerToken, FormatGenerators.PerToken)),
-        ("refined, per block", Refined(FormatGenerators.PerBlock, FormatGenerators.PerBlock)),
-        ("refined, rotated", Refined(FormatGenerators.Rotated, FormatGenerators.Rotated)));
+        [.. FormatGenerators.KeysAndValues.Select(row => ($"refined, {row.Name}", Refined(row.Pairs)))]);
 
-    private static Gen<LayerPolicy> Refined(Gen<CodeFormat> keys, Gen<CodeFormat> values) => WindowGenerators.Around(
-        from k in keys
-        from v in values
+    private static Gen<LayerPolicy> Refined(Gen<(CodeFormat Keys, CodeFormat Values)> pairs) => WindowGenerators.Around(
+        from codes in pairs
         from topK in WindowGenerators.TopK
-        select (WindowedPolicy)new RefinedPolicy { Keys = k, Values = v, TopK = topK });
+        select (WindowedPolicy)new RefinedPolicy { Keys = codes.Keys, Values = codes.Values, TopK = topK });
 
     private static IEnumerable<LayerPolicy> Simpler(RefinedPolicy policy) =>
     [
