@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using TailorKV.Planner;
 using TailorKV.Runtime.Architectures;
 using TailorKV.Runtime.Architectures.Rotary;
@@ -144,14 +143,5 @@ public sealed class ArchitectureTests : IDisposable
         Assert.Equal(context, config.ContextLength);
     }
 
-    private ModelConfig Read(string type, string changes, params string[] without)
-    {
-        JsonObject config = new TinyModel().Config;
-        config["model_type"] = type;
-        foreach (string name in without)
-            config.Remove(name);
-        foreach ((string name, JsonNode? value) in JsonNode.Parse(changes)!.AsObject())
-            config[name] = value?.DeepClone();
-        return HuggingFaceConfig.Read(_folder.Write("config.json", System.Text.Encoding.UTF8.GetBytes(config.ToJsonString())), []);
-    }
+    private ModelConfig Read(string type, string changes, params string[] without) => TinyModel.ReadConfig(_folder, type, changes, [], without);
 }

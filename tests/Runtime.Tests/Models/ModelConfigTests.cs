@@ -99,12 +99,5 @@ public sealed class ModelConfigTests : IDisposable
     public void Values_out_of_range_are_named(string changes, string named) =>
         Assert.Contains(named, Assert.Throws<InvalidFileException>(() => Read("llama", changes)).Message, StringComparison.Ordinal);
 
-    private ModelConfig Read(string architecture, string changes)
-    {
-        JsonObject config = new TinyModel(architecture).Config;
-        foreach ((string name, JsonNode? value) in JsonNode.Parse(changes)!.AsObject())
-            config[name] = value?.DeepClone();
-        File.WriteAllText(_folder.File("config.json"), config.ToJsonString());
-        return HuggingFaceConfig.Read(_folder.File("config.json"), []);
-    }
+    private ModelConfig Read(string architecture, string changes) => TinyModel.ReadConfig(_folder, architecture, changes, []);
 }

@@ -1,5 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using TailorKV.Runtime.Architectures;
+using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Tests.Formats;
 using TailorKV.Runtime.Weights;
 
@@ -79,6 +81,22 @@ internal sealed class TinyModel
     public Dictionary<string, (string GgufName, long[] Shape, float[] Values)> Tensors { get; } = [];
 
     public byte[] ConfigBytes => Encoding.UTF8.GetBytes(Config.ToJsonString());
+
+    /// <summary>What is made of a config.json that has the model's settings and others.</summary>
+    /// <param name="folder">Where it is written.</param>
+    /// <param name="modelType">Its model_type.</param>
+    /// <param name="changes">Settings in place of the model's, or besides, in JSON.</param>
+    /// <param name="remarks">Told what was passed over.</param>
+    /// <param name="without">Settings that are left out, unless they are among the changes.</param>
+    public static ModelConfig ReadConfig(TemporaryFolder folder, string modelType, string changes, ICollection<string> remarks, params string[] without)
+    {
+        var model = new TinyModel(modelType);
+        foreach (string name in without)
+            model.Config.Remove(name);
+        foreach ((string name, JsonNode? value) in JsonNode.Parse(changes)!.AsObject())
+            model.Config[name] = value?.DeepClone();
+        return HuggingFaceConfig.Read(folder.Write("config.json", model.ConfigBytes), remarks);
+    }
 
     public byte[] SafetensorsBytes(WeightType type = WeightType.F32, Func<string, bool>? include = null)
     {

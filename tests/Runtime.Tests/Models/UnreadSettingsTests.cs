@@ -93,7 +93,7 @@ public sealed class UnreadSettingsTests : IDisposable
     public void Rope_scaling_takes_the_place_of_all_of_rope_parameters(string settings, double factor, double theta, int remarks)
     {
         List<string> said = [];
-        ModelConfig config = Read("llama", settings, said, without: "rope_theta");
+        ModelConfig config = Read("llama", settings, said, "rope_theta");
         Assert.Equal((new LinearScaling(factor), theta), ((LinearScaling)config.Layers[0].Rotary!.Scaling!, config.Layers[0].Rotary!.Theta));
         Assert.Equal(remarks, said.Count);
     }
@@ -203,13 +203,6 @@ public sealed class UnreadSettingsTests : IDisposable
         Assert.Equal(expected == 1 ? null : new LinearScaling(expected), files.Config.Layers[0].Rotary!.Scaling);
     }
 
-    private ModelConfig Read(string architecture, string settings, List<string> remarks, string without = "")
-    {
-        JsonObject config = new TinyModel(architecture).Config;
-        config.Remove(without);
-        foreach ((string name, JsonNode? value) in JsonNode.Parse(settings)!.AsObject())
-            config[name] = value?.DeepClone();
-        File.WriteAllText(_folder.File("config.json"), config.ToJsonString());
-        return HuggingFaceConfig.Read(_folder.File("config.json"), remarks);
-    }
+    private ModelConfig Read(string architecture, string settings, List<string> remarks, params string[] without) =>
+        TinyModel.ReadConfig(_folder, architecture, settings, remarks, without);
 }
