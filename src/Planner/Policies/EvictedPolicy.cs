@@ -72,7 +72,7 @@ public sealed record EvictedPolicy : WindowedPolicy
 
     /// <inheritdoc/>
     public override string Describe() =>
-        string.Create(CultureInfo.InvariantCulture, $"{100 * Share:0.####} % by {DescribeScore()}, {(Keys is null ? DescribePrecision() : QuantizedPolicy.DescribeCodes(Keys, Values!))}, {DescribeWindow()}");
+        string.Create(CultureInfo.InvariantCulture, $"{100 * Share:0.####} % by {DescribeScore()}, {(Keys is null ? Precision.Describe() : QuantizedPolicy.DescribeCodes(Keys, Values!))}, {DescribeWindow()}");
 
     /// <summary>Tokens between sinks and window that there is room for in a cache of so many, a whole number of blocks and, where there are such tokens, one at least.</summary>
     /// <param name="tokens">Tokens that the cache can hold.</param>
@@ -107,8 +107,6 @@ public sealed record EvictedPolicy : WindowedPolicy
 
     // A block at least where one can leave the window, so that there is always something to attend to.
     private int KeptOf(int middle) => Math.Max(Math.Min(middle, BlockTokens), (int)Math.Ceiling(Share * middle) / BlockTokens * BlockTokens);
-
-    private string DescribePrecision() => Precision == ExactPrecision.BFloat16 ? "bf16" : "f32";
 
     private string DescribeScore() => Score switch
     {

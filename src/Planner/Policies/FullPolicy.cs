@@ -27,7 +27,7 @@ public sealed record FullPolicy(ExactPrecision Precision = ExactPrecision.BFloat
     public override PolicyKind Kind => Registration;
 
     /// <inheritdoc/>
-    public override string Describe() => Precision == ExactPrecision.BFloat16 ? "bf16" : "f32";
+    public override string Describe() => Precision.Describe();
 
     /// <summary>Bytes of one KV head's keys.</summary>
     /// <param name="capacity">Tokens; they take as much as whole tiles of <see cref="TileTokens"/>.</param>

@@ -117,6 +117,13 @@ internal abstract class Architecture
         return config with { HasQueryKeyValueBias = attention, HasAttentionOutputBias = attention, HasFeedForwardBias = values.Flag("mlp_bias") };
     }
 
+    /// <summary>No biases, whatever attention_bias says; were it otherwise, the tensors would tell.</summary>
+    protected static ModelConfig ReadNoBiases(ConfigValues values, ModelConfig config)
+    {
+        values.Flag("attention_bias");
+        return config;
+    }
+
     private static UnsupportedModelException Unsupported(string file, string name, IEnumerable<string> supported) =>
         new(file, $"the architecture is \"{name}\"", $"Supported are {string.Join(", ", supported.Order(StringComparer.Ordinal))}");
 }

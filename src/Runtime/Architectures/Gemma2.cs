@@ -40,25 +40,17 @@ internal class Gemma2 : Architecture
         LayerWindows.ReadSome(values, layers, fallback: 4096, layer => layer % 2 == 0);
 
     /// <inheritdoc/>
-    public override ModelConfig ReadScales(ConfigValues values, ModelConfig config) => config with
-    {
-        QueryScale = 1 / Math.Sqrt(values.Number("query_pre_attn_scalar", 256)),
-        AttentionSoftCap = values.OptionalNumber("attn_logit_softcapping", SoftCaps.Attention),
-        LogitSoftCap = values.OptionalNumber("final_logit_softcapping", SoftCaps.Logits),
-        EmbeddingScale = Math.Sqrt(config.HiddenSize),
-    };
+    public override ModelConfig ReadScales(ConfigValues values, ModelConfig config) =>
+        ReadCaps(values, config) with { QueryScale = 1 / Math.Sqrt(values.Number("query_pre_attn_scalar", 256)) };
 
     /// <inheritdoc/>
     public override int?[] ReadGgufWindows(ConfigValues values, int layers) => LayerWindows.ReadGguf(values, layers, fallback: 4096, period: 2);
 
     /// <summary>Files seldom say how scores are scaled: by the length of a head, and in the largest model by the share of a head in the hidden state, as llama.cpp has it.</summary>
     /// <inheritdoc/>
-    public override ModelConfig ReadGgufScales(ConfigValues values, ModelConfig config) => config with
+    public override ModelConfig ReadGgufScales(ConfigValues values, ModelConfig config) => ReadCaps(values, config) with
     {
         QueryScale = values.OptionalNumber("attention.scale") ?? 1 / Math.Sqrt(config.Layers.Count == LargestLayers ? (double)config.HiddenSize / config.HeadCount : config.HeadDim),
-        AttentionSoftCap = values.OptionalNumber("attn_logit_softcapping", SoftCaps.Attention),
-        LogitSoftCap = values.OptionalNumber("final_logit_softcapping", SoftCaps.Logits),
-        EmbeddingScale = Math.Sqrt(config.HiddenSize),
     };
 
     /// <summary>The soft caps where files do not say; null for none.</summary>
@@ -66,4 +58,12 @@ internal class Gemma2 : Architecture
 
     /// <summary>Layers of the largest model, of 27B parameters.</summary>
     protected virtual int LargestLayers => 46;
+
+    // Both kinds of files call the caps the same.
+    private ModelConfig ReadCaps(ConfigValues values, ModelConfig config) => config with
+    {
+        AttentionSoftCap = values.OptionalNumber("attn_logit_softcapping", SoftCaps.Attention),
+        LogitSoftCap = values.OptionalNumber("final_logit_softcapping", SoftCaps.Logits),
+        EmbeddingScale = Math.Sqrt(config.HiddenSize),
+    };
 }

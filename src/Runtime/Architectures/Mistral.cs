@@ -16,10 +16,5 @@ internal sealed class Mistral : Architecture
     public override int?[] ReadWindows(ConfigValues values, int layers, ICollection<string> remarks) => LayerWindows.ReadAll(values, layers, fallback: 4096);
 
     /// <inheritdoc/>
-    public override ModelConfig ReadBiases(ConfigValues values, ModelConfig config)
-    {
-        // Whatever is said, there are none; were it otherwise, the tensors would tell.
-        values.Flag("attention_bias");
-        return config;
-    }
+    public override ModelConfig ReadBiases(ConfigValues values, ModelConfig config) => ReadNoBiases(values, config);
 }

@@ -28,10 +28,5 @@ internal sealed class Phi3 : Architecture
     public override string RopeType(string given) => given is "su" or "yarn" ? "longrope" : given;
 
     /// <inheritdoc/>
-    public override ModelConfig ReadBiases(ConfigValues values, ModelConfig config)
-    {
-        // Whatever is said, there are none; were it otherwise, the tensors would tell.
-        values.Flag("attention_bias");
-        return config;
-    }
+    public override ModelConfig ReadBiases(ConfigValues values, ModelConfig config) => ReadNoBiases(values, config);
 }

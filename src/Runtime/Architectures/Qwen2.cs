@@ -22,10 +22,5 @@ internal class Qwen2 : Architecture
     }
 
     /// <inheritdoc/>
-    public override ModelConfig ReadBiases(ConfigValues values, ModelConfig config)
-    {
-        // Whatever is said, these three have one; were it otherwise, the tensors would tell.
-        values.Flag("attention_bias");
-        return config with { HasQueryKeyValueBias = true };
-    }
+    public override ModelConfig ReadBiases(ConfigValues values, ModelConfig config) => ReadNoBiases(values, config) with { HasQueryKeyValueBias = true };
 }

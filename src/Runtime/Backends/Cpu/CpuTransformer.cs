@@ -131,9 +131,8 @@ internal sealed unsafe class CpuTransformer(ModelShape shape, ModelConfig config
 
     private static RotaryEmbedding?[] Rotary(ModelConfig config, ModelWeights weights, int context)
     {
-        Dictionary<RotaryConfig, RotaryEmbedding> embeddings = [];
-        foreach (RotaryConfig rotary in config.Layers.Select(layer => layer.Rotary).OfType<RotaryConfig>())
-            embeddings.TryAdd(rotary, new RotaryEmbedding(rotary, context, weights.RopeFrequencyFactors, weights.InterleavedRope));
+        var embeddings = config.Layers.Select(layer => layer.Rotary).OfType<RotaryConfig>().Distinct()
+            .ToDictionary(rotary => rotary, rotary => new RotaryEmbedding(rotary, context, weights.RopeFrequencyFactors, weights.InterleavedRope));
         RotaryEmbedding? none = weights.InterleavedRope ? RotaryEmbedding.Unturned(config.HeadDim / 2) : null;
         return [.. config.Layers.Select(layer => layer.Rotary is { } rotary ? embeddings[rotary] : none)];
     }

@@ -72,7 +72,7 @@ internal sealed class HeadQueries
         {
             ReadOnlySpan<float> group = queries.Slice(((row * heads) + (kvHead * _group)) * _headDim, width);
             if (_needs.Last > 0 && first + row >= FirstKept)
-                group.CopyTo(_last.Slice((long)((first + row) % _needs.Last) * width, width));
+                group.CopyTo(At(first + row));
             for (int member = 0; member < _group && _needs.Moments; member++)
             {
                 Span<float> query = room.Span[.._headDim];
@@ -92,7 +92,7 @@ internal sealed class HeadQueries
             throw new ArgumentException("The prompt was recorded without the queries that this layer's policy asks for.", nameof(other));
         (Tokens, Rotary) = (other.Tokens, other.Rotary);
         for (int position = FirstKept; position < Tokens && _needs.Last > 0; position++)
-            other.At(position).CopyTo(_last.Slice((long)(position % _needs.Last) * _group * _headDim, _group * _headDim));
+            other.At(position).CopyTo(At(position));
         if (_needs.Moments)
             other._sums.CopyTo(_sums);
     }
