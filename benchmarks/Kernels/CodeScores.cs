@@ -17,6 +17,8 @@ public class CodeScores : CodeKernels
         .. new[] { 1, 2, 3, 4, 8 }.Select(bits => new CodeFormatCase(new PerTokenFormat { Bits = bits, Group = 64 })),
         .. new[] { 4, 8 }.Select(bits => new CodeFormatCase(new PerBlockFormat { Bits = bits })),
         .. new[] { 1, 2, 3, 4 }.Select(bits => new CodeFormatCase(new RotatedNormalFormat { Bits = bits })),
+        // Of 1, 2 and 3 bits in the mean.
+        .. new int[][] { [3, 1, 0, 0], [4, 2, 1, 1], [5, 4, 2, 1] }.Select(bits => new CodeFormatCase(new TieredNormalFormat { Tiers = bits })),
     ];
 
     [ParamsSource(nameof(Formats))]
@@ -25,9 +27,16 @@ public class CodeScores : CodeKernels
     [GlobalSetup]
     public void Encode()
     {
-        _keys = CodeFactory.Keys(Format.Format, Tokens, HeadDim, Prepare(Format.Format), Lanes);
+        _keys = CodeFactory.Keys(Format.Format, Tokens, HeadDim, Prepare(Format.Format), Lanes, KeyCalibration.Of(Sizes(4), Sizes(5)));
         foreach ((int firstToken, float[] rows) in Blocks(Format.Format))
             _keys.Encode(firstToken, rows);
+    }
+
+    // Of channels in no order, as real ones are.
+    private float[] Sizes(int seed)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, HeadDim).Select(_ => 0.5f + random.NextSingle())];
     }
 
     [Benchmark(Baseline = true, Description = "decode, then multiply")]

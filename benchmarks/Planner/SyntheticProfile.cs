@@ -126,7 +126,7 @@ internal static class SyntheticProfile
         };
 
         // A bit more divides a squared error by four.
-        private static double Error(CodeFormat format) => Math.Pow(4, -format.Bits) * format switch
+        private static double Error(CodeFormat format) => Math.Pow(4, -format.MeanBits) * format switch
         {
             PerChannelFormat channel => 1 + (channel.Group / 128.0),
             PerTokenFormat token => 4 + (token.Group / 32.0),

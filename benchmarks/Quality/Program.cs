@@ -16,6 +16,8 @@ const string Usage = """
       truth         SmolLM2: twenty plans, predicted and measured loss
       equal-bytes   SmolLM2: plans beside what others keep in the same device bytes
       evicted       SmolLM2: evicted layers by each score, and plans with them
+      tiers         SmolLM2, protocol of its tiers.json: keys in tiers; every pattern of tiers; indexes
+      tiers-texts   SmolLM2: tiers calibrated on one text and judged on others
       own-words     SmolLM2: a profile from its own words beside one from real text
       text          SmolLM2's reference tokens as text, for other programs
     """;
@@ -47,6 +49,8 @@ try
         case "truth": TruthProtocol.Run(args[1], Published, report, cancellation.Token); break;
         case "equal-bytes": EqualBytesProtocol.Run(args[1], Published, report, cancellation.Token); break;
         case "evicted": EvictedProtocol.Run(args[1], Published, report, cancellation.Token); break;
+        case "tiers": TiersProtocol.Run(args[1], report, cancellation.Token); break;
+        case "tiers-texts": TiersProtocol.RunTexts(args[1], report, cancellation.Token); break;
         case "own-words": OwnWordsProtocol.Run(args[1], report, cancellation.Token); break;
         case "text": report = Report.Plain(ReferenceText.Read(args[1])); break;
         default: Console.Error.WriteLine(Usage); return 2;

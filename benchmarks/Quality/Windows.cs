@@ -1,4 +1,5 @@
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Runtime;
 using TailorKV.Runtime.Formats;
@@ -32,6 +33,23 @@ internal sealed class Windows : IDisposable
         using var file = SafetensorsFile.Open(path);
         int length = (int)file.Shape(tensor)[^1];
         return new Windows(model, [.. file.ReadIntegers(tensor).Select(token => (int)token).Chunk(length)], context, cancellation);
+    }
+
+    /// <summary>What each window's context says of each layer's queries and keys.</summary>
+    public IReadOnlyList<IReadOnlyList<KeyCalibration>> OwnCalibrations => [.. _measurements.Select(m => m.OwnCalibrations)];
+
+    /// <summary>Says what is known of each layer's queries and keys: the same for all windows.</summary>
+    public void Calibrate(IReadOnlyList<KeyCalibration?>? calibrations)
+    {
+        foreach (WindowMeasurement measurement in _measurements)
+            measurement.Calibrations = calibrations;
+    }
+
+    /// <summary>Says of each window what its own context does.</summary>
+    public void CalibrateByThemselves()
+    {
+        foreach (WindowMeasurement measurement in _measurements)
+            measurement.Calibrations = measurement.OwnCalibrations;
     }
 
     public double DensePreference(int layer) => _measurements.Average(m => m.HeadDensePreference(layer)[^1].Average());

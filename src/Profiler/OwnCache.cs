@@ -1,5 +1,6 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Memory;
 
@@ -12,13 +13,13 @@ internal sealed class OwnCache : IDisposable
     private readonly Arena _host;
     private readonly DeviceArena _staging;
 
-    public OwnCache(Backend backend, LayerPolicy policy, LayerShape shape, int tokens, float? softCap = null)
+    public OwnCache(Backend backend, LayerPolicy policy, LayerShape shape, int tokens, float? softCap = null, KeyCalibration? calibration = null)
     {
         CacheBytes bytes = policy.Bytes(shape, tokens);
         _device = backend.TakeDevice("device", bytes.Device);
         _host = backend.TakeHost("host", bytes.Host);
         _staging = backend.TakeDevice("staging", bytes.Staging);
-        Cache = backend.CreateCache(policy, shape, tokens, _device, _host, _staging, softCap);
+        Cache = backend.CreateCache(policy, shape, tokens, _device, _host, _staging, softCap, calibration);
     }
 
     public LayerCache Cache { get; }

@@ -13,7 +13,8 @@ internal static class EvictedGenerator
         Simpler,
         ("evicted, exact", Evicted(Gen.Constant(((CodeFormat?)null, (CodeFormat?)null)))),
         ("evicted, keys per channel", Evicted(Codes(FormatGenerators.PerChannel, FormatGenerators.PerToken))),
-        ("evicted, rotated", Evicted(Codes(FormatGenerators.Rotated, FormatGenerators.Rotated))));
+        ("evicted, rotated", Evicted(Codes(FormatGenerators.Rotated, FormatGenerators.Rotated))),
+        ("evicted, keys in tiers", Evicted(Codes(FormatGenerators.Tiered, FormatGenerators.Rotated))));
 
     private static Gen<(CodeFormat? Keys, CodeFormat? Values)> Codes(Gen<CodeFormat> keys, Gen<CodeFormat> values) =>
         from k in keys

@@ -27,19 +27,29 @@ public static class FormatGenerators
         Gen.Elements(4, 8).Select(CodeFormat (bits) => new RotatedBlockFormat { Bits = bits }),
         Gen.Choose(1, 4).Select(CodeFormat (bits) => new RotatedNormalFormat { Bits = bits }));
 
-    /// <summary>A format of any kind.</summary>
+    /// <summary>Codes of keys in tiers, often with tiers that have no bits and such as have the most.</summary>
+    public static Gen<CodeFormat> Tiered { get; } =
+        from count in Gen.Elements(2, 4)
+        from bits in Gen.Choose(0, TieredNormalFormat.MostBits).ArrayOf(count)
+        where bits.Any(tier => tier > 0)
+        select (CodeFormat)new TieredNormalFormat { Tiers = bits };
+
+    /// <summary>A format of any kind that keys and values may both have.</summary>
     public static Gen<CodeFormat> Any { get; } = Gen.Frequency((1, PerChannel), (1, PerToken), (1, PerBlock), (3, Rotated));
 
     /// <summary>What keys and values of a layer are coded in, by what sets the pairs apart.</summary>
     internal static IReadOnlyList<(string Name, Gen<(CodeFormat Keys, CodeFormat Values)> Pairs)> KeysAndValues { get; } =
-        [("keys per channel", Pair(PerChannel, PerToken)), ("keys per token", Pair(PerToken, PerToken)), ("per block", Pair(PerBlock, PerBlock)), ("rotated", Pair(Rotated, Rotated))];
+        [("keys per channel", Pair(PerChannel, PerToken)), ("keys per token", Pair(PerToken, PerToken)), ("per block", Pair(PerBlock, PerBlock)), ("rotated", Pair(Rotated, Rotated)), ("keys in tiers", Pair(Tiered, Rotated))];
 
     /// <summary>Simpler formats: of the same kind with fewer bits or smaller groups.</summary>
     /// <param name="format">The format to make simpler.</param>
     public static IEnumerable<CodeFormat> Shrink(CodeFormat format)
     {
+        if (format is TieredNormalFormat { Tiers: var tiers })
+            return Enumerable.Range(0, tiers.Count).Where(tier => tiers[tier] > 0).Select(tier => new TieredNormalFormat { Tiers = [.. tiers.Select((bits, i) => i == tier ? bits - 1 : bits)] }).Where(simpler => simpler.Problem() is null);
+        var one = (SingleWidthFormat)format;
         int[] groups = [.. new[] { 32, 64 }.Where(size => size < GroupOf(format))];
-        return Enumerable.Range(1, format.Bits - 1).Select(bits => format with { Bits = bits }).Concat(groups.Select(size => WithGroup(format, size))).Where(simpler => simpler.Problem() is null);
+        return Enumerable.Range(1, one.Bits - 1).Select(CodeFormat (bits) => one with { Bits = bits }).Concat(groups.Select(size => WithGroup(format, size))).Where(simpler => simpler.Problem() is null);
     }
 
     internal static Gen<CodeFormat> PerChannelOf(params int[] bitWidths) =>

@@ -24,7 +24,7 @@ public static class PlanGenerators
         from options in Gen.CollectToArray(profile.Layers, layer => Gen.Elements(layer.Options.ToArray()))
         from weights in Gen.Elements<WeightChoice?>([null, .. profile.Weights ?? []])
         from chunk in Gen.Elements(16, 64, 512)
-        select Priced(profile.Model, target, options, weights, chunk);
+        select Priced(profile, target, options, weights, chunk);
 
     /// <summary>Targets without limits: a context, a batch, and a machine or none.</summary>
     internal static Gen<PlanTarget> Unlimited(int mostContext) =>
@@ -33,11 +33,12 @@ public static class PlanGenerators
         from machine in Gen.OneOf(Gen.Constant((Machine?)null), MachineGenerators.Any.Select(machine => (Machine?)machine))
         select new PlanTarget { Context = context, Batch = batch, Machine = machine };
 
-    private static Plan Priced(ModelFingerprint model, PlanTarget target, MeasuredOption[] options, WeightChoice? weights, int chunk)
+    private static Plan Priced(ModelProfile profile, PlanTarget target, MeasuredOption[] options, WeightChoice? weights, int chunk)
     {
+        ModelFingerprint model = profile.Model;
         if (weights is not null)
             model = model with { Name = weights.Name, WeightBytes = weights.WeightBytes, LaidOutBytes = weights.LaidOutBytes, WeightsHash = weights.WeightsHash };
-        Plan plan = Plan.From(model, target, [.. options.Select(option => option.Policy)], chunk);
+        Plan plan = Plan.From(model, target, [.. options.Select(option => option.Policy)], chunk, [.. profile.Layers.Select(layer => layer.Calibration)]);
         return plan with
         {
             Layers = [.. plan.Layers.Select((layer, i) => layer with { Loss = options[i].Loss })],

@@ -54,7 +54,8 @@ public static class ProfileGenerators
         from densePreference in Numbers.Share.ArrayOf(shape.Heads)
         from count in Gen.Choose(1, mostOptions)
         from options in Option(shape.Layer(layer), layer).ArrayOf(count)
-        select new LayerProfile { Layer = layer, DensePreference = densePreference.Average(), HeadDensePreference = densePreference, Options = options };
+        from calibration in CalibrationGenerators.Of(shape.Layer(layer))
+        select new LayerProfile { Layer = layer, DensePreference = densePreference.Average(), HeadDensePreference = densePreference, Calibration = calibration, Options = options };
 
     private static Gen<MeasuredOption> Option(LayerShape shape, int layer) =>
         from policy in PolicyGenerators.Any(shape, layer)

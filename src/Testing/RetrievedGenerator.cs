@@ -13,6 +13,7 @@ internal static class RetrievedGenerator
         Simpler,
         ("retrieved by codes", Retrieved(FormatGenerators.PerChannelOf(1, 2, 4).Select(KeyIndex (keys) => new CodedKeys(keys)))),
         ("retrieved by rotated codes", Retrieved(Gen.Choose(1, 2).Select(KeyIndex (bits) => new CodedKeys(new RotatedNormalFormat { Bits = bits })))),
+        ("retrieved by tiers", Retrieved(FormatGenerators.Tiered.Select(KeyIndex (keys) => new CodedKeys(keys)))),
         ("retrieved by channels", Retrieved(Gen.Choose(1, 19).Select(KeyIndex (count) => new CriticalChannels(count)))));
 
     private static Gen<LayerPolicy> Retrieved(Gen<KeyIndex> indexes) => WindowGenerators.Around(

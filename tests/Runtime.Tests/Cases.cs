@@ -33,6 +33,9 @@ public static class Cases
 
     public static Arbitrary<CodeFormat> CodeFormat() => Arbitraries.CodeFormat();
 
+    public static Arbitrary<TieredNormalFormat> TieredNormalFormat() => Arb.From(
+        FormatGenerators.Tiered.Select(format => (TieredNormalFormat)format), format => FormatGenerators.Shrink(format).OfType<TieredNormalFormat>());
+
     public static Arbitrary<CacheCase> CacheCase() => Arb.From(Backends.Cpu.Cache.CacheCase.Any, Backends.Cpu.Cache.CacheCase.Shrink);
 
     public static Arbitrary<RandomCheckpoint> RandomCheckpoint() => Arb.From(Models.RandomCheckpoint.Any, Models.RandomCheckpoint.Shrink);

@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using TailorKV.Planner.Machines;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Planner.Profiles;
 
 namespace TailorKV.Planner.Plans;
@@ -60,29 +61,34 @@ public sealed record Plan
     /// <param name="context">Tokens the session can hold.</param>
     /// <param name="policy">The policy of every layer; a full policy of the same precision stands in where a layer's window does not allow it.</param>
     /// <param name="prefillChunk">Tokens processed at once.</param>
-    public static Plan Uniform(ModelFingerprint model, int context, LayerPolicy policy, int prefillChunk = PlanTarget.DefaultPrefillChunk) =>
+    /// <param name="calibrations">What is known of each layer's queries and keys, as in a profile; null where the policy does not need it.</param>
+    public static Plan Uniform(
+        ModelFingerprint model, int context, LayerPolicy policy, int prefillChunk = PlanTarget.DefaultPrefillChunk, IReadOnlyList<KeyCalibration?>? calibrations = null) =>
         From(model, context, [.. Enumerable.Range(0, model.Shape.Layers)
-            .Select(layer => model.Shape.Layer(layer).SlidingWindow is null ? policy : policy as FullPolicy ?? new FullPolicy())], prefillChunk);
+            .Select(layer => model.Shape.Layer(layer).SlidingWindow is null ? policy : policy as FullPolicy ?? new FullPolicy())], prefillChunk, calibrations);
 
     /// <summary>A plan from policies chosen by the caller, priced but not optimized.</summary>
     /// <param name="model">The model.</param>
     /// <param name="context">Tokens the session can hold.</param>
     /// <param name="policies">A policy for each layer.</param>
     /// <param name="prefillChunk">Tokens processed at once.</param>
+    /// <param name="calibrations">What is known of each layer's queries and keys, as in a profile; null where no policy needs it.</param>
     /// <exception cref="TailorKVException">A policy cannot keep its layer, or a number is out of range.</exception>
-    public static Plan From(ModelFingerprint model, int context, IReadOnlyList<LayerPolicy> policies, int prefillChunk = PlanTarget.DefaultPrefillChunk) =>
-        From(model, new PlanTarget { Context = context }, policies, prefillChunk);
+    public static Plan From(
+        ModelFingerprint model, int context, IReadOnlyList<LayerPolicy> policies, int prefillChunk = PlanTarget.DefaultPrefillChunk, IReadOnlyList<KeyCalibration?>? calibrations = null) =>
+        From(model, new PlanTarget { Context = context }, policies, prefillChunk, calibrations);
 
     /// <summary>A plan from policies chosen by the caller, priced for a target's context, batch and machine.</summary>
-    /// <inheritdoc cref="From(ModelFingerprint, int, IReadOnlyList{LayerPolicy}, int)"/>
-    public static Plan From(ModelFingerprint model, PlanTarget target, IReadOnlyList<LayerPolicy> policies, int prefillChunk = PlanTarget.DefaultPrefillChunk)
+    /// <inheritdoc cref="From(ModelFingerprint, int, IReadOnlyList{LayerPolicy}, int, IReadOnlyList{KeyCalibration?}?)"/>
+    public static Plan From(
+        ModelFingerprint model, PlanTarget target, IReadOnlyList<LayerPolicy> policies, int prefillChunk = PlanTarget.DefaultPrefillChunk, IReadOnlyList<KeyCalibration?>? calibrations = null)
     {
         var plan = new Plan
         {
             Model = model,
             Target = target,
             PrefillChunk = prefillChunk,
-            Layers = [.. policies.Select((policy, layer) => new PlannedLayer { Layer = layer, Policy = policy })],
+            Layers = [.. policies.Select((policy, layer) => new PlannedLayer { Layer = layer, Policy = policy, Calibration = policy.NeedsCalibration ? calibrations?[layer] : null })],
             Memory = MemoryModel.Predict(model, policies, target.Context, prefillChunk, target.Batch),
             Time = PredictTime(model, target, policies),
         };

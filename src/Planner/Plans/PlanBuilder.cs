@@ -125,11 +125,12 @@ public sealed class PlanBuilder
 
     private static Plan Read(PricedProfile priced, PlanChoice choice, PlanTarget target, int prefillChunk)
     {
-        Plan plan = Plan.From(priced.Model(choice.Setting), target, [.. choice.Options.Select(option => option.Policy)], prefillChunk);
+        Plan plan = Plan.From(
+            priced.Model(choice.Setting), target, [.. choice.Options.Select(option => option.Policy)], prefillChunk, [.. priced.Profile.Layers.Select(layer => layer.Calibration)]);
         return plan with
         {
             DerivedFrom = priced.Profile.DerivedFrom,
-            Layers = [.. choice.Options.Select(option => new PlannedLayer { Layer = option.Layer, Policy = option.Policy, Loss = option.Option.Loss })],
+            Layers = [.. choice.Options.Select(option => plan.Layers[option.Layer] with { Loss = option.Option.Loss })],
             PredictedLoss = choice.Options.Sum(option => option.Option.Loss) + (choice.Setting.Weights?.Loss ?? 0),
         };
     }

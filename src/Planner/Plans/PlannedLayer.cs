@@ -1,5 +1,6 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Planner.Profiles;
 
 namespace TailorKV.Planner.Plans;
@@ -13,11 +14,16 @@ public sealed record PlannedLayer
     /// <summary>How its KV cache is kept.</summary>
     public required LayerPolicy Policy { get; init; }
 
+    /// <summary>What the layer's queries and keys are like, where its policy needs it; null elsewhere.</summary>
+    public KeyCalibration? Calibration { get; init; }
+
     /// <summary>Measured loss of this layer alone under its policy, in nats per token; null for a plan that was written by hand.</summary>
     public double? Loss { get; init; }
 
     internal string? Problem(LayerShape shape, int index) =>
         Layer != index ? $"layer is {Layer}, not {index}"
         : Policy.Problem(shape, index) is { } problem ? $"policy: {problem}"
+        : Calibration?.Problem(shape) is { } calibration ? $"calibration.{calibration}"
+        : Calibration is null && Policy.NeedsCalibration ? "its policy codes keys in tiers, and there is no calibration"
         : MeasuredOption.LossProblem(Loss ?? 0);
 }

@@ -5,12 +5,16 @@ using TailorKV.Planner.Policies.Codes;
 namespace TailorKV.Planner.Policies;
 
 /// <summary>Low-bit codes of the keys, resident on the device: nothing but the chosen tokens crosses the host link.</summary>
-/// <param name="Keys">How they are coded: per channel in 1, 2 or 4 bits, rotated normal in 1 or 2, or rotated affine in 8, which is as good as the keys themselves.</param>
+/// <param name="Keys">How they are coded: per channel in 1, 2 or 4 bits, rotated normal in 1 or 2, in tiers of any bits, or rotated affine in 8, which is as good as the keys themselves.</param>
 public sealed record CodedKeys(CodeFormat Keys) : KeyIndex
 {
     /// <inheritdoc/>
     [JsonIgnore]
     public override int BlockTokens => Keys.BlockTokens;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override bool NeedsCalibration => Keys.NeedsCalibration;
 
     /// <inheritdoc/>
     public override string Describe() => $"{Keys.Describe()} keys";
@@ -20,7 +24,7 @@ public sealed record CodedKeys(CodeFormat Keys) : KeyIndex
 
     /// <inheritdoc/>
     public override string? Problem(int headDim, int layerIndex) =>
-        Keys is PerChannelFormat { Bits: 1 or 2 or 4 } or RotatedNormalFormat { Bits: 1 or 2 } or RotatedAffineFormat { Bits: 8 }
+        Keys is PerChannelFormat { Bits: 1 or 2 or 4 } or RotatedNormalFormat { Bits: 1 or 2 } or RotatedAffineFormat { Bits: 8 } or TieredNormalFormat
             ? Keys.Problem()
-            : $"an index of {Keys.Describe()} keys is not one of 1, 2, 4 bits per channel, 1, 2 bits rotated normal and 8 bits rotated affine";
+            : $"an index of {Keys.Describe()} keys is not one of 1, 2, 4 bits per channel, 1, 2 bits rotated normal, tiers and 8 bits rotated affine";
 }

@@ -50,12 +50,16 @@ public sealed record EvictedPolicy : WindowedPolicy
     /// <summary>How the keys kept are coded; null for exact ones, of <see cref="WindowedPolicy.Precision"/>.</summary>
     public CodeFormat? Keys { get; init; }
 
-    /// <summary>How the values kept are coded, in any format but per channel; null for exact ones. Keys and values are both coded or both exact.</summary>
+    /// <summary>How the values kept are coded, in any format but per channel and in tiers; null for exact ones. Keys and values are both coded or both exact.</summary>
     public CodeFormat? Values { get; init; }
 
     /// <inheritdoc/>
     [JsonIgnore]
     public override PolicyKind Kind => Registration;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override bool NeedsCalibration => Keys?.NeedsCalibration ?? false;
 
     /// <inheritdoc/>
     [JsonIgnore]

@@ -13,6 +13,10 @@ public abstract record KeyIndex
     [JsonIgnore]
     public abstract int BlockTokens { get; }
 
+    /// <summary>Whether it needs a <see cref="Codes.KeyCalibration"/> of its layer.</summary>
+    [JsonIgnore]
+    public virtual bool NeedsCalibration => false;
+
     /// <summary>Whether it needs a query predicted from the layer before.</summary>
     [JsonIgnore]
     public virtual bool NeedsPredictedQueries => false;

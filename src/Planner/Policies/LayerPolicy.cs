@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies.Codes;
 
 namespace TailorKV.Planner.Policies;
 
@@ -30,6 +31,10 @@ public abstract record LayerPolicy
     /// <summary>Whether a step needs queries predicted from the layer before.</summary>
     [JsonIgnore]
     public virtual bool NeedsPredictedQueries => false;
+
+    /// <summary>Whether the cache needs a <see cref="KeyCalibration"/> of its layer.</summary>
+    [JsonIgnore]
+    public virtual bool NeedsCalibration => false;
 
     /// <summary>What loading a prompt asks for of the prompt's queries. It lies in staging, and <see cref="Bytes"/> counts it.</summary>
     [JsonIgnore]

@@ -33,12 +33,16 @@ public sealed record QuantizedPolicy : WindowedPolicy
     /// <summary>How keys are coded.</summary>
     public required CodeFormat Keys { get; init; }
 
-    /// <summary>How values are coded: any format but per channel.</summary>
+    /// <summary>How values are coded: any format but per channel and in tiers.</summary>
     public required CodeFormat Values { get; init; }
 
     /// <inheritdoc/>
     [JsonIgnore]
     public override PolicyKind Kind => Registration;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override bool NeedsCalibration => Keys.NeedsCalibration;
 
     /// <inheritdoc/>
     [JsonIgnore]
@@ -55,6 +59,7 @@ public sealed record QuantizedPolicy : WindowedPolicy
     internal static string? CodesProblem(CodeFormat keys, CodeFormat values) =>
         keys.Problem() is { } keyProblem ? $"keys: {keyProblem}"
         : values.Problem() is { } valueProblem ? $"values: {valueProblem}"
+        : values is TieredNormalFormat ? "values cannot be coded in tiers: what counts in them is not known from queries"
         : values is PerChannelFormat ? "values cannot be coded per channel: they are summed over tokens"
         : null;
 

@@ -39,7 +39,7 @@ public sealed record RefinedPolicy : WindowedPolicy
     /// <summary>How keys are coded.</summary>
     public required CodeFormat Keys { get; init; }
 
-    /// <summary>How values are coded: any format but per channel.</summary>
+    /// <summary>How values are coded: any format but per channel and in tiers.</summary>
     public required CodeFormat Values { get; init; }
 
     /// <summary>Tokens fetched from the host for each KV head and step.</summary>
@@ -52,6 +52,10 @@ public sealed record RefinedPolicy : WindowedPolicy
     /// <inheritdoc/>
     [JsonIgnore]
     public override TokenChoice? Choice => new(new CodedKeys(Keys), TopK);
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override bool NeedsCalibration => Keys.NeedsCalibration;
 
     /// <inheritdoc/>
     [JsonIgnore]

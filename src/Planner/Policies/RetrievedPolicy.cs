@@ -62,6 +62,10 @@ public sealed record RetrievedPolicy : WindowedPolicy
 
     /// <inheritdoc/>
     [JsonIgnore]
+    public override bool NeedsCalibration => Index.NeedsCalibration;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
     public override int BlockTokens => Index.BlockTokens;
 
     /// <inheritdoc/>

@@ -1,5 +1,6 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 
 namespace TailorKV.Planner.Profiles;
 
@@ -30,6 +31,9 @@ public sealed record LayerProfile
     /// <summary>Options that measuring gave no numbers for that can be; null where there are none.</summary>
     public IReadOnlyList<UnmeasuredOption>? Unmeasured { get; init; }
 
+    /// <summary>What queries and keys are like, for formats that spend bits where they count; null where no option needs it.</summary>
+    public KeyCalibration? Calibration { get; init; }
+
     /// <summary>The options measured, the exact cache among them.</summary>
     public required IReadOnlyList<MeasuredOption> Options { get; init; }
 
@@ -40,6 +44,8 @@ public sealed record LayerProfile
         ?? Problems.InEach("densities", Densities, (density, _) => density.Problem(shape.Heads))
         ?? Problems.InEach("recalls", Recalls, (curve, _) => curve.Problem(shape, index))
         ?? (ScreenedOut < 0 ? $"screenedOut is {ScreenedOut}, less than 0" : null)
+        ?? (Calibration?.Problem(shape) is { } calibration ? $"calibration.{calibration}" : null)
+        ?? (Calibration is null && Options.Any(option => option.Policy.NeedsCalibration) ? "options code keys in tiers, and there is no calibration" : null)
         ?? (Options.Count == 0 ? "options is empty" : null)
         ?? Problems.InEach("options", Options, (option, _) => PolicyProblem(option.Policy, shape, index) ?? option.Problem())
         ?? Problems.InEach("unmeasured", Unmeasured, (option, _) => PolicyProblem(option.Policy, shape, index));

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using TailorKV.Planner.Policies.Codes;
 
 namespace TailorKV.Profiler.Measuring;
 
@@ -14,6 +15,7 @@ namespace TailorKV.Profiler.Measuring;
 [JsonSerializable(typeof(int[]))]
 [JsonSerializable(typeof(double))]
 [JsonSerializable(typeof(double[]))]
+[JsonSerializable(typeof(KeyCalibration[]))]
 [JsonSerializable(typeof(LayerEffect))]
 [JsonSerializable(typeof(LayerAttention))]
 internal sealed partial class JournalJsonContext : JsonSerializerContext;

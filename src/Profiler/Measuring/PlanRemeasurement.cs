@@ -2,6 +2,7 @@ using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime;
@@ -38,10 +39,11 @@ public sealed class PlanRemeasurement : IDisposable
             TextPurpose.Calibration, profile.Text.Windows, profile.Context + profile.Tail, profile.Text.Seed, WorkProgress.Part(progress, "sampling text", 0, 1), cancellation);
         if (MeasuringText.Hash(windows) != profile.Text.Sha256)
             throw new TailorKVException($"{text.Source} is not the text that the profile was measured on, {profile.Text.Source}", "Give that file with --text");
+        KeyCalibration?[] calibrations = [.. profile.Layers.Select(layer => layer.Calibration)];
         try
         {
             for (int i = 0; i < windows.Count; i++)
-                _windows.Add(new WindowMeasurement(model, windows[i], profile.Context, WorkProgress.Part(progress, "exact pass", i, windows.Count), cancellation));
+                _windows.Add(new WindowMeasurement(model, windows[i], profile.Context, WorkProgress.Part(progress, "exact pass", i, windows.Count), cancellation) { Calibrations = calibrations });
         }
         catch
         {

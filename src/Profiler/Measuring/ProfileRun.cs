@@ -5,9 +5,11 @@ using System.Text.Json.Serialization.Metadata;
 using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime;
+using TailorKV.Runtime.Sessions;
 
 namespace TailorKV.Profiler.Measuring;
 
@@ -26,6 +28,7 @@ internal sealed class ProfileRun : IDisposable
     private readonly LayerSums[] _layers;
     private readonly WeightChoice[] _weights;
     private readonly List<int[]> _windows = [];
+    private KeyCalibration[]? _calibrations;
     private WindowMeasurement? _window;
 
     public ProfileRun(
@@ -41,7 +44,10 @@ internal sealed class ProfileRun : IDisposable
     public ModelProfile Measure()
     {
         _journal?.Begin(Describe());
-        _work.Expect(_request.WindowCount * (_work.ExactPass + _layers.Sum(WindowWork)));
+        _work.Expect(_request.WindowCount * (((NeedsCalibration ? 2 : 1) * _work.ExactPass) + _layers.Sum(WindowWork)));
+        for (int window = 0; window < _request.WindowCount; window++)
+            _windows.Add(ReadText(window));
+        _calibrations = NeedsCalibration ? KeyMoments.Together(_shape, [.. Enumerable.Range(0, _windows.Count).Select(Calibrate)]) : null;
         for (int window = 0; window < _request.WindowCount; window++)
         {
             MeasureWindow(window);
@@ -64,7 +70,7 @@ internal sealed class ProfileRun : IDisposable
             Context = _request.Context,
             Tail = _request.Tail,
             Weights = _weights.Length == 0 ? null : [.. _weights.Select(choice => choice with { Loss = LayerSums.Round(choice.Loss / _request.WindowCount) })],
-            Layers = [.. _layers.Select(layer => layer.Profile(_request.WindowCount))],
+            Layers = [.. _layers.Select(layer => layer.Profile(_request.WindowCount) with { Calibration = _calibrations?[layer.Layer] })],
         };
     }
 
@@ -77,14 +83,38 @@ internal sealed class ProfileRun : IDisposable
 
     private static string Tool => typeof(ProfileRun).Assembly.GetName().Version!.ToString(3);
 
-    private void MeasureWindow(int window)
+    private bool NeedsCalibration => _layers.Any(layer => layer.Options.Any(option => option.NeedsCalibration));
+
+    private int[] ReadText(int window)
     {
         int length = _request.Context + _request.Tail;
         IProgress<double>? sampling = WorkProgress.Part(_progress, "sampling text", 0, 1);
-        int[] tokens = Remember(
+        return Remember(
             ProfilePhase.Text, $"text {window}", JournalJsonContext.Default.Int32Array, found => found.Length == length && found.All(token => token >= 0 && token < _shape.VocabularySize),
             () => _text.Window(TextPurpose.Calibration, window, _request.WindowCount, length, _request.Seed, sampling, _cancellation));
-        _windows.Add(tokens);
+    }
+
+    /// <summary>What a window's context says of each layer's queries and keys.</summary>
+    private KeyCalibration[] Calibrate(int window)
+    {
+        KeyCalibration[] calibrations = Remember(
+            ProfilePhase.ExactPass, $"text {window}, calibration", JournalJsonContext.Default.KeyCalibrationArray,
+            found => found.Length == _shape.Layers && found.Select((layer, i) => layer.Problem(_shape.Layer(i))).All(problem => problem is null),
+            () =>
+            {
+                int length = _windows[window].Length;
+                using Session session = _model.CreateFullSession(length, ExactPrecision.Float32);
+                var moments = new KeyMoments(_model.CreateTransformer(length), _request.Context);
+                session.Prefill(_windows[window].AsSpan(0, _request.Context), moments, _progress is null ? null : new ExactPassProgress(this), _cancellation);
+                return moments.Calibrations();
+            });
+        Finish(_work.ExactPass);
+        return calibrations;
+    }
+
+    private void MeasureWindow(int window)
+    {
+        int[] tokens = _windows[window];
         for (int i = 0; i < _weights.Length; i++)
         {
             int other = i;
@@ -162,7 +192,7 @@ internal sealed class ProfileRun : IDisposable
         if (_window is null)
         {
             ProfilePhase before = _times.Enter(ProfilePhase.ExactPass);
-            _window = new WindowMeasurement(_model, tokens, _request.Context, _progress is null ? null : new ExactPassProgress(this), _cancellation);
+            _window = new WindowMeasurement(_model, tokens, _request.Context, _progress is null ? null : new ExactPassProgress(this), _cancellation) { Calibrations = _calibrations };
             _times.Enter(before);
             Finish(_work.ExactPass);
         }

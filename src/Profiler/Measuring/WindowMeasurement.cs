@@ -63,6 +63,12 @@ public sealed class WindowMeasurement : IDisposable
             cancellation);
     }
 
+    /// <summary>What the window's own context says of each layer's queries and keys.</summary>
+    public IReadOnlyList<KeyCalibration> OwnCalibrations => field ??= _record.Moments.Calibrations();
+
+    /// <summary>What is known of each layer's queries and keys, for policies that need it; null where none is measured.</summary>
+    public IReadOnlyList<KeyCalibration?>? Calibrations { get; set; }
+
     /// <summary>Bytes of device and host memory that a measurement holds, the exact pass's session not counted.</summary>
     /// <param name="shape">The model's sizes.</param>
     /// <param name="context">Tokens before the tail.</param>
@@ -102,7 +108,7 @@ public sealed class WindowMeasurement : IDisposable
             return recalled;
         }
 
-        using var own = new OwnCache(_backend, policy, shape, _record.Context + _record.Tail, _transformer.AttentionSoftCap);
+        using var own = new OwnCache(_backend, policy, shape, _record.Context + _record.Tail, _transformer.AttentionSoftCap, Calibrations?[layer]);
         Attend(own.Cache, layer, row =>
         {
             for (int head = 0; head < shape.KvHeads && row >= _mass.FirstRow; head++)
@@ -120,7 +126,7 @@ public sealed class WindowMeasurement : IDisposable
     public double OutputError(int layer, LayerPolicy policy)
     {
         LayerShape shape = _shape.Layer(layer);
-        using (var cache = new OwnCache(_backend, policy, shape, _record.Context + _record.Tail, _transformer.AttentionSoftCap))
+        using (var cache = new OwnCache(_backend, policy, shape, _record.Context + _record.Tail, _transformer.AttentionSoftCap, Calibrations?[layer]))
             Attend(cache.Cache, layer);
         var attended = new float[_record.Tail * shape.Heads * shape.HeadDim];
         _workspace.Attended.Read(attended);
@@ -225,7 +231,7 @@ public sealed class WindowMeasurement : IDisposable
         {
             if (keeps)
                 _workspace.Hidden.Part(0, (long)tail * _shape.HiddenSize).CopyTo(_lastHidden[layer]);
-            using var own = new OwnCache(_backend, policies[layer], _shape.Layer(layer), tokens, _transformer.AttentionSoftCap);
+            using var own = new OwnCache(_backend, policies[layer], _shape.Layer(layer), tokens, _transformer.AttentionSoftCap, Calibrations?[layer]);
             Load(own.Cache, layer);
             _transformer.Project(layer, _record.Context, tail, _workspace);
             own.Cache.Extend(tail, _workspace);

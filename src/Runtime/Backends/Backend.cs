@@ -1,6 +1,7 @@
 using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Weights;
@@ -64,7 +65,9 @@ public abstract class Backend : IDisposable
     /// <param name="host">Where its host buffers come from.</param>
     /// <param name="staging">Where the device buffers come from that it needs only while it runs, and may share with other layers.</param>
     /// <param name="softCap">Where a score s becomes cap * tanh(s / cap), the cap; else null.</param>
-    public abstract LayerCache CreateCache(LayerPolicy policy, LayerShape layer, int context, DeviceArena device, Arena host, DeviceArena staging, float? softCap = null);
+    /// <param name="calibration">What is known of the layer's queries and keys; null where the policy does not need it.</param>
+    public abstract LayerCache CreateCache(
+        LayerPolicy policy, LayerShape layer, int context, DeviceArena device, Arena host, DeviceArena staging, float? softCap = null, KeyCalibration? calibration = null);
 
     /// <summary>Work that reads device memory in order.</summary>
     /// <param name="bytes">Bytes of it: more than the device's own caches hold.</param>

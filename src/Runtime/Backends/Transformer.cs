@@ -16,6 +16,10 @@ public abstract class Transformer
     /// <summary>Where an attention score s becomes cap * tanh(s / cap), the cap; else null.</summary>
     public abstract float? AttentionSoftCap { get; }
 
+    /// <summary>Channels of a layer's heads that its rotary embedding turns, the first ones: channel i in a pair with that half of them further on. 0 where positions do not count.</summary>
+    /// <param name="layer">The layer, from 0.</param>
+    public abstract int RotaryDimensions(int layer);
+
     /// <summary>Looks tokens up.</summary>
     /// <param name="tokens">The tokens.</param>
     /// <param name="hidden">[tokens, hidden].</param>

@@ -54,7 +54,12 @@ public sealed class Session : IDisposable
             DeviceArena staging = _device.TakeArena("staging", memory.Staging);
             _caches = new LayerCache[_shape.Layers];
             for (int layer = 0; layer < _caches.Length; layer++)
-                _caches[layer] = model.Backend.CreateCache(plan.Layers[layer].Policy, _shape.Layer(layer), plan.Target.Context, _device, _host, staging.Again(), _transformer.AttentionSoftCap);
+            {
+                PlannedLayer planned = plan.Layers[layer];
+                _caches[layer] = model.Backend.CreateCache(
+                    planned.Policy, _shape.Layer(layer), plan.Target.Context, _device, _host, staging.Again(), _transformer.AttentionSoftCap, planned.Calibration);
+            }
+
             _promptHidden = _host.TakeTensor((long)plan.Target.Context * _shape.HiddenSize);
             _prompt = _transformer.TakePrompt(plan.Target.Context, _device, _host);
             _logitsRows = MemoryModel.LogitsRows(plan.Target.Context, plan.PrefillChunk);

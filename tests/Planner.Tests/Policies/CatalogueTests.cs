@@ -37,7 +37,7 @@ public sealed class CatalogueTests
         var retrieved = Catalogue.All.OfType<RetrievedPolicy>().ToList();
         Assert.Equal([32, 64, 128, 256, 512, 1024, 2048, 4096, 8192], retrieved.Select(policy => policy.TopK).Distinct());
         Assert.Equal([4, 8, 12, 16], retrieved.Select(policy => policy.Index).OfType<CriticalChannels>().Select(index => index.Count).Distinct());
-        Assert.Equal([1, 2, 4], retrieved.Select(policy => policy.Index).OfType<CodedKeys>().Select(index => index.Keys.Bits).Distinct().Order());
+        Assert.Equal([1, 2, 4], retrieved.Select(policy => policy.Index).OfType<CodedKeys>().Select(index => index.Keys).OfType<PerChannelFormat>().Select(keys => keys.Bits).Distinct().Order());
         Assert.Equal([16, 32, 64, 128, 256, 512, 1024, 2048], Catalogue.All.OfType<RefinedPolicy>().Select(policy => policy.TopK).Distinct());
 
         static int Quantized<TKeys, TValues>() => Catalogue.All.OfType<QuantizedPolicy>().Count(policy => policy is { Keys: TKeys, Values: TValues });

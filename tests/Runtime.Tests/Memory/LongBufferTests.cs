@@ -82,7 +82,7 @@ public sealed class LongBufferTests
         capacity => new PerChannelFormat { Bits = 1, Group = 32 }.Bytes(capacity, 512),
         (arena, capacity, first) =>
         {
-            IKeyCodes codes = CodeFactory.Keys(new PerChannelFormat { Bits = 1, Group = 32 }, capacity, 512, arena);
+            IKeyCodes codes = CodeFactory.Keys(new PerChannelFormat { Bits = 1, Group = 32 }, capacity, 512, arena, VectorWidth.Widest);
             codes.Encode(first, Rows(32 * 512 / HeadDim));
             codes.Prepare(Rows(512 / HeadDim));
             float[] scores = new float[32], row = new float[512];

@@ -10,11 +10,16 @@ namespace TailorKV.Planner.Policies.Codes;
 [JsonDerivedType(typeof(RotatedAffineFormat), "rotatedAffine")]
 [JsonDerivedType(typeof(RotatedBlockFormat), "rotatedBlock")]
 [JsonDerivedType(typeof(RotatedNormalFormat), "rotatedNormal")]
+[JsonDerivedType(typeof(TieredNormalFormat), "tieredNormal")]
 public abstract record CodeFormat
 {
-    /// <summary>Bits of a code.</summary>
-    [JsonPropertyOrder(-1)]
-    public required int Bits { get; init; }
+    /// <summary>Bits of a code, mean over a key's or value's elements.</summary>
+    [JsonIgnore]
+    public abstract double MeanBits { get; }
+
+    /// <summary>Whether codes are made by what is known of a layer's queries and keys: a <see cref="KeyCalibration"/>.</summary>
+    [JsonIgnore]
+    public virtual bool NeedsCalibration => false;
 
     /// <summary>Tokens coded at once: a group where scales are shared along tokens, else one.</summary>
     [JsonIgnore]
@@ -38,8 +43,7 @@ public abstract record CodeFormat
     /// <param name="tokens">Tokens coded; they take as much as whole packs of <see cref="PackedTokens"/>.</param>
     /// <param name="headDim">Elements of a token's key or value; they take as much as <see cref="PackedChannels"/>.</param>
     /// <param name="bits">Bits of a code.</param>
-    public static long PackedBytes(int tokens, int headDim, int bits) =>
-        ((long)tokens + PackedTokens - 1) / PackedTokens * PackedTokens * PackedChannels(headDim, bits) * bits / 8;
+    public static long PackedBytes(int tokens, int headDim, int bits) => RoomBytes(tokens, PackedChannels(headDim, bits), bits);
 
     /// <summary>Channels that a pack has room for: a whole number of words a token (of 1 bit, which 3 bits have too, 32 codes, of 2 bits 16), and of eights.</summary>
     public static int PackedChannels(int headDim, int bits)
@@ -48,9 +52,5 @@ public abstract record CodeFormat
         return (headDim + whole - 1) / whole * whole;
     }
 
-    /// <summary>What is wrong with a bit width or group size, or null.</summary>
-    private protected string? Outside(int[] bitWidths, int group, int[] groups) =>
-        !bitWidths.Contains(Bits) ? $"{Bits} bits is not one of {string.Join(", ", bitWidths)}"
-        : !groups.Contains(group) ? $"group size {group} is not one of {string.Join(", ", groups)}"
-        : null;
+    private protected static long RoomBytes(int tokens, int channels, int bits) => ((long)tokens + PackedTokens - 1) / PackedTokens * PackedTokens * channels * bits / 8;
 }

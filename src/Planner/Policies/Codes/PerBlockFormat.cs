@@ -6,7 +6,7 @@ namespace TailorKV.Planner.Policies.Codes;
 /// Keys or values in symmetric codes, x' = scale * code, with an fp16 scale and no zero for each token and block of 32 consecutive channels, the last block
 /// being shorter where the head dimension is no whole number of blocks: the cache types q8_0 and q4_0 of llama.cpp, 34 and 18 bytes a block.
 /// </summary>
-public sealed record PerBlockFormat : CodeFormat
+public sealed record PerBlockFormat : SingleWidthFormat
 {
     /// <summary>Channels that share a token's scale.</summary>
     public const int BlockChannels = 32;

@@ -7,7 +7,7 @@ namespace TailorKV.Planner.Policies.Codes;
 /// Keys in asymmetric round-to-nearest codes, x' = scale * code + zero, with an fp16 scale and zero for each channel and group of consecutive
 /// tokens: KIVI's choice for keys, whose outliers sit in channels (arXiv 2402.02750).
 /// </summary>
-public sealed record PerChannelFormat : CodeFormat
+public sealed record PerChannelFormat : SingleWidthFormat
 {
     /// <summary>Tokens that share a channel's scale and zero: 32, 64 or 128.</summary>
     [JsonRequired]

@@ -7,7 +7,7 @@ namespace TailorKV.Planner.Policies.Codes;
 /// Keys or values in asymmetric round-to-nearest codes, x' = scale * code + zero, with an fp16 scale and zero for each token and group of
 /// consecutive channels, the last group being shorter where the head dimension is no whole number of groups (KIVI, arXiv 2402.02750).
 /// </summary>
-public sealed record PerTokenFormat : CodeFormat
+public sealed record PerTokenFormat : SingleWidthFormat
 {
     /// <summary>Bytes of a group's scale and zero.</summary>
     public const int ScaleAndZeroBytes = 4;

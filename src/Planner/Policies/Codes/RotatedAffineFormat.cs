@@ -6,7 +6,7 @@ namespace TailorKV.Planner.Policies.Codes;
 /// As <see cref="PerTokenFormat"/>, of keys or values turned by an orthonormal Hadamard matrix first: outliers spread over all channels, so that a
 /// group's range is smaller. The query is turned once a step in place of the keys, and the output turned back once.
 /// </summary>
-public sealed record RotatedAffineFormat : CodeFormat
+public sealed record RotatedAffineFormat : SingleWidthFormat
 {
     /// <summary>Channels that share a token's scale and zero: 32 or 64.</summary>
     [JsonRequired]

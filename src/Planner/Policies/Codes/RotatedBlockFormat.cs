@@ -4,7 +4,7 @@ namespace TailorKV.Planner.Policies.Codes;
 /// As <see cref="PerBlockFormat"/>, of keys or values turned by an orthonormal Hadamard matrix first: what llama.cpp stores as q8_0 and q4_0 since it rotates
 /// (its pull request 21038, March 2026).
 /// </summary>
-public sealed record RotatedBlockFormat : CodeFormat
+public sealed record RotatedBlockFormat : SingleWidthFormat
 {
     /// <inheritdoc/>
     public override string Describe() => $"{Bits}-bit rotated block";

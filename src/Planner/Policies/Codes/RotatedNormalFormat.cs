@@ -6,7 +6,7 @@ namespace TailorKV.Planner.Policies.Codes;
 /// Keys or values turned by an orthonormal Hadamard matrix, after which every coordinate is nearly normal: one fp16 norm a token and KV head, and
 /// codes of the Lloyd-Max levels of a unit normal (TurboQuant, arXiv 2504.19874).
 /// </summary>
-public sealed record RotatedNormalFormat : CodeFormat
+public sealed record RotatedNormalFormat : SingleWidthFormat
 {
     /// <summary>Bytes of a token's norm.</summary>
     public const int NormBytes = 2;

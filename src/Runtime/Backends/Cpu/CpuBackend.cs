@@ -4,6 +4,7 @@ using System.Runtime.Intrinsics.X86;
 using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache;
 using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Backends.Cpu.Timing;
@@ -77,8 +78,9 @@ public sealed class CpuBackend : Backend
     public override Arena TakeHost(string name, long bytes) => new(name, bytes);
 
     /// <inheritdoc/>
-    public override LayerCache CreateCache(LayerPolicy policy, LayerShape layer, int context, DeviceArena device, Arena host, DeviceArena staging, float? softCap = null) =>
-        new CpuLayerCache(Pool, policy, layer, context, (Arena)device, host, (Arena)staging, softCap: softCap);
+    public override LayerCache CreateCache(
+        LayerPolicy policy, LayerShape layer, int context, DeviceArena device, Arena host, DeviceArena staging, float? softCap = null, KeyCalibration? calibration = null) =>
+        new CpuLayerCache(Pool, policy, layer, context, (Arena)device, host, (Arena)staging, softCap: softCap, calibration: calibration);
 
     /// <inheritdoc/>
     public override TimedWork ReadMemory(long bytes) => new MemoryReading(Pool, bytes);

@@ -31,6 +31,9 @@ internal sealed unsafe class CpuTransformer(ModelShape shape, ModelConfig config
 
     public override float? AttentionSoftCap => (float?)config.AttentionSoftCap;
 
+    /// <inheritdoc/>
+    public override int RotaryDimensions(int layer) => config.Layers[layer].Rotary?.Dimensions ?? 0;
+
     public override void Embed(ReadOnlySpan<int> tokens, DeviceTensor hidden)
     {
         for (int i = 0; i < tokens.Length; i++)

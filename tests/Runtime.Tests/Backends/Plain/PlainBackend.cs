@@ -1,5 +1,6 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Models;
@@ -35,13 +36,14 @@ internal sealed class PlainBackend(TinyModel model) : Backend
 
     public override Arena TakeHost(string name, long bytes) => new(name, bytes);
 
-    public override LayerCache CreateCache(LayerPolicy policy, LayerShape layer, int context, DeviceArena device, Arena host, DeviceArena staging, float? softCap = null)
+    public override LayerCache CreateCache(
+        LayerPolicy policy, LayerShape layer, int context, DeviceArena device, Arena host, DeviceArena staging, float? softCap = null, KeyCalibration? calibration = null)
     {
         CacheBytes bytes = policy.Bytes(layer, context);
         device.TakeArena("device", bytes.Device);
         host.TakeArena("host", bytes.Host);
         staging.TakeArena("staging", bytes.Staging);
-        return new PlainLayerCache(policy, layer, softCap);
+        return new PlainLayerCache(policy, layer, softCap, calibration);
     }
 
     public override TimedWork ReadMemory(long bytes) => throw new NotSupportedException();

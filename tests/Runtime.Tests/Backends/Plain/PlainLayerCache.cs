@@ -1,5 +1,6 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Tests.Backends.Cpu.Cache;
@@ -14,11 +15,11 @@ internal sealed class PlainLayerCache : LayerCache
     private readonly bool _needsPredictedQueries;
     private int _tokens;
 
-    public PlainLayerCache(LayerPolicy policy, LayerShape layer, float? softCap)
+    public PlainLayerCache(LayerPolicy policy, LayerShape layer, float? softCap, KeyCalibration? calibration)
     {
         _layer = layer;
         _needsPredictedQueries = policy is RetrievedPolicy { Index: CriticalChannels };
-        _heads = [.. Enumerable.Range(0, layer.KvHeads).Select(_ => PlainHead.Of(new CacheCase(policy, layer, 1, 0, 0) { SoftCap = softCap }))];
+        _heads = [.. Enumerable.Range(0, layer.KvHeads).Select(head => PlainHead.Of(new CacheCase(policy, layer, 1, 0, 0) { SoftCap = softCap, Calibration = calibration! }, head))];
     }
 
     public override int Tokens => _tokens;

@@ -15,6 +15,8 @@ internal sealed class PlainTransformer(TinyModel model, ModelShape shape) : Tran
 
     public override float? AttentionSoftCap => null;
 
+    public override int RotaryDimensions(int layer) => Shape.HeadDim;
+
     public override void Embed(ReadOnlySpan<int> tokens, DeviceTensor hidden)
     {
         for (int i = 0; i < tokens.Length; i++)

@@ -1,6 +1,7 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 using TailorKV.Runtime.Backends.Cpu.Cache.Queries;
 using TailorKV.Runtime.Backends.Cpu.Threads;
@@ -38,8 +39,10 @@ internal sealed unsafe class CpuLayerCache : LayerCache
     /// <param name="staging">Where the buffers come from that it needs only while it runs, and may share with other layers.</param>
     /// <param name="segmentTokens">The fewest tokens of a piece of a head's step that one thread does; at least the head dimension.</param>
     /// <param name="softCap">The <see cref="SoftCap"/> of scores, or null.</param>
+    /// <param name="calibration">What is known of the layer's queries and keys, where the policy needs it.</param>
     public CpuLayerCache(
-        WorkerPool pool, LayerPolicy policy, LayerShape layer, int context, Arena device, Arena host, Arena staging, int segmentTokens = DefaultSegmentTokens, float? softCap = null)
+        WorkerPool pool, LayerPolicy policy, LayerShape layer, int context, Arena device, Arena host, Arena staging, int segmentTokens = DefaultSegmentTokens, float? softCap = null,
+        KeyCalibration? calibration = null)
     {
         _pool = pool;
         segmentTokens = Math.Max(segmentTokens, layer.HeadDim);
@@ -53,7 +56,7 @@ internal sealed unsafe class CpuLayerCache : LayerCache
         _heads = new HeadCache[layer.KvHeads];
         _promptQueries = policy.PromptQueries.Any ? new CpuPromptQueries(policy.PromptQueries, layer, staging) : null;
         for (int head = 0; head < _heads.Length; head++)
-            _heads[head] = HeadCaches.Make(policy, new HeadRequest(layer, context, segmentTokens, device, host, staging, _promptQueries?[head]));
+            _heads[head] = HeadCaches.Make(policy, new HeadRequest(layer, context, segmentTokens, device, host, staging, head, calibration, _promptQueries?[head]));
 
         _finished = new int[(_heads.Length + 1) * WorkerPool.CountStride];
         _segmentSums = new float[2L * layer.Heads * HeadCache.MostSegments(context, segmentTokens)];

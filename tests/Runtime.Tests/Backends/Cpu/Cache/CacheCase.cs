@@ -2,6 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Testing;
 
 namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache;
@@ -21,6 +22,13 @@ public sealed record CacheCase(LayerPolicy Policy, LayerShape Layer, int Context
 
     /// <summary>The soft cap of scores, or null.</summary>
     public float? SoftCap { get; init; }
+
+    /// <summary>What is known of queries and keys; drawn by the seed unless it is given.</summary>
+    public KeyCalibration Calibration
+    {
+        get => field ??= CalibrationGenerators.Drawn(Layer, Seed);
+        init;
+    }
 
     /// <summary>A case of any kind.</summary>
     public static Gen<CacheCase> Any { get; } =

@@ -37,7 +37,7 @@ internal sealed class CacheUnderTest : IDisposable
         _staging = _buffers.TakeArena("staging", bytes.Staging);
         // Every second case has as many segments as there can be.
         int segmentTokens = one.Seed % 2 == 0 ? 1 : CpuLayerCache.DefaultSegmentTokens;
-        _cache = new CpuLayerCache(TestThreads.Pool, one.Policy, one.Layer, one.Context, _device, _host, _staging.Again(), segmentTokens, one.SoftCap);
+        _cache = new CpuLayerCache(TestThreads.Pool, one.Policy, one.Layer, one.Context, _device, _host, _staging.Again(), segmentTokens, one.SoftCap, one.Calibration);
         (_queries, _predicted, _outputs) = (_buffers.Take<float>(queries), _buffers.Take<float>(queries), _buffers.Take<float>(queries));
         (_keys, _values) = (_buffers.Take<float>(keys), _buffers.Take<float>(keys));
         _scores = _buffers.Take<float>(scores);

@@ -64,7 +64,7 @@ public sealed class FarScoresTests
     private static int Compare(CacheCase one)
     {
         using CacheUnderTest cache = new(one);
-        PlainHead[] plain = [.. Enumerable.Range(0, one.Layer.KvHeads).Select(_ => PlainHead.Of(one))];
+        PlainHead[] plain = [.. Enumerable.Range(0, one.Layer.KvHeads).Select(head => PlainHead.Of(one, head))];
         cache.Load(plain, one.Prompt);
         // Values are about one. Weights are as far off as scores, and those of coded values are rounded besides.
         var all = Enumerable.Range(0, one.Context).Select(cache.QueriesAndKeys).ToArray();

@@ -151,7 +151,7 @@ public sealed class KernelTests
             // Half a step for each element, of a 32,767th or, of coarse codes, a 100th of at most the query's norm; turning keeps norms. Where channels have scales, keys of about
             // one differ from the middle by as much.
             double keyNorm = format is PerChannelFormat ? 2 * Math.Sqrt(headDim) : Math.Sqrt(PlainHead.Dot(key, key));
-            double rounding = Math.Sqrt(PlainHead.Dot(query, query) * headDim) * keyNorm / (format.Bits <= 3 ? 200 : 65534);
+            double rounding = Math.Sqrt(PlainHead.Dot(query, query) * headDim) * keyNorm / (format.MeanBits <= 3 ? 200 : 65534);
             Assert.InRange(scores[i] - PlainHead.Dot(query, key), -rounding - (1e-6 * (headDim + 10)), rounding + (1e-6 * (headDim + 10)));
         }
 

@@ -22,7 +22,7 @@ public sealed class LayerCacheTests : IDisposable
         (int compared, int undecided) = (0, 0);
         using CacheUnderTest cache = new(one);
         Random random = new(one.Seed);
-        PlainHead[] plain = [.. Enumerable.Range(0, one.Layer.KvHeads).Select(_ => PlainHead.Of(one))];
+        PlainHead[] plain = [.. Enumerable.Range(0, one.Layer.KvHeads).Select(head => PlainHead.Of(one, head))];
         // What a cache held before must not matter.
         cache.Load([], random.Next(one.Context + 1), text: 1);
         cache.Load(plain, one.Prompt);
@@ -46,7 +46,7 @@ public sealed class LayerCacheTests : IDisposable
         int context = one.Context * longer;
         CacheBytes bytes = one.Policy.Bytes(one.Layer, context);
         using Arena device = new("device", bytes.Device), host = new("host", bytes.Host), staging = new("staging", bytes.Staging);
-        _ = new CpuLayerCache(TestThreads.Pool, one.Policy, one.Layer, context, device, host, staging);
+        _ = new CpuLayerCache(TestThreads.Pool, one.Policy, one.Layer, context, device, host, staging, calibration: one.Calibration);
         Assert.Equal(bytes, new CacheBytes(device.Used, host.Used, staging.Used));
     }
 

@@ -74,7 +74,7 @@ internal sealed class PlainEvictedHead(EvictedPolicy policy, CacheCase one) : Pl
     {
         if (policy.Keys is null)
             return base.Scores(query, rows);
-        var coded = new Queue<double>(CodedScores(policy.Keys, query, [.. rows.Where(row => row.Channels is not null).Select(row => (row.Key, row.Channels!))], _everHeld));
+        var coded = new Queue<double>(CodedScores(policy.Keys, query, [.. rows.Where(row => row.Channels is not null).Select(row => (row.Key, row.Channels!))], _everHeld, Tiers));
         return [.. rows.Select(row => row.Channels is null ? Dot(query, row.Key) : coded.Dequeue())];
     }
 
@@ -87,7 +87,7 @@ internal sealed class PlainEvictedHead(EvictedPolicy policy, CacheCase one) : Pl
             return [.. keys.Zip(values, (key, value) => new PlainRow(Exact(key), Exact(value)))];
         (float, float)[] channels = ChannelScales(policy.Keys, keys);
         _everHeld.Add(channels);
-        return [.. Coded(policy.Keys, keys).Zip(Coded(policy.Values!, values), (key, value) => new PlainRow(key, value, channels))];
+        return [.. Coded(policy.Keys, keys, Tiers).Zip(Coded(policy.Values!, values), (key, value) => new PlainRow(key, value, channels))];
     }
 
     /// <summary>Whether single precision puts the same tokens into the blocks that count.</summary>

@@ -24,7 +24,19 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
     public virtual bool RoundsWeights => false;
 
     /// <summary>The twin of a case's cache of one KV head.</summary>
-    public static PlainHead Of(CacheCase one) => Twins[one.Policy.Kind](one);
+    /// <param name="one">The case.</param>
+    /// <param name="kvHead">The KV head.</param>
+    public static PlainHead Of(CacheCase one, int kvHead = 0)
+    {
+        PlainHead head = Twins[one.Policy.Kind](one);
+        head.Tiers = KeysOf(one.Policy) is TieredNormalFormat format
+            ? new PlainTiers(format, one.Calibration.QueriesOf(kvHead, one.Layer.HeadDim), one.Calibration.KeysOf(kvHead, one.Layer.HeadDim))
+            : null;
+        return head;
+    }
+
+    /// <summary>The tiers that keys are coded in, if they are.</summary>
+    protected PlainTiers? Tiers { get; private set; }
 
     protected List<float[]> Keys { get; } = [];
 
@@ -64,26 +76,34 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
     /// <param name="query">The query.</param>
     /// <param name="keys">The keys.</param>
     /// <param name="held">The channels' scales of all keys held, whether they are scored or not.</param>
+    /// <param name="tiers">The format's tiers, if it has such.</param>
     public static double[] CodedScores(
-        CodeFormat format, float[] query, IEnumerable<(float[] Key, (float Scale, float Zero)[] Channels)> keys, IEnumerable<(float Scale, float Zero)[]> held)
+        CodeFormat format, float[] query, IEnumerable<(float[] Key, (float Scale, float Zero)[] Channels)> keys, IEnumerable<(float Scale, float Zero)[]> held, PlainTiers? tiers = null)
     {
-        if (format is PerChannelFormat)
+        if (tiers is not null)
+        {
+            float[] turned = tiers.Met(query);
+            return [.. keys.Select(key => Dot(turned, key.Key))];
+        }
+
+        if (format is PerChannelFormat perChannel)
         {
             (float Scale, float Zero)[][] all = [.. held];
             if (all.Length == 0)
                 return [];
             // A step for all keys: for the largest scale that a channel has anywhere.
             float largest = query.Select((x, d) => Math.Abs(x) * all.Max(channels => Math.Abs(channels[d].Scale))).Max();
-            return [.. keys.Select(key => PerChannelDot(format, query, key.Key, key.Channels, largest))];
+            return [.. keys.Select(key => PerChannelDot(perChannel, query, key.Key, key.Channels, largest))];
         }
 
-        float[] met = Rotates(format) ? PlainRotation.Rotate(Rounded(format, PlainRotation.Rotate(query))) : Rounded(format, query);
+        var codes = (SingleWidthFormat)format;
+        float[] met = Rotates(format) ? PlainRotation.Rotate(Rounded(codes, PlainRotation.Rotate(query))) : Rounded(codes, query);
         return [.. keys.Select(key => Dot(met, key.Key))];
     }
 
     /// <summary>Of each channel of a group, what one code is apart from the next, and what code 0 stands for; of other formats nothing.</summary>
-    public static (float Scale, float Zero)[] ChannelScales(CodeFormat format, float[][] rows) => format is not PerChannelFormat ? [] :
-        [.. Enumerable.Range(0, rows[0].Length).Select(d => Scale([.. rows.Select(row => row[d])], format.Bits))];
+    public static (float Scale, float Zero)[] ChannelScales(CodeFormat format, float[][] rows) => format is not PerChannelFormat perChannel ? [] :
+        [.. Enumerable.Range(0, rows[0].Length).Select(d => Scale([.. rows.Select(row => row[d])], perChannel.Bits))];
 
     public static double[] Softmax(double[] scores)
     {
@@ -104,6 +124,9 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
     /// <summary>What the score of a query with a key may be off in single precision, where products cancel out.</summary>
     public static double ScoreError(IEnumerable<float[]> queries, IEnumerable<float[]> keys) =>
         3e-7 * Math.Sqrt(queries.Select(query => Dot(query, query)).DefaultIfEmpty().Max() * keys.Select(key => Dot(key, key)).DefaultIfEmpty().Max());
+
+    /// <summary>The same where keys are coded: in tiers queries are turned before they meet them.</summary>
+    protected double CodedScoreError(float[][] queries, IEnumerable<float[]> keys) => ScoreError(Tiers is null ? queries : [.. queries, .. queries.Select(Tiers.Met)], keys);
 
     public static double Dot(float[] a, float[] b) => a.Select((x, i) => (double)x * b[i]).Sum();
 
@@ -146,7 +169,7 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
             : Math.Min(15, (int)((x * inverse) + 8.5f)) - 8))];
     }
 
-    public static float[][] Coded(CodeFormat format, float[][] rows) => format switch
+    public static float[][] Coded(CodeFormat format, float[][] rows, PlainTiers? tiers = null) => format switch
     {
         PerChannelFormat perChannel => CodedPerChannel(rows, perChannel.Bits),
         PerTokenFormat perToken => CodedPerToken(rows, perToken.Bits, perToken.Group),
@@ -154,6 +177,7 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
         RotatedBlockFormat block => Rotated(BlockCoded(Rotated(rows), block.Bits)),
         RotatedAffineFormat affine => Rotated(CodedPerToken(Rotated(rows), affine.Bits, affine.Group)),
         RotatedNormalFormat normal => Rotated([.. Rotated(rows).Select(row => PlainRotation.NormalCoded(row, normal.Bits))]),
+        TieredNormalFormat => [.. rows.Select(tiers!.Coded)],
         _ => throw new NotSupportedException($"There is no plain twin of {format.Describe()}."),
     };
 
@@ -169,24 +193,38 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
         return ((float)(Half)((elements.Max() - zero) / ((1 << bits) - 1)), zero);
     }
 
+    private static CodeFormat? KeysOf(LayerPolicy policy) => policy switch
+    {
+        QuantizedPolicy quantized => quantized.Keys,
+        RefinedPolicy refined => refined.Keys,
+        EvictedPolicy evicted => evicted.Keys,
+        RetrievedPolicy { Index: CodedKeys index } => index.Keys,
+        _ => null,
+    };
+
     private static bool Rotates(CodeFormat format) => format is RotatedBlockFormat or RotatedAffineFormat or RotatedNormalFormat;
 
     /// <summary>The query's products with the channels' scales are rounded, and meet codes.</summary>
-    private static double PerChannelDot(CodeFormat format, float[] query, float[] key, (float Scale, float Zero)[] channels, float largest)
+    private static double PerChannelDot(PerChannelFormat format, float[] query, float[] key, (float Scale, float Zero)[] channels, float largest)
     {
         float most = format.Bits > 2 ? 32767 : Math.Min(127, 32767 / ((1 << format.Bits) - 1) / query.Length), steps = largest > 0 ? most / largest : 0;
         return query.Select((x, d) => ((double)x * channels[d].Zero)
             + (channels[d].Scale == 0 ? 0 : (double)MathF.Round(x * steps * channels[d].Scale) * (largest / most) * Math.Round((key[d] - (double)channels[d].Zero) / channels[d].Scale))).Sum();
     }
 
+    private static float[] Rounded(SingleWidthFormat format, float[] row) =>
+        Rounded(format.Bits, format is RotatedNormalFormat ? LargestNormalLevel(format.Bits) : 1 << (format.Bits - 1), row);
+
+    /// <summary>The largest of the normal levels, in units.</summary>
+    public static int LargestNormalLevel(int bits) => bits == 1 ? 1 : bits == 2 ? 10 : bits == 3 ? 26 : 127;
+
     /// <summary>
     /// In steps of a 32,767th of the largest magnitude; where codes have up to 3 bits, of a 127th, or larger ones that let 16 bits hold any sum of products with levels, as long as that leaves nine for each.
     /// </summary>
-    private static float[] Rounded(CodeFormat format, float[] row)
+    public static float[] Rounded(int bits, int largestLevel, float[] row)
     {
         float largest = row.Max(Math.Abs);
-        int largestLevel = format is RotatedNormalFormat ? (format.Bits == 1 ? 1 : format.Bits == 2 ? 10 : 26) : 1 << (format.Bits - 1);
-        if (format.Bits > 3 || 32767 / largestLevel < 9 * row.Length)
+        if (bits > 3 || 32767 / largestLevel < 9 * row.Length)
         {
             float steps = largest > 0 ? 32767 / largest : 0;
             return [.. row.Select(x => MathF.Round(x * steps) * (largest / 32767))];

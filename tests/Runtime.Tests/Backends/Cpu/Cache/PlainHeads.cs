@@ -27,12 +27,12 @@ internal class PlainQuantizedHead(WindowedPolicy policy, CodeFormat keyFormat, C
     protected override void Leave(float[][] keys, float[][] values)
     {
         (float, float)[] channels = ChannelScales(keyFormat, keys);
-        CodedRows.AddRange(Coded(keyFormat, keys).Zip(Coded(valueFormat, values), (key, value) => new PlainRow(key, value, channels)));
+        CodedRows.AddRange(Coded(keyFormat, keys, Tiers).Zip(Coded(valueFormat, values), (key, value) => new PlainRow(key, value, channels)));
     }
 
     protected override double[] Scores(float[] query, PlainRow[] rows)
     {
-        var coded = new Queue<double>(CodedScores(keyFormat, query, [.. rows.Where(row => row.Channels is not null).Select(row => (row.Key, row.Channels!))], CodedRows.Select(row => row.Channels!)));
+        var coded = new Queue<double>(CodedScores(keyFormat, query, [.. rows.Where(row => row.Channels is not null).Select(row => (row.Key, row.Channels!))], CodedRows.Select(row => row.Channels!), Tiers));
         return [.. rows.Select(row => row.Channels is null ? Dot(query, row.Key) : coded.Dequeue())];
     }
 
@@ -61,7 +61,7 @@ internal sealed class PlainRefinedHead(RefinedPolicy policy, float? softCap) : P
         PlainRow[] rows = [.. base.Seen(queries, predicted)!];
         int start = Sinks.Count();
         double[][] scores = [.. queries.Select(query => Capped(Scores(query, rows)))];
-        if (MostSeen(scores, start..(start + CodedRows.Count), policy.TopK, ScoreError(queries, rows.Select(row => row.Key))) is not { } chosen)
+        if (MostSeen(scores, start..(start + CodedRows.Count), policy.TopK, CodedScoreError(queries, rows.Select(row => row.Key))) is not { } chosen)
             return null;
         foreach (int i in chosen)
             rows[start + i] = _exact[i];
@@ -85,7 +85,7 @@ internal sealed class PlainRetrievedHead(RetrievedPolicy policy, float? softCap)
     {
         _host.AddRange(keys.Zip(values, (key, value) => new PlainRow(Exact(key), Exact(value))));
         (float, float)[] channels = policy.Index is CodedKeys coded ? ChannelScales(coded.Keys, keys) : [];
-        _indexed.AddRange((policy.Index is CodedKeys codes ? Coded(codes.Keys, keys) : keys).Select(key => (key, channels)));
+        _indexed.AddRange((policy.Index is CodedKeys codes ? Coded(codes.Keys, keys, Tiers) : keys).Select(key => (key, channels)));
     }
 
     protected override IEnumerable<PlainRow>? Seen(float[][] queries, float[][] predicted) =>
@@ -103,9 +103,9 @@ internal sealed class PlainRetrievedHead(RetrievedPolicy policy, float? softCap)
         // A probability among all that a query sees: the ends exactly, the rest as the index has it.
         double[][] scores = [.. queries.Select(query => Capped(
         [
-            .. policy.Index is CodedKeys codes ? CodedScores(codes.Keys, query, _indexed, _indexed.Select(key => key.Channels)) : _indexed.Select(key => channels.Sum(d => (double)query[d] * BrainFloat(key.Key[d]))),
+            .. policy.Index is CodedKeys codes ? CodedScores(codes.Keys, query, _indexed, _indexed.Select(key => key.Channels), Tiers) : _indexed.Select(key => channels.Sum(d => (double)query[d] * BrainFloat(key.Key[d]))),
             .. Sinks.Concat(Window).Select(row => Dot(query, row.Key)),
         ]))];
-        return MostSeen(scores, .._indexed.Count, policy.TopK, ScoreError(queries, Keys));
+        return MostSeen(scores, .._indexed.Count, policy.TopK, CodedScoreError(queries, [.. Keys, .. _indexed.Select(key => key.Key)]));
     }
 }

@@ -1,4 +1,5 @@
 using TailorKV.Planner.Policies.Codes;
+using TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Numbers;
 
@@ -8,14 +9,27 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 internal static class CodeFactory
 {
     /// <summary>Codes of keys.</summary>
-    public static IKeyCodes Keys(CodeFormat format, int tokens, int headDim, Arena arena) => Keys(format, tokens, headDim, arena, VectorWidth.Widest);
+    /// <param name="format">The format.</param>
+    /// <param name="tokens">The most tokens that are coded.</param>
+    /// <param name="request">What the cache is made for, and of.</param>
+    public static IKeyCodes Keys(CodeFormat format, int tokens, HeadRequest request) =>
+        Keys(format, tokens, request.Layer.HeadDim, request.Device, VectorWidth.Widest, request.Calibration, request.KvHead);
 
     /// <summary>Codes of values.</summary>
     public static IValueCodes Values(CodeFormat format, int tokens, int headDim, Arena arena) => Values(format, tokens, headDim, arena, VectorWidth.Widest);
 
     /// <summary>The same, in vectors of a number of lanes: 16, 8, or 1 for the plain twin.</summary>
-    internal static IKeyCodes Keys(CodeFormat format, int tokens, int headDim, Arena arena, int lanes)
+    /// <exception cref="ArgumentException">The format needs a calibration, and there is none.</exception>
+    internal static IKeyCodes Keys(CodeFormat format, int tokens, int headDim, Arena arena, int lanes, KeyCalibration? calibration = null, int kvHead = 0)
     {
+        if (format is TieredNormalFormat tiered)
+        {
+            if (calibration is null)
+                throw new ArgumentException($"Codes of {format.Describe()} need a calibration of the layer's queries and keys.", nameof(calibration));
+            var tiers = new KeyTiers(tiered, calibration.QueriesOf(kvHead, headDim), calibration.KeysOf(kvHead, headDim));
+            return new TieredKeyCodes(arena, tokens, tiered, tiers, lanes);
+        }
+
         if (format is PerChannelFormat perChannel)
             return new PerChannelKeyCodes(arena, tokens, headDim, perChannel.Bits, perChannel.Group, lanes);
         var codes = new KeyCodes(arena, tokens, Scales(format, tokens, headDim, arena), lanes);

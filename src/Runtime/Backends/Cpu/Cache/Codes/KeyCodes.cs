@@ -9,11 +9,8 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 /// <summary>
 /// Keys of one KV head in codes with scales of their tokens: q . k = sum over groups of scale * (q . levels) + zero * sum(q). Queries are rounded.
 /// </summary>
-internal sealed class KeyCodes : IKeyCodes
+internal sealed class KeyCodes : TiledKeyCodes
 {
-    // Tokens that are scored at once.
-    private const int Tile = 32 * PackedCodes.Tokens;
-
     private readonly TokenScales _scales;
     private readonly PackedCodes _codes;
     private readonly PackKernel _kernel;
@@ -27,49 +24,39 @@ internal sealed class KeyCodes : IKeyCodes
         _queries = new RoundedQueries(_kernel, _scales, _codes.Channels);
     }
 
-    public void Encode(int firstToken, ReadOnlySpan<float> rows) => _scales.Encode(_codes, firstToken, rows);
+    protected override int Queries => _queries.Count;
 
-    public void Prepare(ReadOnlySpan<float> queries) => _queries.Round(queries);
+    public override void Encode(int firstToken, ReadOnlySpan<float> rows) => _scales.Encode(_codes, firstToken, rows);
+
+    public override void Prepare(ReadOnlySpan<float> queries) => _queries.Round(queries);
+
+    public override void Decode(int token, Span<float> row) => _scales.Decode(_codes, token, row);
 
     [SkipLocalsInit]
-    public void Scores(int from, int to, Span<float> scores, int stride)
+    protected override void AddScores(Range tokens, int packs, Span<float> scores, int stride)
     {
-        int n = _queries.Count;
-        using Scratch<float> scalesRoom = new(stackalloc float[Scratch<float>.Little], _scales.Groups * Tile), partRoom = new(stackalloc float[Scratch<float>.Little], n * Tile);
-        Span<float> allScales = scalesRoom.Span, allZeros = stackalloc float[Tile], part = partRoom.Span;
-        for (int token = from, end; token < to; token = end)
+        (int token, int count) = tokens.GetOffsetAndLength(int.MaxValue);
+        int pack = token - (token % PackedCodes.Tokens), lanes = packs * PackedCodes.Tokens, n = _queries.Count;
+        using Scratch<float> scalesRoom = new(stackalloc float[Scratch<float>.Little], _scales.Groups * lanes);
+        Span<float> scales = scalesRoom.Span, allZeros = stackalloc float[Tile], zeros = allZeros[..count];
+        if (count < lanes)
+            scales.Clear();
+        for (int group = 0; group < _scales.Groups; group++)
         {
-            int pack = token - (token % PackedCodes.Tokens), packs = (Math.Min(Tile, to - pack) + PackedCodes.Tokens - 1) / PackedCodes.Tokens, lanes = packs * PackedCodes.Tokens;
-            end = Math.Min(to, pack + lanes);
-            // Lanes of tokens that are not asked for are worked out too, in room of their own.
-            bool whole = end - token == lanes;
-            Span<float> into = whole ? scores[(token - from)..] : part, scales = allScales[..(_scales.Groups * lanes)], zeros = allZeros[..(end - token)];
-            int intoStride = whole ? stride : lanes;
+            Span<float> tokenScales = scales.Slice((group * lanes) + token - pack, count);
+            StoredScales stored = _scales.Of(token, count, group);
+            stored.ReadScales(tokenScales);
+            if (!_scales.HasZeros)
+                continue;
+            stored.ReadZeros(tokenScales, zeros);
             for (int query = 0; query < n; query++)
-                into.Slice(query * intoStride, lanes).Clear();
-            if (!whole)
-                scales.Clear();
-            for (int group = 0; group < _scales.Groups; group++)
             {
-                Span<float> tokenScales = scales.Slice((group * lanes) + token - pack, end - token);
-                StoredScales stored = _scales.Of(token, end - token, group);
-                stored.ReadScales(tokenScales);
-                if (!_scales.HasZeros)
-                    continue;
-                stored.ReadZeros(tokenScales, zeros);
-                for (int query = 0; query < n; query++)
-                {
-                    Span<float> one = into.Slice((query * intoStride) + token - pack, zeros.Length);
-                    TensorPrimitives.MultiplyAdd(zeros, _queries.Steps[query] * _queries.Sums[(group * n) + query], one, one);
-                }
+                Span<float> one = scores.Slice((query * stride) + token - pack, count);
+                TensorPrimitives.MultiplyAdd(zeros, _queries.Steps[query] * _queries.Sums[(group * n) + query], one, one);
             }
-
-            _kernel.AddProducts(
-                _codes.Keys(pack, packs, .._scales.HeadDim, _scales.Group), _queries.Factors, _queries.Stride, _queries.Steps, _queries.Sums, scales, into, intoStride);
-            for (int query = 0; query < n && !whole; query++)
-                part.Slice((query * lanes) + token - pack, end - token).CopyTo(scores[((query * stride) + token - from)..]);
         }
-    }
 
-    public void Decode(int token, Span<float> row) => _scales.Decode(_codes, token, row);
+        _kernel.AddProducts(
+            _codes.Keys(pack, packs, .._scales.HeadDim, _scales.Group), _queries.Factors, _queries.Stride, _queries.Steps, _queries.Sums, scales, scores, stride);
+    }
 }

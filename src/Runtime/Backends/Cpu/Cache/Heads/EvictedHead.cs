@@ -39,7 +39,7 @@ internal sealed class EvictedHead : WindowedHead
         }
         else
         {
-            _codedKeys = CodeFactory.Keys(policy.Keys, kept, HeadDim, request.Device);
+            _codedKeys = CodeFactory.Keys(policy.Keys, kept, request);
             _codedValues = CodeFactory.Values(policy.Values!, kept, HeadDim, request.Device);
         }
 

@@ -1,4 +1,5 @@
 using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Queries;
 using TailorKV.Runtime.Memory;
 
@@ -11,5 +12,7 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 /// <param name="Device">Where device buffers come from.</param>
 /// <param name="Host">Where host buffers come from.</param>
 /// <param name="Staging">Where buffers come from that are needed only while the layer runs or is loaded, and that other layers overwrite.</param>
+/// <param name="KvHead">Which KV head it is, from 0.</param>
+/// <param name="Calibration">What is known of the layer's queries and keys; null where the policy does not need it.</param>
 /// <param name="PromptQueries">What is kept of a prompt's queries before it is loaded; null where the policy asks for none.</param>
-internal sealed record HeadRequest(LayerShape Layer, int Context, int SegmentTokens, Arena Device, Arena Host, Arena Staging, HeadQueries? PromptQueries);
+internal sealed record HeadRequest(LayerShape Layer, int Context, int SegmentTokens, Arena Device, Arena Host, Arena Staging, int KvHead, KeyCalibration? Calibration, HeadQueries? PromptQueries);

@@ -13,7 +13,7 @@ internal sealed class QuantizedHead : WindowedHead
         : base(policy, request)
     {
         int middle = policy.MiddleTokens(request.Context);
-        _keys = CodeFactory.Keys(policy.Keys, middle, HeadDim, request.Device);
+        _keys = CodeFactory.Keys(policy.Keys, middle, request);
         _values = CodeFactory.Values(policy.Values, middle, HeadDim, request.Device);
     }
 

@@ -38,6 +38,9 @@ internal sealed class CodeLevels
     /// <summary>Levels of a unit normal, in units.</summary>
     public static CodeLevels Normal(int bits) => new(bits, NormalLevels.InUnits(bits));
 
+    /// <summary>The levels that <see cref="SplitLevels"/> splits, in units.</summary>
+    public static CodeLevels Split { get; } = new(SplitLevels.Bits - 1, [.. SplitLevels.InUnits]);
+
     /// <summary>A code's level.</summary>
     public int Of(int code) => _levels[code];
 

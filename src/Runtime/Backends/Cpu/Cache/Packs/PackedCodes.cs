@@ -17,11 +17,11 @@ internal sealed unsafe class PackedCodes
     private readonly PackShape _shape;
     private readonly NativeBuffer<byte> _bytes;
 
-    private PackedCodes(Arena arena, int tokens, int headDim, int bits, int numberBytes, bool tokensAreLanes)
+    private PackedCodes(Arena arena, int tokens, int channels, int bits, int numberBytes, bool tokensAreLanes)
     {
-        (Channels, _tokensAreLanes) = (CodeFormat.PackedChannels(headDim, bits), tokensAreLanes);
+        (Channels, _tokensAreLanes) = (channels, tokensAreLanes);
         _shape = tokensAreLanes ? new PackShape(bits, numberBytes, Channels, Tokens) : new PackShape(bits, numberBytes, Tokens, Channels);
-        _bytes = arena.Take<byte>(CodeFormat.PackedBytes(tokens, headDim, bits));
+        _bytes = arena.Take<byte>((long)(tokens + Tokens - 1) / Tokens * _shape.Bytes);
     }
 
     /// <summary>Channels that a token has room for.</summary>
@@ -29,11 +29,15 @@ internal sealed unsafe class PackedCodes
 
     /// <summary>Takes the memory of keys' codes.</summary>
     public static PackedCodes OfKeys(Arena arena, int tokens, int headDim, PackKernel kernel) =>
-        new(arena, tokens, headDim, kernel.Levels.Bits, kernel.NumberBytes, tokensAreLanes: true);
+        new(arena, tokens, CodeFormat.PackedChannels(headDim, kernel.Levels.Bits), kernel.Levels.Bits, kernel.NumberBytes, tokensAreLanes: true);
+
+    /// <summary>Takes the memory of the codes of some of keys' channels.</summary>
+    public static PackedCodes OfTier(Arena arena, int tokens, int channels, PackKernel kernel) =>
+        new(arena, tokens, TieredNormalFormat.TierRoom(channels, kernel.Levels.Bits), kernel.Levels.Bits, kernel.NumberBytes, tokensAreLanes: true);
 
     /// <summary>Takes the memory of values' codes.</summary>
     public static PackedCodes OfValues(Arena arena, int tokens, int headDim, PackKernel kernel) =>
-        new(arena, tokens, headDim, kernel.Levels.Bits, kernel.NumberBytes, tokensAreLanes: false);
+        new(arena, tokens, CodeFormat.PackedChannels(headDim, kernel.Levels.Bits), kernel.Levels.Bits, kernel.NumberBytes, tokensAreLanes: false);
 
     /// <summary>Writes a token's codes, one a byte.</summary>
     public void Write(int token, ReadOnlySpan<byte> codes)
@@ -61,6 +65,11 @@ internal sealed unsafe class PackedCodes
         int room = Room(channels), groupDepth = group < channels.End.Value - channels.Start.Value ? group : room;
         return new((nint)Pack(first), _shape, channels.Start.Value, room, groupDepth, Sums: 1, Repeats: packs, Tokens, (nint)Pack(first) + Prefetch.FarAhead);
     }
+
+    /// <summary>What a kernel goes through for the dots of all keys of packs in all channels there is room for, which share a scale.</summary>
+    /// <param name="first">The first token, of a pack.</param>
+    /// <param name="packs">Packs.</param>
+    public PackRange Keys(int first, int packs) => new((nint)Pack(first), _shape, 0, Channels, Channels, Sums: 1, Repeats: packs, Tokens, (nint)Pack(first) + Prefetch.FarAhead);
 
     /// <summary>What a kernel goes through for the sums of all values of packs.</summary>
     /// <param name="first">The first token, of a pack.</param>
