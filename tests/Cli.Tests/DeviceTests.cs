@@ -10,6 +10,8 @@ public class DeviceTests(ToolFixture tool) : IClassFixture<ToolFixture>
         ["verify"] = "verify MODEL PLAN --tail 8 --windows 1 --passages 0",
         ["bench"] = "bench MODEL --warm-up 0 --repetitions 1 --prompt 8 --gen 2",
         ["run"] = "run MODEL --prompt x --max-tokens 2",
+        ["demo"] = "demo --context 256 --passages 1 --budget 70%",
+        ["plan --remeasure"] = "plan PROFILE --vram 50% --context 256 --remeasure MODEL --out OUT",
         ["doctor"] = "doctor",
         ["doctor --reference"] = "doctor MODEL --reference REFERENCE",
         ["hardware measure"] = "hardware measure --context 256 --repetitions 1 --warm-up 0 --out OUT",
@@ -61,12 +63,20 @@ public class DeviceTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Equal(Profile("1"), Profile("3"));
     }
 
+    [Theory]
+    [InlineData("--threads", "1")]
+    [InlineData("--device", "cpu")]
+    public void A_plan_that_runs_no_model_takes_neither(string option, string value) => Assert.Contains(
+        $"{option} is for the model that --remeasure runs",
+        ToolFixture.Run("plan", tool.Profile, "--vram", "50%", "--context", $"{ToolFixture.Context}", option, value).Failure(2), StringComparison.Ordinal);
+
     private ToolRun Run(string command, params string[] more) => ToolFixture.Run(
     [
         .. CommandLines[command].Split(' ').Select(word => word switch
         {
             "MODEL" => ToolFixture.Model,
             "REFERENCE" => Path.Combine(ToolFixture.Model, "reference.safetensors"),
+            "PROFILE" => tool.Profile,
             "PLAN" => tool.Plan,
             "OUT" => tool.PathOf("device.json"),
             _ => word,
