@@ -78,7 +78,7 @@ internal sealed class BenchCommand : ToolCommand
 
     private void Print(BenchResult result, int modelContext)
     {
-        Terminal.Line($"{result.Model} {(result.Plan is { } plan ? $"under {plan}" : "in full, bf16")}, {result.Device}, {result.Threads} threads; the median of {result.Repetitions} runs");
+        Terminal.Line($"{result.Model} {(result.Plan is { } plan ? $"under {plan}" : "in full, bf16")}, {result.Device}, {Show.Threads(result.Threads)}; the median of {result.Repetitions} runs");
         Terminal.Table(
             ["", ">tokens", ">tokens/s", ">slowest", ">fastest", ">ms per token", ">projections", ">attention", ">feed-forward", ">output head", ">rest"],
             [

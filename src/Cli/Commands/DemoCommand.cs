@@ -12,6 +12,7 @@ using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
 using TailorKV.Profiler.Verification;
 using TailorKV.Runtime;
+using TailorKV.Runtime.Backends;
 
 namespace TailorKV.Cli.Commands;
 
@@ -24,6 +25,7 @@ internal sealed class DemoCommand : ToolCommand
 
     private static readonly string[] DefaultBudgets = ["50%", "30%", "20%", "15%"];
 
+    private readonly DeviceOptions _device = new();
     private readonly SizeOption _budgets = new(
         "--budget", "A budget to plan for, as --vram of 'plan' takes it; give it several times for several. Default: 50%, 30%, 20% and 15%.")
     { Arity = ArgumentArity.OneOrMore, AllowMultipleArgumentsPerToken = true };
@@ -40,10 +42,8 @@ internal sealed class DemoCommand : ToolCommand
             """,
             terminal)
     {
-        Add(_budgets);
-        Add(_context);
-        Add(_passages);
-        Add(_out);
+        foreach (Option option in (Option[])[_budgets, _context, _passages, _out, .. _device.All])
+            Add(option);
     }
 
     protected override int Run(ParseResult parse)
@@ -53,7 +53,8 @@ internal sealed class DemoCommand : ToolCommand
         if (folder is not null && !Directory.Exists(folder))
             throw new InvalidFileException(folder, "there is no such folder", "Give --out a folder that exists");
         SizeLimit[] budgets = parse.GetValue(_budgets) is { Length: > 0 } given ? given : [.. DefaultBudgets.Select(SizeLimit.Parse)];
-        using CausalLanguageModel model = CausalLanguageModel.Load(Path.Combine(AppContext.BaseDirectory, "models", "tiny-recall"));
+        using Backend backend = _device.Open(parse);
+        using CausalLanguageModel model = CausalLanguageModel.Load(Path.Combine(AppContext.BaseDirectory, "models", "tiny-recall"), backend);
         MeasuringText text = MeasuringText.Open(model, null);
         int context = parse.GetValue(_context) ?? DefaultContext;
         var judged = new VerificationRequest { Passages = parse.GetValue(_passages) ?? DefaultPassages };

@@ -38,7 +38,7 @@ internal sealed class HardwareMeasureCommand : ToolCommand
         string path = parse.GetValue(_out) ?? "machine.json";
         AtomicFile.RequireWritable(path);
         using Backend backend = _device.Open(parse);
-        var defaults = new MachineRequest { Name = $"{Processor()}, {backend.Threads} cores" };
+        var defaults = new MachineRequest { Name = $"{Processor()}, {Show.Threads(backend.Threads)}" };
         MachineRequest request = defaults with
         {
             Contexts = MachineRequest.ContextsUpTo(parse.GetValue(_context) ?? MachineRequest.DefaultContext),

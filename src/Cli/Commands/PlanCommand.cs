@@ -12,7 +12,7 @@ using TailorKV.Profiler;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime;
-using TailorKV.Runtime.Backends.Cpu;
+using TailorKV.Runtime.Backends;
 
 namespace TailorKV.Cli.Commands;
 
@@ -20,6 +20,7 @@ namespace TailorKV.Cli.Commands;
 internal sealed class PlanCommand : ToolCommand
 {
     private readonly Argument<string> _profile = SharedArguments.Profile();
+    private readonly DeviceOptions _device = new();
     private readonly LimitOptions _limits;
     private readonly NumberOption _timeLimit = new("--time-limit", "SECONDS", "Ends all that is solved, what binds included, with the best plan found. Default: no limit.", zeroAllowed: false);
     private readonly Option<string?> _mps = new("--mps")
@@ -31,7 +32,7 @@ internal sealed class PlanCommand : ToolCommand
     private readonly Option<string?> _remeasure = new("--remeasure")
     {
         Description = "The profiled model: the plan is measured whole on the profile's text, its layers' options are measured again with the other layers as the plan keeps them, and the choice is "
-            + "made once more; the better of both plans is kept.",
+            + "made once more; the better of both plans is kept. --device and --threads say what runs it.",
         HelpName = "MODEL",
     };
 
@@ -49,8 +50,14 @@ internal sealed class PlanCommand : ToolCommand
     {
         Add(_profile);
         _limits = new LimitOptions(this, goal: true);
-        foreach (Option option in new Option[] { _timeLimit, _mps, _remeasure, _text, _out })
+        foreach (Option option in (Option[])[_timeLimit, _mps, _remeasure, _text, _out, .. _device.All])
             Add(option);
+        Validators.Add(result =>
+        {
+            // Solving has threads of its own, which these would seem to be.
+            if (result.GetResult(_remeasure) is null && _device.All.FirstOrDefault(option => result.GetResult(option) is not null) is { } device)
+                result.AddError($"{device.Name} is for the model that --remeasure runs; give --remeasure too, or leave {device.Name} out.");
+        });
     }
 
     protected override int Run(ParseResult parse)
@@ -66,7 +73,7 @@ internal sealed class PlanCommand : ToolCommand
         Plan plan = request.Build(Left(), Terminal.Cancellation);
         RemeasuredResult? remeasured = null;
         if (parse.GetValue(_remeasure) is { } modelPath)
-            (plan, request, remeasured) = Terminal.WithProgress(progress => Remeasured(modelPath, parse.GetValue(_text), request, plan, Left, progress));
+            (plan, request, remeasured) = Terminal.WithProgress(progress => Remeasured(parse, modelPath, request, plan, Left, progress));
         AtomicFile.WriteAllText(path, plan.ToJson());
         IReadOnlyList<LimitEffect> effects = LimitEffect.Of(request.Profile, plan, request.Options, null, Left(), Terminal.Cancellation);
 
@@ -101,11 +108,11 @@ internal sealed class PlanCommand : ToolCommand
     }
 
     private (Plan Plan, PlanRequest Request, RemeasuredResult Result) Remeasured(
-        string modelPath, string? textPath, PlanRequest request, Plan plan, Func<TimeSpan?> left, IProgress<WorkProgress>? progress)
+        ParseResult parse, string modelPath, PlanRequest request, Plan plan, Func<TimeSpan?> left, IProgress<WorkProgress>? progress)
     {
-        using var backend = new CpuBackend();
+        using Backend backend = _device.Open(parse);
         using CausalLanguageModel model = LoadModel(modelPath, backend);
-        using var measuring = new PlanRemeasurement(model, MeasuringText.Open(model, textPath), request.Profile, progress, Terminal.Cancellation);
+        using var measuring = new PlanRemeasurement(model, MeasuringText.Open(model, parse.GetValue(_text)), request.Profile, progress, Terminal.Cancellation);
         double loss = measuring.Loss(plan);
         PlanRequest around = request with { Profile = measuring.ProfileAround(plan, progress, Terminal.Cancellation) };
         Plan second = around.Build(left(), Terminal.Cancellation);

@@ -21,6 +21,9 @@ internal static class Show
     /// <summary>Bytes exactly and in a unit.</summary>
     public static string Bytes(long bytes) => $"{bytes} ({ByteSize.Format(bytes)})";
 
+    /// <summary>So many threads.</summary>
+    public static string Threads(int count) => count == 1 ? "1 thread" : $"{count} threads";
+
     /// <summary>How many layers each mode keeps: 1 full, 5 quantized.</summary>
     public static string Modes(IReadOnlyDictionary<string, int> layersByMode) => string.Join(", ", layersByMode.Select(mode => $"{mode.Value} {mode.Key}"));
 }

@@ -46,7 +46,7 @@ public sealed class CpuBackend : Backend
     public override string Name => DeviceName;
 
     /// <inheritdoc/>
-    public override string Description => $"{Threads} threads; {VectorSets()}";
+    public override string Description => $"{Threads} {(Threads == 1 ? "thread" : "threads")}; {VectorSets()}";
 
     /// <inheritdoc/>
     public override int Threads => Pool.Threads;

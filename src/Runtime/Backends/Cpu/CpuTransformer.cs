@@ -81,7 +81,7 @@ internal sealed unsafe class CpuTransformer(ModelShape shape, ModelConfig config
         }
     }
 
-    public override PromptQueries TakeQueries(int layer, PromptQueryNeeds needs, Arena host) => new CpuPromptQueries(needs, shape.Layer(layer), host);
+    public override PromptQueries TakeQueries(int layer, PromptQueryNeeds needs, Arena host) => new CpuPromptQueries(needs, shape.Layer(layer), AttentionSoftCap, host);
 
     public override void Observe(int layer, int first, int count, Workspace workspace, PromptQueries queries) =>
         ((CpuPromptQueries)queries).Add(pool, first, count, workspace.Queries.Buffer, _rotary[layer]);

@@ -54,7 +54,7 @@ internal sealed unsafe class CpuLayerCache : LayerCache
         _arenas = [device, host, staging];
         _scoreRow = MemoryModel.ScoreRow(context);
         _heads = new HeadCache[layer.KvHeads];
-        _promptQueries = policy.PromptQueries.Any ? new CpuPromptQueries(policy.PromptQueries, layer, staging) : null;
+        _promptQueries = policy.PromptQueries.Any ? new CpuPromptQueries(policy.PromptQueries, layer, softCap, staging) : null;
         for (int head = 0; head < _heads.Length; head++)
             _heads[head] = HeadCaches.Make(policy, new HeadRequest(layer, context, segmentTokens, device, host, staging, head, calibration, _promptQueries?[head]));
 

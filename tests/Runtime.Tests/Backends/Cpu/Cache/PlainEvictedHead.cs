@@ -111,7 +111,7 @@ internal sealed class PlainEvictedHead(EvictedPolicy policy, CacheCase one) : Pl
             for (int position = Math.Max(0, keys.Length - EvictedPolicy.ObservedQueries); position < keys.Length; position++)
             {
                 foreach (float[] query in _queries[position])
-                    Add(seen, Softmax([.. keys.Take(position + 1).Select(key => Dot(query, key))]), first);
+                    Add(seen, Softmax(Capped([.. keys.Take(position + 1).Select(key => Dot(query, key))])), first);
             }
 
             _error = 10 * ScoreError(_queries.SelectMany(query => query), keys);

@@ -3,16 +3,18 @@ using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Backends.Cpu.Rotary;
 using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Queries;
 
 /// <summary>What is kept of a prompt's queries of each KV head.</summary>
 /// <param name="needs">What is to be kept.</param>
 /// <param name="layer">The layer's shape.</param>
+/// <param name="softCap">The <see cref="SoftCap"/> of the layer's scores, or null.</param>
 /// <param name="arena">Where buffers come from.</param>
-internal sealed class CpuPromptQueries(PromptQueryNeeds needs, LayerShape layer, Arena arena) : PromptQueries
+internal sealed class CpuPromptQueries(PromptQueryNeeds needs, LayerShape layer, float? softCap, Arena arena) : PromptQueries
 {
-    private readonly HeadQueries[] _heads = [.. Enumerable.Range(0, layer.KvHeads).Select(_ => new HeadQueries(needs, layer, arena))];
+    private readonly HeadQueries[] _heads = [.. Enumerable.Range(0, layer.KvHeads).Select(_ => new HeadQueries(needs, layer, softCap, arena))];
 
     /// <summary>What is kept of the queries that share a KV head.</summary>
     public HeadQueries this[int kvHead] => _heads[kvHead];

@@ -71,6 +71,8 @@ internal static class EvictionScores
                     kernel.Dots(MemoryMarshal.AsBytes(keys.Slice((long)from * headDim, count * headDim)), 0, headDim, queries.At(position, member), seen[from..], count);
                 }
 
+                if (queries.SoftCap is { } cap)
+                    SoftCap.Apply(seen, cap);
                 AddSoftmax(seen, first, scores);
             }
         }
@@ -86,7 +88,8 @@ internal static class EvictionScores
     }
 
     /// <summary>
-    /// The softmax of log E[exp(q . k)] = mean . k + k' covariance k / 2 for normal queries, whose mean and covariance are turned by the mean rotation of the positions to come.
+    /// The softmax of log E[exp(q . k)] = mean . k + k' covariance k / 2 for normal queries, whose mean and covariance are turned by the mean rotation of the positions to come. A soft cap
+    /// is left out: under one the expectation has no closed form.
     /// </summary>
     private static void AddExpectedAttention(HeadQueries queries, NativeBuffer<float> keys, int headDim, int first, Span<float> scores, Span<float> row)
     {

@@ -23,9 +23,11 @@ internal sealed class HeadQueries
     /// <summary>Takes its memory.</summary>
     /// <param name="needs">What is to be kept.</param>
     /// <param name="layer">The layer's shape.</param>
+    /// <param name="softCap">The <see cref="Numbers.SoftCap"/> of the layer's scores, or null.</param>
     /// <param name="arena">Where buffers come from.</param>
-    public HeadQueries(PromptQueryNeeds needs, LayerShape layer, Arena arena)
+    public HeadQueries(PromptQueryNeeds needs, LayerShape layer, float? softCap, Arena arena)
     {
+        SoftCap = softCap;
         (_needs, _group, _headDim) = (needs, layer.Heads / layer.KvHeads, layer.HeadDim);
         _last = arena.Take<float>((long)needs.Last * _group * _headDim);
         _sums = arena.Take<double>(needs.Moments ? _group * (long)Moments : 0);
@@ -36,6 +38,9 @@ internal sealed class HeadQueries
 
     /// <summary>Query heads.</summary>
     public int Group => _group;
+
+    /// <summary>What these queries' scores with keys are capped to before the softmax (<see cref="Numbers.SoftCap"/>); null where they are not.</summary>
+    public float? SoftCap { get; }
 
     /// <summary>The rotary embedding of the layer; null where it has none.</summary>
     public RotaryEmbedding? Rotary { get; private set; }

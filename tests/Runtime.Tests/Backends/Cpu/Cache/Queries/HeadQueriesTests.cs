@@ -22,7 +22,7 @@ public sealed class HeadQueriesTests
         float[] queries = [.. Enumerable.Range(0, count * width).Select(_ => random.NextSingle() - 0.3f)];
         PlainRotary? rotary = turns ? new PlainRotary(layer.HeadDim) : null;
         using var arena = new Arena("queries", 2 * needs.BytesPerKvHead(layer));
-        HeadQueries first = new(needs, layer, arena), copy = new(needs, layer, arena);
+        HeadQueries first = new(needs, layer, null, arena), copy = new(needs, layer, null, arena);
         Assert.Equal(arena.Capacity, arena.Used);
         for (int start = 0, some; start < count; start += some)
         {
@@ -61,7 +61,7 @@ public sealed class HeadQueriesTests
     {
         var layer = new LayerShape(1, 1, 4, null);
         using var arena = new Arena("queries", 1 << 12);
-        HeadQueries less = new(new PromptQueryNeeds(2, Moments: false), layer, arena), more = new(new PromptQueryNeeds(3, Moments: false), layer, arena);
+        HeadQueries less = new(new PromptQueryNeeds(2, Moments: false), layer, null, arena), more = new(new PromptQueryNeeds(3, Moments: false), layer, null, arena);
         Assert.Throws<ArgumentException>(() => more.CopyFrom(less));
     }
 }
