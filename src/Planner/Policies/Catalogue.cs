@@ -40,6 +40,11 @@ public static class Catalogue
     /// <param name="valueBits">Bits of a value's code.</param>
     public static QuantizedPolicy PerChannelAndRotated(int keyBits, int valueBits) => new() { Keys = PerChannel(keyBits, 64), Values = RotatedNormal(valueBits) };
 
+    /// <summary>Keys in tiers, and values in rotated codes of normal levels.</summary>
+    /// <param name="keyBits">Bits of a key's code in each tier, the tier that counts most first.</param>
+    /// <param name="valueBits">Bits of a value's code.</param>
+    public static QuantizedPolicy InTiers(IReadOnlyList<int> keyBits, int valueBits) => new() { Keys = Tiers([.. keyBits]), Values = RotatedNormal(valueBits) };
+
     /// <summary>Rotated codes of normal levels, refined by exact rows.</summary>
     /// <param name="keyBits">Bits of a key's code.</param>
     /// <param name="valueBits">Bits of a value's code.</param>
@@ -64,7 +69,12 @@ public static class Catalogue
         .. from bits in Products(4, 3, 2, 1) select (RotatedNormal(bits.Keys), RotatedNormal(bits.Values)),
         // Keys lose least per channel and values rotated.
         .. from bits in Products(4, 3, 2, 1) select (PerChannel(bits.Keys, 64), RotatedNormal(bits.Values)),
+        .. from tiers in Patterns from values in (int[])[4, 3, 2, 1] select (tiers, RotatedNormal(values)),
     ];
+
+    /// <summary>Of all patterns of four tiers those that lost least at their mean bits (benchmarks/results/tiers.md).</summary>
+    private static IEnumerable<TieredNormalFormat> Patterns =>
+        new int[][] { [2, 0, 0, 0], [3, 0, 0, 0], [3, 1, 0, 0], [4, 2, 0, 0], [4, 2, 1, 1], [5, 2, 2, 1], [5, 3, 2, 1], [5, 4, 2, 2], [5, 4, 4, 2] }.Select(bits => Tiers(bits));
 
     internal static PerChannelFormat PerChannel(int bits, int group) => new() { Bits = bits, Group = group };
 
@@ -77,6 +87,10 @@ public static class Catalogue
     private static RotatedAffineFormat RotatedAffine(int bits, int group) => new() { Bits = bits, Group = group };
 
     internal static RotatedNormalFormat RotatedNormal(int bits) => new() { Bits = bits };
+
+    internal static TieredNormalFormat Tiers(params int[] bits) => new() { Tiers = bits };
+
+    internal static CodedKeys CodedKeysInTiers(params int[] bits) => new(Tiers(bits));
 
     internal static CodedKeys CodedKeys(int bits) => new(RotatedNormal(bits));
 

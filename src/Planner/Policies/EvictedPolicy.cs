@@ -30,6 +30,8 @@ public sealed record EvictedPolicy : WindowedPolicy
                select Option(kept.Share, EvictionScore.ExpectedAttention, kept.Bits),
             .. from kept in new (double Share, int? Bits)[] { (0.5, 4), (0.5, 3), (0.25, 4), (0.125, 4) }
                select Option(kept.Share, EvictionScore.RecentAttention, kept.Bits),
+            .. from kept in new (double Share, int[] Keys, int Values)[] { (0.5, [5, 4, 2, 2], 3), (0.5, [4, 2, 1, 1], 2), (0.25, [5, 4, 2, 2], 4) }
+               select new EvictedPolicy { Share = kept.Share, Score = EvictionScore.RecentAttention, Keys = Catalogue.Tiers(kept.Keys), Values = Catalogue.RotatedNormal(kept.Values) },
         ],
         All =
         [
@@ -37,6 +39,10 @@ public sealed record EvictedPolicy : WindowedPolicy
                from score in Enum.GetValues<EvictionScore>()
                from bits in (int?[])[null, 4, 3, 2]
                select Option(share, score, bits),
+            .. from share in (double[])[0.75, 0.5, 0.25, 0.125]
+               from score in Enum.GetValues<EvictionScore>()
+               from codes in new (int[] Keys, int Values)[] { ([5, 4, 2, 2], 4), ([5, 4, 2, 2], 3), ([4, 2, 1, 1], 2) }
+               select new EvictedPolicy { Share = share, Score = score, Keys = Catalogue.Tiers(codes.Keys), Values = Catalogue.RotatedNormal(codes.Values) },
         ],
         Timed = [Option(0.25, EvictionScore.KeyNorm, null), Option(0.25, EvictionScore.KeyNorm, 4)],
     };

@@ -23,8 +23,9 @@ public sealed record RetrievedPolicy : WindowedPolicy
         [
             .. from choice in new (int TopK, KeyIndex Index)[]
                {
-                   (64, Catalogue.CodedKeys(1)), (64, new CriticalChannels(8)), (256, Catalogue.CodedKeys(2)), (256, Catalogue.CodedKeysPerChannel(2)), (256, new CriticalChannels(8)),
-                   (1024, Catalogue.CodedKeys(2)), (1024, new CriticalChannels(12)),
+                   (64, Catalogue.CodedKeys(1)), (64, new CriticalChannels(8)), (256, Catalogue.CodedKeys(2)), (256, new CriticalChannels(8)), (1024, new CriticalChannels(12)),
+                   (64, Catalogue.CodedKeysInTiers(3, 0, 0, 0)), (64, Catalogue.CodedKeysInTiers(3, 1, 0, 0)), (256, Catalogue.CodedKeysInTiers(3, 0, 0, 0)), (256, Catalogue.CodedKeysInTiers(3, 1, 0, 0)),
+                   (256, Catalogue.CodedKeysInTiers(4, 2, 1, 1)), (1024, Catalogue.CodedKeysInTiers(3, 1, 0, 0)), (1024, Catalogue.CodedKeysInTiers(4, 2, 1, 1)),
                }
                select new RetrievedPolicy { TopK = choice.TopK, Index = choice.Index },
         ],
@@ -34,6 +35,7 @@ public sealed record RetrievedPolicy : WindowedPolicy
                from index in (KeyIndex[])
                [
                    Catalogue.CodedKeys(1), Catalogue.CodedKeys(2), Catalogue.CodedKeysPerChannel(1), Catalogue.CodedKeysPerChannel(2), Catalogue.CodedKeysPerChannel(4),
+                   Catalogue.CodedKeysInTiers(2, 0, 0, 0), Catalogue.CodedKeysInTiers(3, 0, 0, 0), Catalogue.CodedKeysInTiers(3, 1, 0, 0), Catalogue.CodedKeysInTiers(4, 2, 1, 1),
                    new CriticalChannels(4), new CriticalChannels(8), new CriticalChannels(12), new CriticalChannels(16),
                ]
                select new RetrievedPolicy { TopK = topK, Index = index },
