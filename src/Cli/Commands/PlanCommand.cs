@@ -36,7 +36,7 @@ internal sealed class PlanCommand : ToolCommand
         HelpName = "MODEL",
     };
 
-    private readonly Option<string?> _text = SharedArguments.Text();
+    private readonly Option<string[]> _text = SharedArguments.Text();
     private readonly Option<string?> _out = SharedArguments.Out("<model's name>.plan.json");
 
     public PlanCommand(Terminal terminal)
@@ -112,7 +112,7 @@ internal sealed class PlanCommand : ToolCommand
     {
         using Backend backend = _device.Open(parse);
         using CausalLanguageModel model = LoadModel(modelPath, backend);
-        using var measuring = new PlanRemeasurement(model, MeasuringText.Open(model, parse.GetValue(_text)), request.Profile, progress, Terminal.Cancellation);
+        using var measuring = new PlanRemeasurement(model, MeasuringText.OpenAll(model, parse.GetValue(_text)!), request.Profile, progress, Terminal.Cancellation);
         double loss = measuring.Loss(plan);
         PlanRequest around = request with { Profile = measuring.ProfileAround(plan, progress, Terminal.Cancellation) };
         Plan second = around.Build(left(), Terminal.Cancellation);

@@ -34,7 +34,7 @@ internal sealed class ProfileCommand : ToolCommand
     private readonly Argument<string> _model = SharedArguments.Model();
     private readonly DeviceOptions _device = new();
     private readonly CountOption _context = new("--context", "Tokens of context before the tokens judged. Default: 2048, or what the model was made for less the tail.");
-    private readonly Option<string?> _text = SharedArguments.Text();
+    private readonly Option<string[]> _text = SharedArguments.Text();
     private readonly CountOption _windows = SharedArguments.Windows();
     private readonly CountOption _tail = SharedArguments.Tail();
     private readonly Option<string[]> _weights = new("--weights")
@@ -82,7 +82,7 @@ internal sealed class ProfileCommand : ToolCommand
         using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!, backend);
         string path = OutputPath(parse.GetValue(_out), model.Fingerprint.Name, ".profile.json");
         AtomicFile.RequireWritable(path);
-        MeasuringText text = MeasuringText.Open(model, parse.GetValue(_text));
+        MeasuringText text = MeasuringText.OpenAll(model, parse.GetValue(_text)!);
         int tail = parse.GetValue(_tail) ?? DefaultTail;
         (LayerPolicy[] options, LayerPolicy[] candidates) = OptionSets[parse.GetValue(_options) ?? "standard"];
         var request = new ProfileRequest

@@ -16,7 +16,7 @@ internal sealed class VerifyCommand : ToolCommand
     private readonly Argument<string> _model = SharedArguments.Model();
     private readonly DeviceOptions _device = new();
     private readonly Argument<string> _plan = SharedArguments.Plan();
-    private readonly Option<string?> _text = SharedArguments.Text();
+    private readonly Option<string[]> _text = SharedArguments.Text();
     private readonly CountOption _context = new("--context", "Tokens of context before the tokens judged. Default: the plan's context less the tail.");
     private readonly CountOption _tail = SharedArguments.Tail();
     private readonly CountOption _windows = SharedArguments.Windows();
@@ -62,7 +62,7 @@ internal sealed class VerifyCommand : ToolCommand
         using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!, backend);
         model.RequirePlan(plan);
         RemarkOnContext(plan.Target.Context, model.Shape.ContextLength);
-        MeasuringText text = MeasuringText.Open(model, parse.GetValue(_text));
+        MeasuringText text = MeasuringText.OpenAll(model, parse.GetValue(_text)!);
         var defaults = new VerificationRequest();
         VerificationRequest request = defaults with
         {

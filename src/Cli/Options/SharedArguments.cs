@@ -11,10 +11,12 @@ internal static class SharedArguments
 
     public static Argument<string> Plan() => new("PLAN") { Description = "A plan that 'tailorkv plan' wrote." };
 
-    public static Option<string?> Text() => new("--text")
+    public static Option<string[]> Text() => new("--text")
     {
-        Description = "Text to measure on, UTF-8. Default: text.txt beside the model, else text sampled from the model itself.",
+        Description = "Text to measure on, UTF-8. May be given several times: windows are drawn from all files in turn. Default: text.txt beside the model, else text sampled from the model itself.",
         HelpName = "FILE",
+        Arity = ArgumentArity.OneOrMore,
+        DefaultValueFactory = _ => [],
     };
 
     public static Option<string?> Out(string byDefault) => new("--out") { Description = $"The file to write. Default: {byDefault} in the current folder.", HelpName = "FILE" };

@@ -29,6 +29,7 @@ public static class ModelProfiler
         IProgress<WorkProgress>? progress = null, CancellationToken cancellation = default)
     {
         Check(model, request);
+        request = request with { Windows = request.Windows ?? text.EvenWindows(request.WindowCount) };
         (long device, long host) = MemoryBytes(model, request);
         model.Backend.RequireFree(device, host, $"measuring {request.Context} tokens of context");
         using var run = new ProfileRun(model, text, request, request.OtherWeights.Select(path => Unmeasured(model, path)), journal, times ?? new ProfileTimes(), progress, cancellation);

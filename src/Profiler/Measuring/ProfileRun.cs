@@ -66,6 +66,7 @@ internal sealed class ProfileRun : IDisposable
                 Seed = _request.Seed,
                 Calibration = _text.Part(TextPurpose.Calibration),
                 Judgement = _text.Part(TextPurpose.Judgement),
+                Files = _text.Files,
             },
             Context = _request.Context,
             Tail = _request.Tail,
@@ -226,7 +227,7 @@ internal sealed class ProfileRun : IDisposable
     private string Describe()
     {
         string options = string.Join('\n', _layers.SelectMany(layer => layer.Options).Select(option => option.ToString()));
-        string text = _text.Part(TextPurpose.Calibration)?.Sha256 ?? "its own words";
+        string text = _text.Files is { } files ? string.Join(" and ", files.Select(file => file.Calibration.Sha256)) : _text.Part(TextPurpose.Calibration)?.Sha256 ?? "its own words";
         return string.Create(
             CultureInfo.InvariantCulture,
             $"version {Tool}, model {_model.Fingerprint.WeightsHash}, text {text}, seed {_request.Seed}, {_request.WindowCount} windows of {_request.Context} + {_request.Tail} tokens, "

@@ -47,7 +47,7 @@ public sealed class PlanVerifier
         Check(planContext);
         _taskFiles = [.. request.TaskFiles.Select(file => TaskFile.Read(file, model.Tokenizer, planContext, model.Shape.ContextLength))];
         _cells = [.. Cells(text, planContext)];
-        int windows = request.Windows ?? Math.Clamp(8192 / planContext, 1, 4);
+        int windows = request.Windows ?? text.EvenWindows(Math.Clamp(8192 / planContext, 1, 4));
         _windows = text.Windows(
             TextPurpose.Judgement, windows, _context + request.Tail, request.Seed, WorkProgress.Part(progress, "sampling text", 0, 1), cancellation);
         _passages = text.Needles(request.Passages, _context + request.Tail, request.Seed);
