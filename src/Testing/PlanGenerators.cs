@@ -41,8 +41,9 @@ public static class PlanGenerators
         Plan plan = Plan.From(model, target, [.. options.Select(option => option.Policy)], chunk, [.. profile.Layers.Select(layer => layer.Calibration)]);
         return plan with
         {
-            Layers = [.. plan.Layers.Select((layer, i) => layer with { Loss = options[i].Loss })],
+            Layers = [.. plan.Layers.Select((layer, i) => layer with { Loss = options[i].Loss, LossError = options[i].LossError })],
             PredictedLoss = options.Sum(option => option.Loss) + (weights?.Loss ?? 0),
+            PredictedLossError = options.Aggregate(weights is null ? 0 : weights.LossError, (sum, option) => sum + option.LossError),
         };
     }
 }

@@ -61,13 +61,14 @@ public static class ProfileGenerators
         from policy in PolicyGenerators.Any(shape, layer)
         from loss in Numbers.Loss
         from error in Numbers.Share
-        select new MeasuredOption { Policy = policy, Loss = loss, OutputError = error };
+        from lossError in Gen.OneOf(Gen.Constant((double?)null), Numbers.Share.Select(share => (double?)(share * loss)))
+        select new MeasuredOption { Policy = policy, Loss = loss, LossError = lossError, OutputError = error };
 
     private static Gen<WeightChoice[]?> Weights(long weightBytes) =>
         from count in Gen.Choose(1, 2)
         from shares in Numbers.Share.ArrayOf(count)
         from losses in Numbers.Loss.ArrayOf(count)
-        select (WeightChoice[]?)[.. shares.Select((share, i) => new WeightChoice { Name = $"generated{i}", WeightBytes = (long)(weightBytes * share), LaidOutBytes = (long)(weightBytes * (1 - share)), WeightsHash = $"xxh128:0{i + 1}", Loss = losses[i] })];
+        select (WeightChoice[]?)[.. shares.Select((share, i) => new WeightChoice { Name = $"generated{i}", WeightBytes = (long)(weightBytes * share), LaidOutBytes = (long)(weightBytes * (1 - share)), WeightsHash = $"xxh128:0{i + 1}", Loss = losses[i], LossError = losses[i] / 8 })];
 
     private static ModelProfile Without(ModelProfile profile, int dropped) => profile with
     {

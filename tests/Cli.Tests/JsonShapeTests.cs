@@ -12,7 +12,7 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
         JsonElement result = tool.ProfileRun.Json();
         Assert.Equal("profile model context tail windows seed text seconds secondsByPhase weights layers", Names(result));
         Assert.Equal("index densePreference side cheapest options unmeasured", Names(result.GetProperty("layers")[0]));
-        Assert.Equal("mode choices deviceBytes hostBytes loss outputError", Names(result.GetProperty("layers")[0].GetProperty("options")[0]));
+        Assert.Equal("mode choices deviceBytes hostBytes loss lossError outputError", Names(result.GetProperty("layers")[0].GetProperty("options")[0]));
         Assert.Equal(6, result.GetProperty("layers").GetArrayLength());
         Assert.Equal(tool.Profile, result.GetProperty("profile").GetString());
     }
@@ -21,13 +21,13 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
     public void Plan_and_explain()
     {
         JsonElement result = tool.PlanRun.Json();
-        Assert.Equal("plan model derivedFrom context batch goal prefillChunk target device host cache predictedLoss time solver layersByMode layers effects remeasured", Names(result));
+        Assert.Equal("plan model derivedFrom context batch goal prefillChunk target device host cache predictedLoss predictedLossError time solver layersByMode layers effects remeasured", Names(result));
         Assert.Equal("deviceBytes hostBytes stepSeconds loss machine", Names(result.GetProperty("target")));
         Assert.Equal("totalBytes weightBytes cacheBytes stagingBytes activationBytes logitBytes", Names(result.GetProperty("device")));
         Assert.Equal("totalBytes weightBytes cacheBytes prefillBytes logitBytes bytesPerStep", Names(result.GetProperty("host")));
         Assert.Equal("deviceBytes fullBytes share", Names(result.GetProperty("cache")));
         Assert.Equal("status bound gap", Names(result.GetProperty("solver")));
-        Assert.Equal("index mode choices deviceBytes hostBytes stagingBytes hostBytesPerStep loss lossShare", Names(result.GetProperty("layers")[0]));
+        Assert.Equal("index mode choices deviceBytes hostBytes stagingBytes hostBytesPerStep loss lossError lossShare", Names(result.GetProperty("layers")[0]));
         Assert.Equal("optimal", result.GetProperty("solver").GetProperty("status").GetString());
         Assert.InRange(result.GetProperty("cache").GetProperty("share").GetDouble(), 0.01, 0.5);
         JsonElement effect = result.GetProperty("effects").EnumerateArray().Single();
@@ -72,7 +72,7 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Equal("profile model context prefillChunk fullCacheBytes measured points references page", Names(result));
         Assert.Equal("context tail windows text derivedFrom", Names(result.GetProperty("measured")));
         JsonElement point = result.GetProperty("points")[0];
-        Assert.Equal("cache device host predictedLoss secondsPerToken layersByMode layers command", Names(point));
+        Assert.Equal("cache device host predictedLoss predictedLossError secondsPerToken layersByMode layers command", Names(point));
         JsonElement plan = tool.PlanRun.Json();
         foreach (string member in new[] { "cache", "device", "host" })
             Assert.Equal(Names(plan.GetProperty(member)), Names(point.GetProperty(member)));

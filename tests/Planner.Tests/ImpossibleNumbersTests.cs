@@ -65,6 +65,7 @@ public sealed class ImpossibleNumbersTests : IDisposable
     [InlineData("headDensePreference", "[]", "layers[0].headDensePreference has 0 entries and the layer ")]
     [InlineData("loss", "-1e-6", "layers[0].options[0].loss is -1E-06, outside 0 to 1000 nats per token")]
     [InlineData("loss", "1e999", "\"loss\": 1e999\": this is no finite number")]
+    [InlineData("lossError", "-0.5", "layers[0].options[0].lossError is -0.5, outside 0 to 1000")]
     [InlineData("outputError", "-1", "layers[0].options[0].outputError is -1, outside 0 to ")]
     [InlineData("recall", "2", "layers[0].options[0].recall is 2, outside 0 to 1")]
     [InlineData("windows", "0", "text.windows is 0, outside 1 to ")]
@@ -92,6 +93,8 @@ public sealed class ImpossibleNumbersTests : IDisposable
             Assert.Throws<TailorKVException>(() => (profile with { Layers = [layer with { DensePreference = number }, .. profile.Layers.Skip(1)] }).ToJson());
             Assert.Throws<TailorKVException>(() => (profile with { Layers = [layer with { Options = [layer.Options[0] with { Loss = number }] }, .. profile.Layers.Skip(1)] }).ToJson());
             Assert.Throws<TailorKVException>(() => (plan with { PredictedLoss = number }).ToJson());
+            Assert.Throws<TailorKVException>(() => (plan with { PredictedLossError = number }).ToJson());
+            Assert.Throws<TailorKVException>(() => (plan with { Layers = [plan.Layers[0] with { LossError = number }, .. plan.Layers.Skip(1)] }).ToJson());
             Assert.Throws<TailorKVException>(() => (plan with { Solver = new SolverCertificate("feasible", 0, number) }).ToJson());
             Assert.Throws<TailorKVException>(() => (machine with { LinkSeconds = number }).ToJson());
         }
@@ -99,15 +102,20 @@ public sealed class ImpossibleNumbersTests : IDisposable
 
     private static ModelProfile WithEveryMember(ModelProfile profile) => profile with
     {
-        Text = profile.Text with { Calibration = new TextPart(0, 1000, "00"), Judgement = new TextPart(1000, 1000, "01") },
-        Weights = [new WeightChoice { Name = "other", WeightBytes = 10, WeightsHash = "xxh128:02", Loss = 0.125 }],
+        Text = profile.Text with
+        {
+            Calibration = new TextPart(0, 1000, "00"),
+            Judgement = new TextPart(1000, 1000, "01"),
+            Files = [new CalibrationFile("text.txt", new TextPart(0, 1000, "00"), new TextPart(1000, 1000, "01"))],
+        },
+        Weights = [new WeightChoice { Name = "other", WeightBytes = 10, WeightsHash = "xxh128:02", Loss = 0.125, LossError = 0.0625 }],
         Layers = [.. profile.Layers.Select(layer => layer with
         {
             ScreenedOut = 3,
             Densities = [new ContextDensity { Context = 100, Mean = 0.25, Spread = 0.125, Heads = layer.HeadDensePreference }],
             Recalls = [new RecallCurve { Points = [new RecallPoint(16, 0.25), new RecallPoint(32, 0.5)] }],
             Unmeasured = [new UnmeasuredOption(new FullPolicy(), "loss is NaN")],
-            Options = [.. layer.Options.Select(option => option with { LogProbabilityChange = -0.5, Recall = 0.25 })],
+            Options = [.. layer.Options.Select(option => option with { LossError = 0.0625, LogProbabilityChange = -0.5, Recall = 0.25 })],
         })],
     };
 

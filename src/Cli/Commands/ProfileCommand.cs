@@ -134,7 +134,7 @@ internal sealed class ProfileCommand : ToolCommand
                 layer.Cheapest is { } cheapest ? $"{cheapest.Mode}, {cheapest.Choices}" : "none", layer.Cheapest is null ? "-" : ByteSize.Format(layer.Cheapest.DeviceBytes),
             ]));
         foreach (ProfileResult.WeightFile weights in result.Weights)
-            Terminal.Line($"With the weights of {weights.Name}, {Show.Bytes(weights.WeightBytes)}: {Show.Loss(weights.Loss)} nats per token with the full cache.");
+            Terminal.Line($"With the weights of {weights.Name}, {Show.Bytes(weights.WeightBytes)}: {Show.Loss(weights.Loss, weights.LossError)} nats per token with the full cache.");
         if (profile.Layers.Sum(layer => layer.ScreenedOut ?? 0) is > 0 and var screened)
             Terminal.Line($"{screened} of {screened + profile.Layers.Sum(layer => layer.Options.Count)} options were left out, as another of their layer takes no more bytes at far less error or loss.");
         foreach (ProfileResult.MeasuredLayer layer in result.Layers.Where(layer => layer.Unmeasured.Count > 0))

@@ -18,6 +18,9 @@ internal static class Show
         _ => $"{loss:0.00}",
     };
 
+    /// <summary>A loss in nats per token, with its standard error where that is known.</summary>
+    public static string Loss(double? loss, double? error) => error is null || loss is null or < LeastLoss ? Loss(loss) : $"{Loss(loss)} ± {Loss(error)}";
+
     /// <summary>Bytes exactly and in a unit.</summary>
     public static string Bytes(long bytes) => $"{bytes} ({ByteSize.Format(bytes)})";
 

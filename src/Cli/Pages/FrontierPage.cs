@@ -80,7 +80,7 @@ internal static class FrontierPage
         return new Chart(
             $"How each plan keeps each layer, {frontier.Model}", Axis.Counts("plan, from the smallest to the largest", 1, frontier.Points.Count), Axis.Counts("layer", 0, layers - 1),
             [.. modes.Select(mode => new Series(mode, Marks.Cells, [.. frontier.Points.SelectMany((point, i) => point.Layers.Where(layer => layer.Mode == mode).Select(layer =>
-                new ChartPoint(i + 1, layer.Index, $"plan {i + 1}, layer {layer.Index}: {layer.Mode}\n{layer.Choices}\n{ByteSize.Format(layer.DeviceBytes)} on the device, loss {Show.Loss(layer.Loss)}")
+                new ChartPoint(i + 1, layer.Index, $"plan {i + 1}, layer {layer.Index}: {layer.Mode}\n{layer.Choices}\n{ByteSize.Format(layer.DeviceBytes)} on the device, loss {Show.Loss(layer.Loss, layer.LossError)}")
                 {
                     Key = $"{i}",
                     Opacity = 0.45 + (0.55 * Math.Sqrt(layer.DeviceBytes / most)),
@@ -130,6 +130,6 @@ internal static class FrontierPage
     private static Axis Share(FrontierResult frontier) => new("share of the full bf16 cache") { Unit = frontier.FullCacheBytes / 100.0, Suffix = "%" };
 
     private static string Title(FrontierResult.Point point, int index) =>
-        $"plan {index + 1}: {ByteSize.Format(point.Cache.DeviceBytes)}, {point.Cache.Share:0.0%} of the full cache\nloss {Show.Loss(point.PredictedLoss)} nats per token\n"
+        $"plan {index + 1}: {ByteSize.Format(point.Cache.DeviceBytes)}, {point.Cache.Share:0.0%} of the full cache\nloss {Show.Loss(point.PredictedLoss, point.PredictedLossError)} nats per token\n"
         + (point.SecondsPerToken is { } seconds ? $"{seconds * 1000:0.##} ms for each token\n" : "") + Show.Modes(point.LayersByMode);
 }

@@ -23,7 +23,7 @@ internal static class PlanPage
         ["fullCache"] = ByteSize.Format(plan.Cache.FullBytes),
         ["device"] = ByteSize.Format(plan.Device.TotalBytes),
         ["host"] = ByteSize.Format(plan.Host.TotalBytes),
-        ["loss"] = plan.PredictedLoss is { } loss ? $"{Show.Loss(loss)} nats per token" : "not known, the plan was written by hand",
+        ["loss"] = plan.PredictedLoss is { } loss ? $"{Show.Loss(loss, plan.PredictedLossError)} nats per token" : "not known, the plan was written by hand",
         ["batch"] = $"{plan.Batch}",
         ["note"] = Page.Derived(plan.DerivedFrom),
         ["parts"] = Memory(plan).ToElement(),
@@ -46,7 +46,7 @@ internal static class PlanPage
             [">layer", "mode", "choices", ">device bytes", ">host bytes", ">staging bytes", ">fetched for each token", ">loss, nats per token", ">share of loss"],
             plan.Layers.Select(layer => (string[])
             [
-                $"{layer.Index}", layer.Mode, layer.Choices, $"{layer.DeviceBytes}", $"{layer.HostBytes}", $"{layer.StagingBytes}", $"{layer.HostBytesPerStep}", Show.Loss(layer.Loss),
+                $"{layer.Index}", layer.Mode, layer.Choices, $"{layer.DeviceBytes}", $"{layer.HostBytes}", $"{layer.StagingBytes}", $"{layer.HostBytesPerStep}", Show.Loss(layer.Loss, layer.LossError),
                 layer.LossShare is { } share ? $"{share:0.0%}" : "-",
             ])).ToElement(),
         ["proof"] = plan.Solver is { } solver ? $"<p>The solver's answer is {WebUtility.HtmlEncode(solver.Status.ToString())}; the gap to its bound is {solver.Gap:0.0%}.</p>" : "",
@@ -106,5 +106,5 @@ internal static class PlanPage
     private static int Height(PlanResult plan) => 90 + (plan.Layers.Count * 16);
 
     private static string Title(PlanResult.Layer layer) =>
-        $"layer {layer.Index}: {layer.Mode}\n{layer.Choices}\n{ByteSize.Format(layer.DeviceBytes)} on the device, {ByteSize.Format(layer.HostBytes)} on the host\nloss {Show.Loss(layer.Loss)}";
+        $"layer {layer.Index}: {layer.Mode}\n{layer.Choices}\n{ByteSize.Format(layer.DeviceBytes)} on the device, {ByteSize.Format(layer.HostBytes)} on the host\nloss {Show.Loss(layer.Loss, layer.LossError)}";
 }

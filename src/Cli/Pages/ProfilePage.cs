@@ -47,7 +47,7 @@ internal static class ProfilePage
             ["loss"] = Loss(profile, shown).ToElement(),
             ["lossTable"] = new HtmlTable(
                 "Loss in nats per token by option, with a column for each layer, as a table", ["option", ">mean", .. profile.Layers.Select(layer => $">{layer.Layer}")],
-                shown.Select(option => (string[])[option.Name, Show.Loss(option.MeanLoss), .. option.Layers.Select(layer => Show.Loss(layer?.Loss))])).ToFold(),
+                shown.Select(option => (string[])[option.Name, Show.Loss(option.MeanLoss), .. option.Layers.Select(layer => Show.Loss(layer?.Loss, layer?.LossError))])).ToFold(),
             ["recalls"] = ProfileSections.Recalls(profile),
             ["memory"] = Memory(profile, shown).ToElement(),
             ["memoryTable"] = MemoryTable(shown).ToFold(),
@@ -101,7 +101,7 @@ internal static class ProfilePage
     }
 
     private static string LossTitle(int layer, ProfileOption option, MeasuredOption measured) =>
-        $"layer {layer}, {option.Policy.Kind}: {option.Name}\nloss {Show.Loss(measured.Loss)} nats per token\nerror of the attention's output {measured.OutputError:0.0000}"
+        $"layer {layer}, {option.Policy.Kind}: {option.Name}\nloss {Show.Loss(measured.Loss, measured.LossError)} nats per token\nerror of the attention's output {measured.OutputError:0.0000}"
         + (measured.LogProbabilityChange is { } change ? $"\nlog probability of the right token {change:+0.0000;-0.0000;0} nats" : "")
         + (measured.Recall is { } recall ? $"\nrecall {recall:0.0%}" : "");
 

@@ -100,7 +100,7 @@ internal static class ProfileSections
         ? ""
         : "<h2>Other weights</h2>\n" + new HtmlTable(
             "Other files of the model, and the loss of using them in place of the profiled one", ["name", ">bytes", ">loss, nats per token"],
-            weights.Select(choice => (string[])[choice.Name, $"{choice.WeightBytes}", Show.Loss(choice.Loss)])).ToElement();
+            weights.Select(choice => (string[])[choice.Name, $"{choice.WeightBytes}", Show.Loss(choice.Loss, choice.LossError)])).ToElement();
 
     /// <summary>Options that could not be measured.</summary>
     /// <param name="profile">The profile.</param>

@@ -17,7 +17,7 @@ internal static class PlanReport
             plan.Layers.Select(layer => (string[])
             [
                 $"{layer.Index}", layer.Mode, layer.Choices, $"{layer.DeviceBytes}", $"{layer.HostBytes}", $"{layer.StagingBytes}", $"{layer.HostBytesPerStep}",
-                Show.Loss(layer.Loss), layer.LossShare is { } share ? $"{share:0.0%}" : "-",
+                Show.Loss(layer.Loss, layer.LossError), layer.LossShare is { } share ? $"{share:0.0%}" : "-",
             ]));
         terminal.Table(
             ["memory", ">bytes", ">"],
@@ -39,7 +39,7 @@ internal static class PlanReport
         terminal.Line(
             $"Device bytes of caches and staging: {ByteSize.Format(plan.Cache.DeviceBytes)}, {plan.Cache.Share:0.0%} of the full bf16 cache's {ByteSize.Format(plan.Cache.FullBytes)}"
             + $" ({1 / plan.Cache.Share:0.0}x smaller)");
-        terminal.Line($"Predicted loss: {(plan.PredictedLoss is { } loss ? $"{Show.Loss(loss)} nats per token, the sum of the layers' losses" : "none, the plan was written by hand")}");
+        terminal.Line($"Predicted loss: {(plan.PredictedLoss is { } loss ? $"{Show.Loss(loss, plan.PredictedLossError)} nats per token, the sum of the layers' losses" : "none, the plan was written by hand")}");
         if (plan.Time is { } time)
         {
             terminal.Line(

@@ -16,7 +16,7 @@ internal sealed record FrontierResult(
 
     /// <summary>A plan to which no other is better in all of device bytes, loss and, where it counts, time.</summary>
     public sealed record Point(
-        PlanResult.CacheSize Cache, PlanResult.DeviceMemory Device, PlanResult.HostMemory Host, double PredictedLoss, double? SecondsPerToken,
+        PlanResult.CacheSize Cache, PlanResult.DeviceMemory Device, PlanResult.HostMemory Host, double PredictedLoss, double? PredictedLossError, double? SecondsPerToken,
         IReadOnlyDictionary<string, int> LayersByMode, IReadOnlyList<PlanResult.Layer> Layers, string Command);
 
     /// <summary>A cache to compare with: device bytes of its caches and staging, and its predicted loss in nats per token.</summary>
@@ -41,7 +41,7 @@ internal sealed record FrontierResult(
             {
                 PlanResult result = PlanResult.From(plan, path);
                 return new Point(
-                    result.Cache, result.Device, result.Host, plan.PredictedLoss.GetValueOrDefault(), result.Time?.Total, result.LayersByMode, result.Layers,
+                    result.Cache, result.Device, result.Host, plan.PredictedLoss.GetValueOrDefault(), plan.PredictedLossError, result.Time?.Total, result.LayersByMode, result.Layers,
                     $"tailorkv plan {ShellWord.Quoted(path)} --vram {plan.Memory.Device} --context {context}{more}{StepLimit(plan)}");
             })],
             [.. FullCache(profile, fullBytes), .. baselines ?? []], page);

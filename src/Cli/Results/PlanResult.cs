@@ -7,7 +7,7 @@ namespace TailorKV.Cli.Results;
 /// <summary>What 'plan --json' and 'explain --json' write.</summary>
 internal sealed record PlanResult(
     string Plan, string Model, string? DerivedFrom, int Context, int Batch, string Goal, int PrefillChunk, PlanResult.Limits Target, PlanResult.DeviceMemory Device, PlanResult.HostMemory Host,
-    PlanResult.CacheSize Cache, double? PredictedLoss, PlanResult.StepSeconds? Time, SolverCertificate? Solver, IReadOnlyDictionary<string, int> LayersByMode,
+    PlanResult.CacheSize Cache, double? PredictedLoss, double? PredictedLossError, PlanResult.StepSeconds? Time, SolverCertificate? Solver, IReadOnlyDictionary<string, int> LayersByMode,
     IReadOnlyList<PlanResult.Layer> Layers, IReadOnlyList<PlanResult.Effect>? Effects)
 {
     /// <summary>What a second round measured, where one was asked for.</summary>
@@ -28,7 +28,7 @@ internal sealed record PlanResult(
     /// <summary>Device bytes of caches and staging beside those of the full bf16 cache.</summary>
     public sealed record CacheSize(long DeviceBytes, long FullBytes, double Share);
 
-    public sealed record Layer(int Index, string Mode, string Choices, long DeviceBytes, long HostBytes, long StagingBytes, long HostBytesPerStep, double? Loss, double? LossShare);
+    public sealed record Layer(int Index, string Mode, string Choices, long DeviceBytes, long HostBytes, long StagingBytes, long HostBytesPerStep, double? Loss, double? LossError, double? LossShare);
 
     public static PlanResult From(Plan plan, string path, IReadOnlyList<LimitEffect>? effects = null)
     {
@@ -38,7 +38,7 @@ internal sealed record PlanResult(
             path, plan.Model.Name, plan.DerivedFrom, target.Context, target.Batch, JsonNamingPolicy.CamelCase.ConvertName($"{target.Goal}"), plan.PrefillChunk,
             LimitsOf(target),
             new DeviceMemory(memory.Device, memory.Weights, memory.Cache, memory.Staging, memory.Activations, memory.Logits),
-            new HostMemory(memory.Host, memory.HostWeights, memory.HostCache, memory.HostPrefill, memory.HostLogits, memory.HostPerStep), Size(plan), plan.PredictedLoss,
+            new HostMemory(memory.Host, memory.HostWeights, memory.HostCache, memory.HostPrefill, memory.HostLogits, memory.HostPerStep), Size(plan), plan.PredictedLoss, plan.PredictedLossError,
             plan.Time is { } time
                 ? new StepSeconds(
                     time.TotalNanoseconds / 1e9, time.WeightsNanoseconds / 1e9, time.AttentionNanoseconds / 1e9, time.FetchesNanoseconds / 1e9, time.WaitingNanoseconds / 1e9)
@@ -50,7 +50,7 @@ internal sealed record PlanResult(
                 CacheBytes bytes = layer.Policy.Bytes(shape, target.Context) * target.Batch;
                 return new Layer(
                     layer.Layer, layer.Policy.Kind.Name, layer.Policy.Describe(), bytes.Device, bytes.Host, bytes.Staging, layer.Policy.HostBytesPerStep(shape, target.Context) * target.Batch,
-                    layer.Loss, plan.PredictedLoss > 0 ? layer.Loss / plan.PredictedLoss : null);
+                    layer.Loss, layer.LossError, plan.PredictedLoss > 0 ? layer.Loss / plan.PredictedLoss : null);
             })],
             effects is null ? null : [.. effects.Select(effect => new Effect(
                 effect.Limit, effect.Value, effect.Used, effect.Binds, effect.Step, effect.WithMore?.PredictedLoss, effect.WithMore?.Memory.Device, effect.WithLess?.PredictedLoss,

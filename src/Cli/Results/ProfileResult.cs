@@ -14,11 +14,11 @@ internal sealed record ProfileResult(
 
     public sealed record PhaseTime(string Name, double Seconds);
 
-    public sealed record WeightFile(string Name, long WeightBytes, double Loss);
+    public sealed record WeightFile(string Name, long WeightBytes, double Loss, double? LossError);
 
     public sealed record MeasuredLayer(int Index, double DensePreference, string Side, LayerOption? Cheapest, IReadOnlyList<LayerOption> Options, IReadOnlyList<Unmeasured> Unmeasured);
 
-    public sealed record LayerOption(string Mode, string Choices, long DeviceBytes, long HostBytes, double Loss, double OutputError);
+    public sealed record LayerOption(string Mode, string Choices, long DeviceBytes, long HostBytes, double Loss, double? LossError, double OutputError);
 
     /// <summary>An option that could not be measured, and why.</summary>
     public sealed record Unmeasured(string Mode, string Choices, string Reason);
@@ -30,14 +30,14 @@ internal sealed record ProfileResult(
             new PhaseTime("attention", times.Of(ProfilePhase.Attention).TotalSeconds), new PhaseTime("screening", times.Of(ProfilePhase.Screening).TotalSeconds),
             new PhaseTime("losses", times.Of(ProfilePhase.Losses).TotalSeconds),
         ],
-        [.. (profile.Weights ?? []).Select(weights => new WeightFile(weights.Name, weights.WeightBytes, weights.Loss))], [.. profile.Layers.Select(layer => From(profile, layer))]);
+        [.. (profile.Weights ?? []).Select(weights => new WeightFile(weights.Name, weights.WeightBytes, weights.Loss, weights.LossError))], [.. profile.Layers.Select(layer => From(profile, layer))]);
 
     private static MeasuredLayer From(ModelProfile profile, LayerProfile layer)
     {
         List<LayerOption> options = [.. layer.Options.Select(option =>
         {
             var bytes = option.Policy.Bytes(profile.Model.Shape.Layer(layer.Layer), profile.Context);
-            return new LayerOption(option.Policy.Kind.Name, option.Policy.Describe(), bytes.Device, bytes.Host, option.Loss, option.OutputError);
+            return new LayerOption(option.Policy.Kind.Name, option.Policy.Describe(), bytes.Device, bytes.Host, option.Loss, option.LossError, option.OutputError);
         })];
         return new MeasuredLayer(
             layer.Layer, layer.DensePreference, layer.DensePreference > TailorKVRule.Threshold ? "dense" : "sparse",

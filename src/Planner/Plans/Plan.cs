@@ -40,6 +40,12 @@ public sealed record Plan
     /// <summary>Predicted loss: the sum of the layers' losses, in nats per token; null for a plan that was written by hand.</summary>
     public double? PredictedLoss { get; init; }
 
+    /// <summary>
+    /// Standard error of <see cref="PredictedLoss"/>, in nats per token: the sum of the layers' errors, which all were measured on the same text, and so the most that it can be. Null where one of
+    /// them is not known.
+    /// </summary>
+    public double? PredictedLossError { get; init; }
+
     /// <summary>How the solver ended; null for a plan that was written by hand.</summary>
     public SolverCertificate? Solver { get; init; }
 
@@ -113,7 +119,8 @@ public sealed record Plan
         if (Problems.InEach("layers", Layers, (layer, i) => layer.Problem(Model.Shape.Layer(i), i)) is { } layerProblem)
             return layerProblem;
         // A sum over the layers, and the loss of other weights.
-        if (Problems.Outside("predictedLoss", PredictedLoss ?? 0, 0, MeasuredOption.MostLoss * (Layers.Count + 1)) is { } lossProblem)
+        double most = MeasuredOption.MostLoss * (Layers.Count + 1);
+        if ((Problems.Outside("predictedLoss", PredictedLoss ?? 0, 0, most) ?? Problems.Outside("predictedLossError", PredictedLossError ?? 0, 0, most)) is { } lossProblem)
             return lossProblem;
         if (Solver?.Problem() is { } solverProblem)
             return $"solver.{solverProblem}";

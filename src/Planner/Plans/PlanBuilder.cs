@@ -130,8 +130,10 @@ public sealed class PlanBuilder
         return plan with
         {
             DerivedFrom = priced.Profile.DerivedFrom,
-            Layers = [.. choice.Options.Select(option => plan.Layers[option.Layer] with { Loss = option.Option.Loss })],
+            Layers = [.. choice.Options.Select(option => plan.Layers[option.Layer] with { Loss = option.Option.Loss, LossError = option.Option.LossError })],
             PredictedLoss = choice.Options.Sum(option => option.Option.Loss) + (choice.Setting.Weights?.Loss ?? 0),
+            // All were measured on the same windows, so that their errors may all have one sign. A null among them makes the sum null.
+            PredictedLossError = choice.Options.Aggregate(choice.Setting.Weights is { } weights ? weights.LossError : 0, (sum, option) => sum + option.Option.LossError),
         };
     }
 

@@ -20,10 +20,13 @@ public sealed record PlannedLayer
     /// <summary>Measured loss of this layer alone under its policy, in nats per token; null for a plan that was written by hand.</summary>
     public double? Loss { get; init; }
 
+    /// <summary>Standard error of <see cref="Loss"/>, as in the profile; null where it is not known.</summary>
+    public double? LossError { get; init; }
+
     internal string? Problem(LayerShape shape, int index) =>
         Layer != index ? $"layer is {Layer}, not {index}"
         : Policy.Problem(shape, index) is { } problem ? $"policy: {problem}"
         : Calibration?.Problem(shape) is { } calibration ? $"calibration.{calibration}"
         : Calibration is null && Policy.NeedsCalibration ? "its policy codes keys in tiers, and there is no calibration"
-        : MeasuredOption.LossProblem(Loss ?? 0);
+        : MeasuredOption.LossProblem(Loss ?? 0) ?? MeasuredOption.LossErrorProblem(LossError);
 }

@@ -14,6 +14,9 @@ public sealed record MeasuredOption
     /// <summary>Mean KL divergence, in nats per token, of the next-token distributions with only this layer changed from those with the exact cache.</summary>
     public required double Loss { get; init; }
 
+    /// <summary>Standard error of <see cref="Loss"/>, in nats per token, over blocks of judged tokens and over windows (docs/profile-format.md); null where it is not known.</summary>
+    public double? LossError { get; init; }
+
     /// <summary>Relative error of the layer's attention output: |changed - exact| / |exact| over all judged tokens (Frobenius norms).</summary>
     public required double OutputError { get; init; }
 
@@ -26,10 +29,14 @@ public sealed record MeasuredOption
     /// <summary>What is impossible in the numbers, or null.</summary>
     public string? Problem() =>
         LossProblem(Loss)
+        ?? LossErrorProblem(LossError)
         ?? Problems.Outside("outputError", OutputError, 0, double.MaxValue)
         ?? Problems.Outside("logProbabilityChange", LogProbabilityChange ?? 0, double.MinValue, double.MaxValue)
         ?? Problems.Outside("recall", Recall ?? 0, 0, 1);
 
     /// <summary>What is wrong with a loss in nats per token, or null.</summary>
     internal static string? LossProblem(double loss) => loss is >= 0 and <= MostLoss ? null : $"loss is {loss}, outside 0 to {MostLoss} nats per token";
+
+    /// <summary>What is wrong with the standard error of a loss, or null.</summary>
+    internal static string? LossErrorProblem(double? error) => Problems.Outside("lossError", error ?? 0, 0, MostLoss);
 }

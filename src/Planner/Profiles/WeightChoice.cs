@@ -21,8 +21,11 @@ public sealed record WeightChoice
     /// <summary>Mean KL divergence, in nats per token, of the next-token distributions with these weights from those with the profiled ones, both with the exact cache.</summary>
     public required double Loss { get; init; }
 
+    /// <summary>Standard error of <see cref="Loss"/>, as of <see cref="MeasuredOption.LossError"/>; null where it is not known.</summary>
+    public double? LossError { get; init; }
+
     internal string? Problem() =>
         WeightBytes is < 0 or > 1L << 60 ? $"weightBytes is {WeightBytes}, outside 0 to {1L << 60}"
         : LaidOutBytes is < 0 or > 1L << 60 ? $"laidOutBytes is {LaidOutBytes}, outside 0 to {1L << 60}"
-        : MeasuredOption.LossProblem(Loss);
+        : MeasuredOption.LossProblem(Loss) ?? MeasuredOption.LossErrorProblem(LossError);
 }

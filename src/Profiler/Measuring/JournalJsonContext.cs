@@ -13,7 +13,7 @@ namespace TailorKV.Profiler.Measuring;
     NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
 [JsonSerializable(typeof(JournalLine))]
 [JsonSerializable(typeof(int[]))]
-[JsonSerializable(typeof(double))]
+[JsonSerializable(typeof(MeasuredMean))]
 [JsonSerializable(typeof(double[]))]
 [JsonSerializable(typeof(KeyCalibration[]))]
 [JsonSerializable(typeof(LayerEffect))]

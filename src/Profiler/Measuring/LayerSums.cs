@@ -14,7 +14,7 @@ internal sealed class LayerSums
     public const double Noise = 1e-6;
 
     private readonly LayerShape _shape;
-    private readonly LayerEffect[] _effects;
+    private readonly List<LayerEffect>[] _effects;
     private readonly List<double[][]> _densities = [];
     private readonly double[][] _recalls;
     private readonly int _tokens;
@@ -26,7 +26,7 @@ internal sealed class LayerSums
         AlwaysMeasured = Catalogue.Allowed(request.Options, shape, layer).Count;
         // Before screening, half of the candidates are expected to remain.
         Measured = [.. Enumerable.Range(0, AlwaysMeasured + ((Options.Count - AlwaysMeasured) / 2))];
-        _effects = new LayerEffect[Options.Count];
+        _effects = [.. Options.Select(_ => new List<LayerEffect>())];
         Indexes = shape.SlidingWindow is null ? [null, .. Options.Select(option => option.Choice?.Index).OfType<KeyIndex>().Where(index => IsAllowed(index)).Distinct()] : [];
         Counts = [.. PowersOfTwo(request.Context).Concat(Options.Select(option => option.Choice?.Count).OfType<int>()).Distinct().Order()];
         _recalls = [.. Indexes.Select(_ => new double[Counts.Count])];
@@ -53,6 +53,9 @@ internal sealed class LayerSums
     /// <summary>More digits than this are noise, and a profile is read by people too.</summary>
     public static double Round(double value) => double.Parse(value.ToString("G6"));
 
+    /// <summary>A standard error as a profile holds it: rounded, and null where it is not known.</summary>
+    public static double? RoundError(double error) => double.IsFinite(error) ? Round(error) : null;
+
     /// <summary>Leaves out candidates that cannot matter by the errors of their outputs.</summary>
     /// <param name="errors">The output error of each option.</param>
     public void ScreenByErrors(IReadOnlyList<double> errors)
@@ -65,7 +68,7 @@ internal sealed class LayerSums
     public void ScreenByLosses()
     {
         bool[] dominated = Screening.Dominated(
-            _shape, _tokens, [.. Measured.Select(option => Options[option])], [.. Measured.Select(option => Math.Max(Noise, _effects[option].Loss))], Screening.LossFactor);
+            _shape, _tokens, [.. Measured.Select(option => Options[option])], [.. Measured.Select(option => Math.Max(Noise, _effects[option].Average(effect => effect.Loss)))], Screening.LossFactor);
         Measured = [.. Measured.Where((option, i) => option < AlwaysMeasured || !dominated[i])];
     }
 
@@ -83,7 +86,7 @@ internal sealed class LayerSums
         }
     }
 
-    public void Add(int option, LayerEffect effect) => _effects[option] += effect;
+    public void Add(int option, LayerEffect effect) => _effects[option].Add(effect);
 
     /// <summary>What was measured, means over the windows.</summary>
     /// <param name="windows">How many there were.</param>
@@ -112,14 +115,20 @@ internal sealed class LayerSums
         };
     }
 
-    private MeasuredOption Mean(int option, int windows) => new()
+    private MeasuredOption Mean(int option, int windows)
     {
-        Policy = Options[option],
-        Loss = Round(_effects[option].Loss / windows),
-        OutputError = Round(_effects[option].OutputError / windows),
-        LogProbabilityChange = Round(_effects[option].LogProbabilityChange / windows),
-        Recall = Recall(Options[option], windows),
-    };
+        List<LayerEffect> effects = _effects[option];
+        MeasuredMean loss = MeasuredMean.OfWindows([.. effects.Select(effect => new MeasuredMean(effect.Loss, effect.LossError))]);
+        return new MeasuredOption
+        {
+            Policy = Options[option],
+            Loss = Round(loss.Value),
+            LossError = RoundError(loss.Error),
+            OutputError = Round(effects.Sum(effect => effect.OutputError) / windows),
+            LogProbabilityChange = Round(effects.Sum(effect => effect.LogProbabilityChange) / windows),
+            Recall = Recall(Options[option], windows),
+        };
+    }
 
     /// <summary>A curve; null where the index's scores are no numbers.</summary>
     private RecallCurve? Curve(KeyIndex? index, double[] masses, int windows) => masses.All(double.IsFinite)

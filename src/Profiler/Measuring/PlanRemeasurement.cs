@@ -87,10 +87,7 @@ public sealed class PlanRemeasurement : IDisposable
                 double alone = LossAlone(layer.Layer, chosen), ratio = alone > 0 ? again[layer.Layer][chosen] / alone : 1;
                 return layer with
                 {
-                    Options = [.. layer.Options.Select(option => option with
-                    {
-                        Loss = LayerSums.Round(Math.Min(MeasuredOption.MostLoss, scale * again[layer.Layer].GetValueOrDefault(option.Policy, ratio * option.Loss))),
-                    })],
+                    Options = [.. layer.Options.Select(option => WithLoss(option, Math.Min(MeasuredOption.MostLoss, scale * again[layer.Layer].GetValueOrDefault(option.Policy, ratio * option.Loss))))],
                 };
             })],
         };
@@ -123,6 +120,13 @@ public sealed class PlanRemeasurement : IDisposable
         foreach (WindowMeasurement window in _windows)
             window.Dispose();
     }
+
+    /// <summary>An option with another loss, that is as sure for its size as the one it had.</summary>
+    private static MeasuredOption WithLoss(MeasuredOption option, double loss) => option with
+    {
+        Loss = LayerSums.Round(loss),
+        LossError = option.Loss > 0 && option.LossError is { } error ? LayerSums.Round(Math.Min(MeasuredOption.MostLoss, error * (loss / option.Loss))) : option.LossError,
+    };
 
     /// <summary>What the options near the plan's lose with all other layers as the plan keeps them, by what was just measured of the plan.</summary>
     private Dictionary<LayerPolicy, double> LossesAroundPlan(Plan plan, int layer)

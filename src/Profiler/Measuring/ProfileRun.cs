@@ -27,6 +27,7 @@ internal sealed class ProfileRun : IDisposable
     private readonly ProfileWork _work;
     private readonly LayerSums[] _layers;
     private readonly WeightChoice[] _weights;
+    private readonly List<MeasuredMean>[] _weightLosses;
     private readonly List<int[]> _windows = [];
     private KeyCalibration[]? _calibrations;
     private WindowMeasurement? _window;
@@ -37,6 +38,7 @@ internal sealed class ProfileRun : IDisposable
     {
         (_model, _shape, _text, _request, _journal, _times, _progress, _cancellation) = (model, model.Shape, text, request, journal, times, progress, cancellation);
         _weights = [.. weights];
+        _weightLosses = [.. _weights.Select(_ => new List<MeasuredMean>())];
         _layers = [.. Enumerable.Range(0, _shape.Layers).Select(layer => new LayerSums(_shape.Layer(layer), layer, request))];
         _work = new ProfileWork(_shape, request.Context, request.Tail);
     }
@@ -70,7 +72,7 @@ internal sealed class ProfileRun : IDisposable
             },
             Context = _request.Context,
             Tail = _request.Tail,
-            Weights = _weights.Length == 0 ? null : [.. _weights.Select(choice => choice with { Loss = LayerSums.Round(choice.Loss / _request.WindowCount) })],
+            Weights = _weights.Length == 0 ? null : [.. _weights.Select((choice, i) => WithLoss(choice, MeasuredMean.OfWindows(_weightLosses[i])))],
             Layers = [.. _layers.Select(layer => layer.Profile(_request.WindowCount) with { Calibration = _calibrations?[layer.Layer] })],
         };
     }
@@ -81,6 +83,8 @@ internal sealed class ProfileRun : IDisposable
         _window?.Dispose();
         _window = null;
     }
+
+    private static WeightChoice WithLoss(WeightChoice choice, MeasuredMean loss) => choice with { Loss = LayerSums.Round(loss.Value), LossError = LayerSums.RoundError(loss.Error) };
 
     private static string Tool => typeof(ProfileRun).Assembly.GetName().Version!.ToString(3);
 
@@ -119,8 +123,8 @@ internal sealed class ProfileRun : IDisposable
         for (int i = 0; i < _weights.Length; i++)
         {
             int other = i;
-            double loss = Remember(ProfilePhase.Losses, $"text {window}, weights {i}", JournalJsonContext.Default.Double, _ => true, () => MeasureWeights(other, tokens));
-            _weights[i] = _weights[i] with { Loss = _weights[i].Loss + loss };
+            _weightLosses[i].Add(Remember(
+                ProfilePhase.Losses, $"text {window}, weights {i}", JournalJsonContext.Default.MeasuredMean, _ => true, () => MeasureWeights(other, tokens)));
         }
 
         for (int layer = 0; layer < _layers.Length; layer++)
@@ -178,13 +182,14 @@ internal sealed class ProfileRun : IDisposable
         return Exact(tokens).OutputError(layer, option);
     }
 
-    private double MeasureWeights(int index, int[] tokens)
+    private MeasuredMean MeasureWeights(int index, int[] tokens)
     {
         using CausalLanguageModel other = CausalLanguageModel.Load(_request.OtherWeights[index], _model.Backend);
-        double loss = Exact(tokens).MeasureWeights(other, tokens, WorkProgress.Part(_progress, "other weights", index, _weights.Length), _cancellation);
-        return loss is >= 0 and <= MeasuredOption.MostLoss
+        MeasuredMean loss = MeasuredMean.OfWindow(
+            Exact(tokens).MeasureWeights(other, tokens, WorkProgress.Part(_progress, "other weights", index, _weights.Length), _cancellation));
+        return loss.Value is >= 0 and <= MeasuredOption.MostLoss
             ? loss
-            : throw new InvalidFileException(other.Path, $"with its weights the loss is {loss}, outside 0 to {MeasuredOption.MostLoss} nats per token", "Get the file again, or leave it out of --weights");
+            : throw new InvalidFileException(other.Path, $"with its weights the loss is {loss.Value}, outside 0 to {MeasuredOption.MostLoss} nats per token", "Get the file again, or leave it out of --weights");
     }
 
     /// <summary>The exact pass over the window, once something of it is to be measured.</summary>

@@ -152,14 +152,14 @@ public sealed class WindowMeasurement : IDisposable
             _transformer.Finish(above, tail, _workspace);
         }
 
-        double loss = TailLosses().Sum() / tail;
+        MeasuredMean loss = MeasuredMean.OfWindow(TailLosses());
         double change = 0;
         for (int row = 0; row < _next.Length; row++)
         {
             change += LogProbabilities.Of(Row(_logits, row), _next[row]) - ExactLogProbability(row, _next[row]);
         }
 
-        return new LayerEffect(loss, error, change / Math.Max(1, _next.Length));
+        return new LayerEffect(loss.Value, loss.Error, error, change / Math.Max(1, _next.Length));
     }
 
     /// <summary>Measures a policy for every layer at once, as a session that decodes the tail would see it.</summary>
@@ -194,19 +194,19 @@ public sealed class WindowMeasurement : IDisposable
     /// <param name="window">The window's tokens.</param>
     /// <param name="progress">Told the share of the pass done, 0 to 1.</param>
     /// <param name="cancellation">Ends the work.</param>
-    /// <returns>Mean KL divergence over the tail in nats per token.</returns>
+    /// <returns>KL divergence of each of the tail's tokens, in nats.</returns>
     /// <exception cref="CapacityExceededException">The machine has not enough memory free.</exception>
-    public double MeasureWeights(
+    public double[] MeasureWeights(
         CausalLanguageModel other, ReadOnlySpan<int> window, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         using Session session = other.CreateFullSession(window.Length, ExactPrecision.Float32);
         session.Prefill(window, null, progress, cancellation);
-        double loss = 0;
+        var losses = new double[_record.Tail];
         session.PromptLogits(
             _record.Context,
-            (position, logits) => loss += LogProbabilities.Divergence(Row(_exact, position - _record.Context), logits),
+            (position, logits) => losses[position - _record.Context] = LogProbabilities.Divergence(Row(_exact, position - _record.Context), logits),
             cancellation);
-        return loss / _record.Tail;
+        return losses;
     }
 
     /// <summary>Gives the memory back.</summary>

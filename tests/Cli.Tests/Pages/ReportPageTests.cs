@@ -52,9 +52,9 @@ public class ReportPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
             {
                 Densities = [.. new[] { 128, 256 }.Select(context => new ContextDensity { Context = context, Mean = 0.25, Spread = 0.01, Heads = layer.HeadDensePreference })],
                 Recalls = [.. indexes.Select(index => new RecallCurve { Index = index, Points = [new(32, 0.5), new(64, 0.75), new(128, 0.9)] })],
-                Options = [.. layer.Options.Select(option => option with { LogProbabilityChange = -0.0123, Recall = 0.875 })],
+                Options = [.. layer.Options.Select(option => option with { Loss = 0.0479, LossError = 0.0031, LogProbabilityChange = -0.0123, Recall = 0.875 })],
             })],
-            Weights = [new WeightChoice { Name = "other.gguf", WeightBytes = 12345, WeightsHash = "x:1", Loss = 0.02 }],
+            Weights = [new WeightChoice { Name = "other.gguf", WeightBytes = 12345, WeightsHash = "x:1", Loss = 0.02, LossError = 0.003 }],
         };
         string path = tool.PathOf("all.profile.json");
         File.WriteAllText(path, profile.ToJson());
@@ -63,14 +63,15 @@ public class ReportPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Equal(2 * profile.Layers.Count, browser.Count(Cell, "contexts"));
         Assert.Equal(2 * 3, browser.Count(Circle, "recall"));
         Assert.Equal(2 * 3 * profile.Layers.Count, browser.Count(Cell, "recall-layers"));
-        foreach (string text in new[] { "exact masses, top 64", "-0.0123 nats", "87.5%", "other.gguf", "12345", "0.250 ± 0.010" })
+        foreach (string text in new[] { "exact masses, top 64", "-0.0123 nats", "87.5%", "other.gguf", "12345", "0.250 ± 0.010", "loss 0.0479 ± 0.0031 nats", "0.0200 ± 0.0030" })
             Assert.Contains(text, WebUtility.HtmlDecode(browser.Document), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_plan_s_page_has_a_bar_and_a_loss_for_each_layer()
     {
-        PlanResult plan = PlanResult.From(_plan, tool.Plan);
+        PlanResult plan = PlanResult.From(
+            _plan with { PredictedLoss = 0.0479, PredictedLossError = 0.0031, Layers = [.. _plan.Layers.Select((layer, i) => layer with { Loss = 0.01, LossError = 0.001 * (i + 1) })] }, tool.Plan);
         Browser browser = await Browser.Load(PlanPage.Render(plan), tool.Folder);
         AssertQuiet(browser);
         Assert.Equal(plan.Layers.Count, browser.Count(Bar, "device"));
@@ -84,6 +85,8 @@ public class ReportPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Equal(parts.Count(bytes => bytes > 0), browser.Count(Bar, "parts"));
         Assert.All(parts, bytes => Assert.Contains($">{bytes}<", browser.Document, StringComparison.Ordinal));
         Assert.All(plan.Layers, layer => Assert.Contains(WebUtility.HtmlEncode(layer.Choices), browser.Document, StringComparison.Ordinal));
+        foreach (string text in new[] { "0.0479 ± 0.0031 nats per token", "loss 0.0100 ± 0.0020", ">0.0100 ± 0.0030<" })
+            Assert.Contains(text, WebUtility.HtmlDecode(browser.Document), StringComparison.Ordinal);
     }
 
     [Fact]

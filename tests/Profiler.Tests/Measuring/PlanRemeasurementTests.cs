@@ -34,6 +34,8 @@ public sealed class PlanRemeasurementTests : IDisposable
         ModelProfile around = remeasurement.ProfileAround(plan);
         Assert.Null(around.Problem());
         Assert.Equal(loss, plan.Layers.Sum(layer => around.Layers[layer.Layer].Options.First(option => option.Policy.Equals(layer.Policy)).Loss), 1e-4 * loss);
+        foreach ((MeasuredOption before, MeasuredOption after) in _profile.Layers.SelectMany(layer => layer.Options).Zip(around.Layers.SelectMany(layer => layer.Options)).Where(pair => pair.First.Loss > 0))
+            Assert.Equal(before.LossError!.Value / before.Loss * after.Loss, after.LossError!.Value, 1e-4 * after.LossError.Value);
         Assert.Equal(around.ToJson(), remeasurement.ProfileAround(plan).ToJson());
 
         using var window = new WindowMeasurement(_model, _text.Window(TextPurpose.Calibration, 0, 2, 224, 3), 200);

@@ -56,6 +56,8 @@ public sealed class RefusedWorkTests : IDisposable
     [InlineData("attention\"", "{\"densities\":[null],\"recalls\":[]}")]
     [InlineData("option 0\"", "{\"loss\":0}")]
     [InlineData("option 0\"", "3")]
+    // As releases wrote it whose profiles had no errors of losses.
+    [InlineData("option 0\"", "{\"loss\":0,\"outputError\":0,\"logProbabilityChange\":0}")]
     public void A_result_of_another_kind_is_refused_by_its_name(string step, string result)
     {
         Measure(Request);
