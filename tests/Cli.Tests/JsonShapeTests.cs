@@ -110,7 +110,8 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
             Assert.Equal(result.GetProperty(memory).GetProperty("predictedBytes").GetInt64(), result.GetProperty(memory).GetProperty("measuredBytes").GetInt64());
         }
 
-        Assert.Equal("predicted measured", Names(result.GetProperty("loss")));
+        Assert.Equal("predicted predictedError measured measuredError agreement", Names(result.GetProperty("loss")));
+        Assert.Equal("predicted measured", Names(result.GetProperty("secondsPerToken")));
         Assert.Equal("plan full", Names(result.GetProperty("perplexity")));
         Assert.Equal("plan full", Names(result.GetProperty("accuracy")));
         Assert.Equal(2, result.GetProperty("tasks").GetArrayLength());

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using TailorKV.Cli.Options;
 using TailorKV.Cli.Output;
+using TailorKV.Cli.Reports;
 using TailorKV.Cli.Results;
 using TailorKV.Planner.Plans;
 using TailorKV.Profiler.Text;
@@ -108,11 +109,12 @@ internal sealed class VerifyCommand : ToolCommand
             [
                 ["device bytes", $"{result.Device.PredictedBytes}", $"{result.Device.MeasuredBytes}"],
                 ["host bytes", $"{result.Host.PredictedBytes}", $"{result.Host.MeasuredBytes}"],
-                ["loss (nats/token)", Show.Loss(result.Loss.Predicted), Show.Loss(result.Loss.Measured)],
+                ["loss (nats/token)", Show.Loss(result.Loss.Predicted, result.Loss.PredictedError), Show.Loss(result.Loss.Measured, result.Loss.MeasuredError)],
                 .. result.SecondsPerToken.Predicted is { } seconds
                     ? new string[][] { ["ms per token", $"{seconds * 1000:0.00}", $"{result.SecondsPerToken.Measured * 1000:0.00}"] }
                     : [],
             ]);
+        Terminal.Line(LossReport.Line(result.Loss));
         Terminal.Table(
             ["", ">full cache", ">plan"],
             [

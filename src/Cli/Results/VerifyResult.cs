@@ -1,3 +1,4 @@
+using System.Text.Json;
 using TailorKV.Planner.Plans;
 using TailorKV.Profiler.Verification;
 
@@ -5,13 +6,16 @@ namespace TailorKV.Cli.Results;
 
 /// <summary>What 'verify --json' writes.</summary>
 internal sealed record VerifyResult(
-    string Plan, string Text, int Context, int JudgedTokens, PredictedAndMeasured Device, PredictedAndMeasured Host, VerifyResult.Prediction Loss, VerifyResult.Prediction SecondsPerToken,
+    string Plan, string Text, int Context, int JudgedTokens, PredictedAndMeasured Device, PredictedAndMeasured Host, VerifyResult.LossPrediction Loss, VerifyResult.Prediction SecondsPerToken,
     long HostBytesPerStep, double TopAgreement,
     VerifyResult.Pair Perplexity, VerifyResult.Pair Accuracy, VerifyResult.Pair TokensPerSecond, VerifyResult.Needle? Needles, IReadOnlyList<VerifyResult.NeedleCell> NeedleCells,
     IReadOnlyList<VerifyResult.TaskAnswers> Tasks, bool Passed)
 {
     /// <summary>What the plan predicts, if anything, and what was measured.</summary>
     public sealed record Prediction(double? Predicted, double Measured);
+
+    /// <summary>The loss that the plan predicts, if any, and that measured, each with its standard error where that is known; the agreement is null where one of them is not.</summary>
+    public sealed record LossPrediction(double? Predicted, double? PredictedError, double Measured, double? MeasuredError, string? Agreement);
 
     /// <summary>A quantity under the plan and with every layer in full.</summary>
     public sealed record Pair(double Plan, double Full);
@@ -27,7 +31,7 @@ internal sealed record VerifyResult(
 
     public static VerifyResult From(PlanVerification verification, Plan plan, string path) => new(
         path, verification.Text, verification.Context, verification.JudgedTokens, verification.Device, verification.Host,
-        new Prediction(verification.PredictedLoss, verification.MeasuredLoss),
+        LossOf(verification),
         new Prediction(plan.Target.Batch == 1 ? plan.Time?.TotalNanoseconds / 1e9 : null, 1 / verification.TokensPerSecond), plan.Memory.OfOne(plan.Target.Batch).HostPerStep,
         verification.TopAgreement,
         new Pair(verification.Perplexity, verification.ExactPerplexity), new Pair(verification.Accuracy, verification.ExactAccuracy), new Pair(verification.TokensPerSecond, verification.FullTokensPerSecond),
@@ -35,4 +39,8 @@ internal sealed record VerifyResult(
         [.. verification.NeedleCells.Select(cell => new NeedleCell(cell.Length, cell.Keys, cell.Depth, cell.Passages, cell.Right, cell.FullRight))],
         [.. verification.Tasks.Select(task => new TaskAnswers(task.File, task.Tasks, task.Right, task.FullRight))],
         verification.BytesAsPredicted);
+
+    public static LossPrediction LossOf(PlanVerification verification) => new(
+        verification.PredictedLoss, verification.PredictedLossError, verification.MeasuredLoss, verification.MeasuredLossError,
+        verification.LossAgreement is { } agreement ? JsonNamingPolicy.CamelCase.ConvertName($"{agreement}") : null);
 }

@@ -1,3 +1,5 @@
+using TailorKV.Profiler.Measuring;
+
 namespace TailorKV.Profiler.Verification;
 
 /// <summary>What a plan was measured to do, beside what it predicts.</summary>
@@ -21,8 +23,31 @@ public sealed record PlanVerification
     /// <summary>The plan's predicted loss in nats per token, or null.</summary>
     public double? PredictedLoss { get; init; }
 
+    /// <summary>The standard error of the plan's predicted loss in nats per token, or null.</summary>
+    public double? PredictedLossError { get; init; }
+
     /// <summary>Mean KL divergence from the exact cache's next-token distributions, in nats per token.</summary>
     public required double MeasuredLoss { get; init; }
+
+    /// <summary>Standard error of <see cref="MeasuredLoss"/>, as a profile's; null where it is not known, for a single window of a short tail.</summary>
+    public double? MeasuredLossError { get; init; }
+
+    /// <summary>
+    /// Whether the measured loss is what was predicted: within two standard errors of the difference, the root of the sum of both errors' squares, as the texts are different ones, or within what
+    /// is rounding. Null where a loss or an error is not known.
+    /// </summary>
+    public LossAgreement? LossAgreement
+    {
+        get
+        {
+            if ((PredictedLoss, PredictedLossError, MeasuredLossError) is not ({ } predicted, { } predictedError, { } measuredError) || !double.IsFinite(MeasuredLoss))
+                return null;
+            double difference = MeasuredLoss - predicted;
+            return Math.Abs(difference) <= Math.Max(LayerSums.Noise, 2 * Math.Sqrt((predictedError * predictedError) + (measuredError * measuredError)))
+                ? Verification.LossAgreement.Within
+                : difference > 0 ? Verification.LossAgreement.Above : Verification.LossAgreement.Below;
+        }
+    }
 
     /// <summary>Share of judged tokens where the likeliest next token is the exact cache's.</summary>
     public required double TopAgreement { get; init; }

@@ -4,6 +4,7 @@ using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Tasks;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime;
@@ -67,7 +68,7 @@ public sealed class PlanVerifier
 
         int[] fullRight = FullRight(plan, progress, cancellation);
         using Session session = _model.CreateSession(plan);
-        double loss = 0;
+        var losses = new MeasuredMean[_windows.Count];
         double logProbability = 0;
         int agreements = 0;
         int accurate = 0;
@@ -76,6 +77,7 @@ public sealed class PlanVerifier
         {
             ExactWindow exact = _exact[i];
             int[] window = _windows[i];
+            var tokenLosses = new double[_request.Tail];
             session.Prefill(window.AsSpan(0, _context), null, WorkProgress.Part(progress, "plan", i, _windows.Count), cancellation);
             for (int row = 0; row < _request.Tail; row++)
             {
@@ -84,7 +86,7 @@ public sealed class PlanVerifier
                 ReadOnlySpan<float> logits = session.Decode(window[_context + row]);
                 clock.Stop();
                 ReadOnlySpan<float> expected = exact.LogProbabilities.AsSpan(row * logits.Length, logits.Length);
-                loss += LogProbabilities.Divergence(expected, logits);
+                tokenLosses[row] = LogProbabilities.Divergence(expected, logits);
                 agreements += TensorPrimitives.IndexOfMax(expected) == TensorPrimitives.IndexOfMax(logits) ? 1 : 0;
                 if (row + 1 < _request.Tail)
                 {
@@ -93,8 +95,11 @@ public sealed class PlanVerifier
                     accurate += TensorPrimitives.IndexOfMax(logits) == next ? 1 : 0;
                 }
             }
+
+            losses[i] = MeasuredMean.OfWindow(tokenLosses);
         }
 
+        MeasuredMean loss = MeasuredMean.OfWindows(losses);
         int[] right = Right(session, "answers, plan", progress, cancellation);
         int judged = _windows.Count * _request.Tail;
         int scored = _windows.Count * (_request.Tail - 1);
@@ -107,7 +112,9 @@ public sealed class PlanVerifier
             Context = _context,
             JudgedTokens = judged,
             PredictedLoss = plan.PredictedLoss,
-            MeasuredLoss = loss / judged,
+            PredictedLossError = plan.PredictedLossError,
+            MeasuredLoss = loss.Value,
+            MeasuredLossError = double.IsFinite(loss.Error) ? loss.Error : null,
             TopAgreement = (double)agreements / judged,
             ExactPerplexity = Math.Exp(-_exact.Sum(exact => exact.LogProbability) / Math.Max(1, scored)),
             Perplexity = Math.Exp(-logProbability / Math.Max(1, scored)),
