@@ -26,9 +26,9 @@ public sealed record EvictedPolicy : WindowedPolicy
         RatesOf = QuantizedPolicy.Registration,
         Standard =
         [
-            .. from kept in new (double Share, int? Bits)[] { (0.75, 4), (0.5, null), (0.5, 4), (0.25, null), (0.25, 4), (0.125, 4) }
+            .. from kept in new (double Share, int? Bits)[] { (0.5, 4), (0.25, 4) }
                select Option(kept.Share, EvictionScore.ExpectedAttention, kept.Bits),
-            .. from kept in new (double Share, int? Bits)[] { (0.5, 4), (0.5, 3), (0.25, 4), (0.125, 4) }
+            .. from kept in new (double Share, int? Bits)[] { (0.5, 4), (0.25, 4), (0.125, 4) }
                select Option(kept.Share, EvictionScore.RecentAttention, kept.Bits),
             .. from kept in new (double Share, int[] Keys, int Values)[] { (0.5, [5, 4, 2, 2], 3), (0.5, [4, 2, 1, 1], 2), (0.25, [5, 4, 2, 2], 4) }
                select new EvictedPolicy { Share = kept.Share, Score = EvictionScore.RecentAttention, Keys = Catalogue.Tiers(kept.Keys), Values = Catalogue.RotatedNormal(kept.Values) },

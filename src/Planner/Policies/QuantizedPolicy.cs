@@ -16,13 +16,12 @@ public sealed record QuantizedPolicy : WindowedPolicy
         Diagnostic = [Catalogue.Kivi(4, 4), Catalogue.Kivi(2, 8), Catalogue.Kivi(8, 2), Catalogue.Kivi(2, 2), Catalogue.Rotated(2, 2)],
         Standard =
         [
-            .. Catalogue.Pairs((8, 8), (8, 4), (4, 4), (4, 2)).Select(bits => Catalogue.Kivi(bits.Keys, bits.Values)),
+            .. Catalogue.Pairs((8, 8), (4, 4)).Select(bits => Catalogue.Kivi(bits.Keys, bits.Values)),
             .. Catalogue.Pairs((4, 4), (4, 3), (3, 3), (2, 2)).Select(bits => Catalogue.Rotated(bits.Keys, bits.Values)),
-            .. Catalogue.Pairs((4, 4), (4, 3), (3, 3), (2, 2)).Select(bits => Catalogue.PerChannelAndRotated(bits.Keys, bits.Values)),
+            .. Catalogue.Pairs((4, 4), (4, 3), (3, 3)).Select(bits => Catalogue.PerChannelAndRotated(bits.Keys, bits.Values)),
             .. from codes in new (int[] Keys, int Values)[]
                {
-                   ([5, 4, 4, 2], 4), ([5, 4, 2, 2], 4), ([5, 4, 2, 2], 3), ([5, 3, 2, 1], 3), ([5, 3, 2, 1], 2), ([4, 2, 1, 1], 3), ([4, 2, 1, 1], 2), ([4, 2, 0, 0], 2), ([3, 1, 0, 0], 2),
-                   ([4, 2, 1, 1], 1), ([4, 2, 0, 0], 1), ([3, 1, 0, 0], 1), ([3, 0, 0, 0], 1),
+                   ([5, 4, 4, 2], 4), ([5, 4, 2, 2], 3), ([5, 3, 2, 1], 3), ([5, 3, 2, 1], 2), ([4, 2, 1, 1], 2), ([4, 2, 0, 0], 2), ([3, 1, 0, 0], 2), ([4, 2, 1, 1], 1), ([3, 1, 0, 0], 1),
                }
                select Catalogue.InTiers(codes.Keys, codes.Values),
         ],

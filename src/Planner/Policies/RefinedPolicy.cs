@@ -21,14 +21,13 @@ public sealed record RefinedPolicy : WindowedPolicy
         [
             .. from choice in new (int Keys, int Values, int TopK)[]
                {
-                   (2, 2, 128), (3, 3, 128), (4, 3, 128), (4, 3, 512),
+                   (2, 2, 128), (4, 3, 128), (4, 3, 512),
                }
                select Catalogue.Refined(choice.Keys, choice.Values, choice.TopK),
-            new RefinedPolicy { Keys = Catalogue.PerChannel(2, 64), Values = Catalogue.RotatedNormal(2), TopK = 128 },
             .. from choice in new (int[] Keys, int Values, int TopK)[]
                {
-                   ([3, 0, 0, 0], 1, 128), ([3, 1, 0, 0], 1, 32), ([3, 1, 0, 0], 1, 128), ([4, 2, 0, 0], 1, 128), ([4, 2, 1, 1], 1, 128), ([3, 1, 0, 0], 2, 128), ([4, 2, 1, 1], 2, 32), ([4, 2, 1, 1], 2, 128),
-                   ([4, 2, 1, 1], 2, 512), ([5, 3, 2, 1], 2, 128), ([5, 3, 2, 1], 3, 32), ([5, 3, 2, 1], 3, 128), ([5, 3, 2, 1], 3, 512), ([5, 4, 2, 2], 4, 512),
+                   ([3, 1, 0, 0], 1, 32), ([3, 1, 0, 0], 1, 128), ([4, 2, 1, 1], 1, 128), ([4, 2, 1, 1], 2, 32), ([4, 2, 1, 1], 2, 128), ([4, 2, 1, 1], 2, 512),
+                   ([5, 3, 2, 1], 2, 128), ([5, 3, 2, 1], 3, 128), ([5, 3, 2, 1], 3, 512),
                }
                select new RefinedPolicy { Keys = Catalogue.Tiers(choice.Keys), Values = Catalogue.RotatedNormal(choice.Values), TopK = choice.TopK },
         ],

@@ -23,8 +23,7 @@ public sealed record RetrievedPolicy : WindowedPolicy
         [
             .. from choice in new (int TopK, KeyIndex Index)[]
                {
-                   (64, Catalogue.CodedKeys(1)), (64, new CriticalChannels(8)), (256, Catalogue.CodedKeys(2)), (256, new CriticalChannels(8)), (1024, new CriticalChannels(12)),
-                   (64, Catalogue.CodedKeysInTiers(3, 0, 0, 0)), (64, Catalogue.CodedKeysInTiers(3, 1, 0, 0)), (256, Catalogue.CodedKeysInTiers(3, 0, 0, 0)), (256, Catalogue.CodedKeysInTiers(3, 1, 0, 0)),
+                   (256, new CriticalChannels(8)), (1024, new CriticalChannels(12)), (64, Catalogue.CodedKeysInTiers(3, 1, 0, 0)), (256, Catalogue.CodedKeysInTiers(3, 0, 0, 0)), (256, Catalogue.CodedKeysInTiers(3, 1, 0, 0)),
                    (256, Catalogue.CodedKeysInTiers(4, 2, 1, 1)), (1024, Catalogue.CodedKeysInTiers(3, 1, 0, 0)), (1024, Catalogue.CodedKeysInTiers(4, 2, 1, 1)),
                }
                select new RetrievedPolicy { TopK = choice.TopK, Index = choice.Index },
