@@ -15,7 +15,7 @@ internal static class EqualBytesProtocol
     // Of caches alike in every layer, those that leave more than this of the bytes unused lose more than others do.
     private const double LeastUse = 0.6;
 
-    private static readonly double[] Shares = [0.25, 0.15];
+    private static readonly double[] Shares = [0.25, 0.15, 0.09, 0.05];
 
     public static void Run(string shared, string profilePath, Report report, CancellationToken cancellation)
     {
@@ -25,6 +25,7 @@ internal static class EqualBytesProtocol
         int context = profile.Context + profile.Tail;
         ModelProfile pairs = KVTunerProfile(model, text, profile, cancellation);
         using var windows = new Windows(model, text.Windows(TextPurpose.Judgement, WindowCount, context, 1, null, cancellation), profile.Context, cancellation);
+        windows.Calibrate([.. profile.Layers.Select(layer => layer.Calibration)]);
         long full = model.Shape.FullCacheBytes(context);
         report.Paragraph($"SmolLM2-135M-Instruct, {context:N0} tokens, {text.Source}: {WindowCount} windows of the half that the profile did not see, {profile.Tail} tokens judged in each. Of caches alike in every layer each that fits is measured, but for those that leave two fifths of the bytes unused; llama.cpp's are measured though they do not fit.");
 
@@ -43,6 +44,8 @@ internal static class EqualBytesProtocol
             Add("TailorKV-2 (threshold 0.2)", "tau rule", TailorKVRule.Make(profile, context, 2).Policies, requireFit: false);
             if (RecordedPlans.Best(pairs, context, limit) is { } tuned)
                 Add("KVTuner-style: KIVI pairs by layer", "search", tuned.Policies, requireFit: true);
+            if (RecordedPlans.Best(RecordedPlans.WithoutEvicted(RecordedPlans.WithoutHost(profile)), context, limit) is { } whole)
+                Add("plan, nothing on the host, no token lost", "ours", whole.Policies, requireFit: true);
             if (RecordedPlans.Best(RecordedPlans.WithoutHost(profile), context, limit) is { } resident)
                 Add("plan, nothing on the host", "ours", resident.Policies, requireFit: true);
             if (RecordedPlans.Best(profile, context, limit) is { } plan)
@@ -52,7 +55,7 @@ internal static class EqualBytesProtocol
                 ["cache", "device bytes", "share of full", "KL, nats per token"],
                 rows.Select(row => (string[])[row.Name, $"{row.Bytes}", $"{(double)row.Bytes / full:0.0%}{(row.Bytes > limit ? ", over" : "")}", $"{row.Loss:0.000000}"]));
             double kivi = rows.Where(row => row.Kind == "KIVI").Select(row => row.Loss).DefaultIfEmpty(double.NaN).Min();
-            double best = rows.Where(row => row.Bytes <= limit && row.Kind is "KIVI" or "rotated" or "per channel and rotated" or "llama.cpp").Select(row => row.Loss).DefaultIfEmpty(double.NaN).Min();
+            double best = rows.Where(row => row.Bytes <= limit && row.Kind is "KIVI" or "rotated" or "per channel and rotated" or "tiers" or "llama.cpp").Select(row => row.Loss).DefaultIfEmpty(double.NaN).Min();
             foreach ((string name, _, _, double loss) in rows.Where(row => row.Kind == "ours"))
                 report.Paragraph($"{name}: {loss / kivi:0.0000} of the best uniform KIVI-style, {loss / best:0.0000} of the best uniform cache of any format.");
 

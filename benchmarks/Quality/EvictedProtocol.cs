@@ -57,7 +57,7 @@ internal static class EvictedProtocol
     {
         int context = profile.Context + profile.Tail;
         long limit = (long)(Limit * model.Shape.FullCacheBytes(context));
-        ModelProfile resident = RecordedPlans.WithoutHost(profile), more = WithEvicted(model, text, resident, cancellation);
+        ModelProfile resident = RecordedPlans.WithoutEvicted(RecordedPlans.WithoutHost(profile)), more = WithEvicted(model, text, resident, cancellation);
         report.Heading($"Plans of {Limit:0 %} of the full cache without host memory: at most {limit} device bytes of caches");
         report.Paragraph(
             $"The published profile's options, and with them {Options.Length} evicted ones, each measured in every layer on the profile's own {profile.Text.Windows} windows: {string.Join("; ", Options.Select(option => option.Describe()))}.");
@@ -67,7 +67,7 @@ internal static class EvictedProtocol
             Plan plan = RecordedPlans.Best(from, context, limit)!;
             MemoryBreakdown memory = Memory(model, plan.Policies, context);
             string kinds = string.Join(", ", plan.Policies.CountBy(policy => policy.Kind.Name).Select(kind => $"{kind.Value} {kind.Key}"));
-            rows.Add([name, $"{memory.Cache + memory.Staging}", kinds, $"{plan.PredictedLoss:0.000000}", $"{judgement.Loss(plan.Policies):0.000000}"]);
+            rows.Add([name, $"{memory.Cache + memory.Staging}", kinds, $"{plan.PredictedLoss:0.000000}", $"{judgement.Loss(plan):0.000000}"]);
             Console.Error.WriteLine(string.Join("  ", rows[^1]));
             Console.Error.WriteLine(string.Join("\n", plan.Policies.Select((policy, layer) => $"{layer}: {policy.Kind} {policy.Describe()}")));
         }

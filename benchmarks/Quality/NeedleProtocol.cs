@@ -21,6 +21,7 @@ internal static class NeedleProtocol
         string path = Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "..", "..", "models", "tiny-recall");
         using var model = CausalLanguageModel.Load(Path.GetFullPath(path));
         MeasuringText text = MeasuringText.Open(model, Path.Combine(shared, "models", "tiny-recall", "text.txt"));
+        KeyCalibration[] calibrations = Calibrations(model, text, cancellation);
         foreach ((int length, int theirPassages) in new[] { (2048, 60), (4000, 40) })
         {
             report.Heading($"{length:N0} tokens: {Passages} passages here (seed {Seed}), {theirPassages} there");
@@ -32,7 +33,7 @@ internal static class NeedleProtocol
             {
                 cancellation.ThrowIfCancellationRequested();
                 int[] window = [.. passage.Context, .. passage.Question, .. passage.Answer];
-                using var measurement = new WindowMeasurement(model, window, passage.Context.Length, null, cancellation);
+                using var measurement = new WindowMeasurement(model, window, passage.Context.Length, null, cancellation) { Calibrations = calibrations };
                 judged += window.Length - passage.Context.Length;
                 for (int row = 0; row < Rows.Length; row++)
                 {
@@ -55,11 +56,18 @@ internal static class NeedleProtocol
                 Rows.Select((row, i) =>
                 {
                     (double accuracy, double kl) = length == 2048 ? row.At2048 : row.At4000;
-                    return new[] { row.Name, row.Bits, $"{(double)right[i] / Passages:0.00}", $"{accuracy:0.00}", $"{loss[i] / judged:0.0000}", double.IsNaN(kl) ? "" : $"{kl:0.0000}" };
+                    return new[] { row.Name, row.Bits, $"{(double)right[i] / Passages:0.00}", double.IsNaN(accuracy) ? "" : $"{accuracy:0.00}", $"{loss[i] / judged:0.0000}", double.IsNaN(kl) ? "" : $"{kl:0.0000}" };
                 }));
         }
 
         report.Paragraph("A share p of n passages has a standard error of sqrt(p (1 - p) / n): 0.05 for a half of 100, 0.08 for a half of 40.");
+    }
+
+    private static KeyCalibration[] Calibrations(CausalLanguageModel model, MeasuringText text, CancellationToken cancellation)
+    {
+        int[] window = text.Window(TextPurpose.Calibration, 0, 1, 2048, Seed, null, cancellation);
+        using var measurement = new WindowMeasurement(model, window, window.Length - 64, null, cancellation);
+        return [.. measurement.OwnCalibrations];
     }
 
     private sealed record Row(string Name, string Bits, LayerPolicy Policy, (double Right, double Loss) At2048, (double Right, double Loss) At4000);
@@ -73,12 +81,25 @@ internal static class NeedleProtocol
         new("rotated K3V3", "7", Rotated(3), (0.95, 0.092), (0.83, 0.16)),
         new("rotated K2V2", "5", Rotated(2), (0.42, 0.48), (0.35, 0.60)),
         new("rotated K1V1", "3", Rotated(1), (0.10, 1.4), (0.05, 1.9)),
+        new("5-3-2-1 tiers, V3", "6.25", Tiers([5, 3, 2, 1], 3), Unknown, Unknown),
+        new("4-2-1-1 tiers, V2", "4.5", Tiers([4, 2, 1, 1], 2), Unknown, Unknown),
+        new("3-1-0-0 tiers, V1", "2.5", Tiers([3, 1, 0, 0], 1), Unknown, Unknown),
+        new("refined, 3-1-0-0 tiers, V1, top-32", "2.5", RefinedTiers([3, 1, 0, 0], 1), Unknown, Unknown),
+        new("refined, 4-2-1-1 tiers, V2, top-32", "4.5", RefinedTiers([4, 2, 1, 1], 2), Unknown, Unknown),
         new("retrieved, exact scores, top-32", "(index)", Retrieved(32), (1.00, 0.092), (0.85, 0.26)),
         new("retrieved, exact scores, top-64", "(index)", Retrieved(64), (1.00, 0.063), (0.85, 0.21)),
         new("refined, rotated K1V1, top-32", "3", Refined(1), (1.00, 0.033), (0.98, 0.34)),
         new("refined, rotated K2V2, top-32", "5", Refined(2), (1.00, 0.0021), (0.98, 0.0067)),
         new("refined, rotated K3V3, top-32", "7", Refined(3), (1.00, 0.0003), (0.98, 0.0006)),
     ];
+
+    // Of rows that the other program has not.
+    private static (double, double) Unknown => (double.NaN, double.NaN);
+
+    private static QuantizedPolicy Tiers(int[] keys, int values) => Catalogue.InTiers(keys, values) with { Generated = 64 };
+
+    private static RefinedPolicy RefinedTiers(int[] keys, int values) =>
+        new() { Keys = new TieredNormalFormat { Tiers = keys }, Values = new RotatedNormalFormat { Bits = values }, TopK = 32, Generated = 64 };
 
     // Question and answer stay exact, as the protocol has it.
     private static QuantizedPolicy Affine(int bits) => Catalogue.Kivi(bits, bits) with { Sinks = 4, Generated = 64 };

@@ -45,7 +45,7 @@ internal static class OwnWordsProtocol
             Shares.Select(share => (string[])[$"{share:0 %}", .. Judge(fromReal, share), .. Judge(fromOwn, share)]));
 
         string[] Judge(ModelProfile profile, double share) => RecordedPlans.Best(profile, context, (long)(share * full)) is { } plan
-            ? [$"{plan.PredictedLoss:0.00000}", $"{windows.Loss(plan.Policies):0.00000}"]
+            ? [$"{plan.PredictedLoss:0.00000}", $"{windows.Loss(plan):0.00000}"]
             : ["no plan fits", ""];
     }
 

@@ -26,6 +26,13 @@ internal static class RecordedCaches
             });
         }
 
+        foreach ((int[] keys, int values) in new (int[], int)[] { ([5, 4, 2, 2], 3), ([5, 3, 2, 1], 3), ([4, 2, 1, 1], 2), ([3, 1, 0, 0], 1) })
+            yield return ($"quantized, K {string.Join('-', keys)} tiers, V{values}", Catalogue.InTiers(keys, values));
+        yield return ("retrieved top-64, 3-1-0-0 tiers", new RetrievedPolicy { TopK = 64, Index = new CodedKeys(Tiers(3, 1, 0, 0)) });
+        yield return ("retrieved top-64, 4-2-1-1 tiers", new RetrievedPolicy { TopK = 64, Index = new CodedKeys(Tiers(4, 2, 1, 1)) });
+        yield return ("retrieved top-256, 3-1-0-0 tiers", new RetrievedPolicy { TopK = 256, Index = new CodedKeys(Tiers(3, 1, 0, 0)) });
+        foreach ((int[] keys, int values, int k) in new (int[], int, int)[] { ([3, 1, 0, 0], 1, 64), ([4, 2, 1, 1], 2, 32), ([4, 2, 1, 1], 2, 64), ([4, 2, 1, 1], 2, 256), ([5, 3, 2, 1], 3, 64) })
+            yield return ($"refined, K {string.Join('-', keys)} tiers, V{values}, top-{k}", new RefinedPolicy { Keys = Tiers(keys), Values = new RotatedNormalFormat { Bits = values }, TopK = k });
         yield return ("retrieved top-64, 8 critical channels", new RetrievedPolicy { TopK = 64, Index = new CriticalChannels(8) });
         yield return ("retrieved top-64, 1-bit rotated keys", new RetrievedPolicy { TopK = 64, Index = new CodedKeys(new RotatedNormalFormat { Bits = 1 }) });
         yield return ("retrieved top-64, 2-bit keys per channel g64", new RetrievedPolicy { TopK = 64, Index = new CodedKeys(new PerChannelFormat { Bits = 2, Group = 64 }) });
@@ -43,16 +50,22 @@ internal static class RecordedCaches
     /// <summary>Those of benchmarks/results/equal-bytes.md.</summary>
     public static IEnumerable<(string Name, LayerPolicy Policy)> OfEqualBytes()
     {
-        foreach (int group in new[] { 32, 64, 128 })
+        foreach (int group in new[] { 32, 64 })
         {
-            foreach ((int keys, int values) in Pairs(8, 4, 3, 2, 1))
+            foreach ((int keys, int values) in Pairs(8, 4, 3, 2, 1).Where(pair => pair.Keys >= pair.Values))
                 yield return ($"KIVI, K{keys}V{values}, groups of {group}", Catalogue.Kivi(keys, values, group));
         }
 
-        foreach ((int keys, int values) in Pairs(4, 3, 2, 1))
+        foreach ((int keys, int values) in Pairs(4, 3, 2, 1).Where(pair => pair.Keys >= pair.Values))
             yield return ($"rotated, K{keys}V{values}", Catalogue.Rotated(keys, values));
-        foreach ((int keys, int values) in Pairs(4, 3, 2, 1))
+        foreach ((int keys, int values) in Pairs(4, 3, 2, 1).Where(pair => pair.Keys >= pair.Values))
             yield return ($"per channel and rotated, K{keys}V{values}", Catalogue.PerChannelAndRotated(keys, values));
+
+        foreach (int[] keys in new int[][] { [5, 4, 4, 2], [5, 4, 2, 2], [5, 3, 2, 1], [4, 2, 1, 1], [4, 2, 0, 0], [3, 1, 0, 0], [3, 0, 0, 0] })
+        {
+            foreach (int values in new[] { 4, 3, 2, 1 })
+                yield return ($"tiers, K {string.Join('-', keys)}, V{values}", Catalogue.InTiers(keys, values));
+        }
 
         yield return ("llama.cpp, q8_0", BaselineCatalogue.LlamaCpp(new RotatedBlockFormat { Bits = 8 }));
         yield return ("llama.cpp, q4_0", BaselineCatalogue.LlamaCpp(new RotatedBlockFormat { Bits = 4 }));
@@ -65,6 +78,8 @@ internal static class RecordedCaches
     /// <summary>What layer 0 has, which has no layer before it to predict a query from.</summary>
     public static LayerPolicy Usable(LayerPolicy policy) =>
         policy is RetrievedPolicy { Index: CriticalChannels } retrieved ? retrieved with { Index = new CodedKeys(new RotatedNormalFormat { Bits = 1 }) } : policy;
+
+    private static TieredNormalFormat Tiers(params int[] bits) => new() { Tiers = bits };
 
     /// <summary>All pairs of some widths.</summary>
     public static IEnumerable<(int Keys, int Values)> Pairs(params int[] bits) => from keys in bits from values in bits select (keys, values);

@@ -35,6 +35,9 @@ internal static class RecordedPlans
     /// <summary>A profile of the options that need no host memory.</summary>
     public static ModelProfile WithoutHost(ModelProfile profile) => Only(profile, (policy, shape) => policy.Bytes(shape, profile.Context).Host == 0);
 
+    /// <summary>A profile of the options that lose no token.</summary>
+    public static ModelProfile WithoutEvicted(ModelProfile profile) => Only(profile, (policy, _) => policy is not EvictedPolicy);
+
     /// <summary>A profile of some of the options.</summary>
     public static ModelProfile Only(ModelProfile profile, Func<LayerPolicy, LayerShape, bool> keeps) => profile with
     {

@@ -1,3 +1,4 @@
+using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Profiler.Measuring;
@@ -59,6 +60,13 @@ internal sealed class Windows : IDisposable
     /// <summary>A policy for each layer, over all windows as they are: nats per token.</summary>
     public double Loss(IReadOnlyList<LayerPolicy> policies) => _measurements.Average(m => m.MeasureAll(policies).Average());
 
+    /// <summary>A plan, over all windows as they are: nats per token.</summary>
+    public double Loss(Plan plan)
+    {
+        Calibrate([.. plan.Layers.Select(layer => layer.Calibration)]);
+        return Loss(plan.Policies);
+    }
+
     /// <summary>Every layer alike, but for layers that do not allow it, which take the substitute.</summary>
     public (double Loss, double Perplexity) Whole(LayerPolicy policy, LayerPolicy? substitute = null)
     {
@@ -67,6 +75,7 @@ internal sealed class Windows : IDisposable
         {
             if (!_trimmed.TryGetValue(surplus, out Windows? trimmed))
                 _trimmed[surplus] = trimmed = new Windows(Model, [.. _tokens.Select(window => window[surplus..])], _context - surplus, default);
+            trimmed.Calibrate(_measurements[0].Calibrations);
             return trimmed.Whole(policy, substitute);
         }
 

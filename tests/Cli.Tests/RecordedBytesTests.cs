@@ -63,6 +63,7 @@ public sealed class RecordedBytesTests : IDisposable
                     "TailorKV-2 (threshold 0.2)" => Bytes(TailorKVRule.Make(Smollm2, Context, 2).Policies),
                     "plan" => Bytes(RecordedPlans.Best(Smollm2, Context, limit)!.Policies),
                     "plan, nothing on the host" => Bytes(RecordedPlans.Best(RecordedPlans.WithoutHost(Smollm2), Context, limit)!.Policies),
+                    "plan, nothing on the host, no token lost" => Bytes(RecordedPlans.Best(RecordedPlans.WithoutEvicted(RecordedPlans.WithoutHost(Smollm2)), Context, limit)!.Policies),
                     // It is a search over losses measured for the table.
                     "KVTuner-style: KIVI pairs by layer" => null,
                     _ => Bytes([.. Enumerable.Repeat(uniform[row[0]], Smollm2.Model.Shape.Layers)]),
@@ -72,7 +73,7 @@ public sealed class RecordedBytesTests : IDisposable
             }
         }
 
-        Assert.Equal(2, sections);
+        Assert.Equal(4, sections);
     }
 
     [Fact]
