@@ -25,7 +25,7 @@ internal sealed class CompareCommand : ToolCommand
             "compare",
             """
             Puts the best plan under the limits beside baselines on the same cost model: every layer alike in the style of KIVI, rotated or as llama.cpp's q8_0 and q4_0,
-            TailorKV's rule, KV Pareto's choice, KVTuner's presets. What they are and what is assumed: docs/baselines.md.
+            TailorKV's rule, KV Pareto's choice, ThinK's channels, KVTuner's presets. What they are and what is assumed: docs/baselines.md.
             """,
             terminal)
     {

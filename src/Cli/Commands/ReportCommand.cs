@@ -19,8 +19,8 @@ internal sealed class ReportCommand : ToolCommand
         : base(
             "report",
             """
-            Writes an HTML page about a profile or a plan, one file that needs no network. Of a profile: dense-preference scores by layer and head, losses by layer and option, recall where it was
-            measured, and memory by option. Of a plan: what each layer has, memory by part and predicted losses.
+            Writes an HTML page about a profile or a plan, one file that needs no network. Of a profile: dense-preference scores by layer and head, losses by layer and option, recall and the
+            importance of RoPE pairs where they were measured, and memory by option. Of a plan: what each layer has, memory by part and predicted losses.
             """,
             terminal)
     {

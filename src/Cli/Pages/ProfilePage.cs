@@ -48,6 +48,7 @@ internal static class ProfilePage
             ["lossTable"] = new HtmlTable(
                 "Loss in nats per token by option, with a column for each layer, as a table", ["option", ">mean", .. profile.Layers.Select(layer => $">{layer.Layer}")],
                 shown.Select(option => (string[])[option.Name, Show.Loss(option.MeanLoss), .. option.Layers.Select(layer => Show.Loss(layer?.Loss, layer?.LossError))])).ToFold(),
+            ["importance"] = ImportanceSection.Render(profile),
             ["recalls"] = ProfileSections.Recalls(profile),
             ["memory"] = Memory(profile, shown).ToElement(),
             ["memoryTable"] = MemoryTable(shown).ToFold(),
@@ -59,6 +60,10 @@ internal static class ProfilePage
     /// <summary>A heat map's cell for a share of 0 to 1: the number in it is the share in percent.</summary>
     internal static ChartPoint ShareCell(double x, double y, double share, string title) =>
         new(x, y, title) { Opacity = Opacity(share), Label = $"{share * 100:0}" };
+
+    /// <summary>How strongly a cell of a heat map is coloured.</summary>
+    /// <param name="share">0 for the faintest, 1 for the strongest.</param>
+    internal static double Opacity(double share) => FaintestCell + ((1 - FaintestCell) * Math.Clamp(share, 0, 1));
 
     private static Chart Density(ModelProfile profile)
     {
@@ -143,8 +148,6 @@ internal static class ProfilePage
 
     private static double MostLoss(IReadOnlyList<ProfileOption> options) =>
         Math.Max(options.SelectMany(option => option.Layers).Max(layer => layer?.Loss ?? 0), 10 * Show.LeastLoss);
-
-    private static double Opacity(double share) => FaintestCell + ((1 - FaintestCell) * Math.Clamp(share, 0, 1));
 
     private static string Grouped(int count) => count.ToString("N0", CultureInfo.InvariantCulture);
 }

@@ -70,9 +70,10 @@ public sealed record Baseline
     /// <param name="prefillChunk">Tokens processed at once.</param>
     public bool Fits(ModelProfile profile, PlanTarget target, int prefillChunk = PlanTarget.DefaultPrefillChunk)
     {
-        Plan plan = Plan.From(profile.Model, target, Policies, prefillChunk);
-        return plan.Memory.Device <= (target.DeviceBytes ?? long.MaxValue) && plan.Memory.Host <= (target.HostBytes ?? long.MaxValue)
-            && (target.StepSeconds is null || plan.Time?.TotalNanoseconds <= Math.Round(target.StepSeconds.Value * 1e9))
+        // Bytes and times ask for no calibration, so that what a profile without one lacks is not measured, and no error.
+        MemoryBreakdown memory = Memory(profile, target.Context, prefillChunk, target.Batch);
+        return memory.Device <= (target.DeviceBytes ?? long.MaxValue) && memory.Host <= (target.HostBytes ?? long.MaxValue)
+            && (target.StepSeconds is null || Plan.PredictTime(profile.Model, target, Policies)?.TotalNanoseconds <= Math.Round(target.StepSeconds.Value * 1e9))
             && (target.Loss is null || PredictedLoss(profile) <= target.Loss);
     }
 

@@ -29,7 +29,7 @@ public static class BaselineCatalogue
         .. new LayerPolicy[]
         {
             TailorKVRule.Quantized(1), TailorKVRule.Quantized(2), TailorKVRule.Retrieved(0), TailorKVRule.Retrieved(TailorKVRule.LongContext),
-        }.Concat(Uniform.Select(one => one.Policy)).Concat(KVParetoChoice.Options).Distinct(),
+        }.Concat(Uniform.Select(one => one.Policy)).Concat(KVParetoChoice.Options).Concat(ThinKChoice.Options).Distinct(),
     ];
 
     /// <summary>A cache type of llama.cpp: everything in blocks of 32 channels, from the first token to the newest.</summary>
@@ -44,7 +44,7 @@ public static class BaselineCatalogue
 
     /// <summary>The baselines for a model and limits.</summary>
     /// <param name="profile">What was measured.</param>
-    /// <param name="target">The limits, to which KV Pareto's choice holds, and the context.</param>
+    /// <param name="target">The limits, to which KV Pareto's and ThinK's choices hold, and the context.</param>
     /// <param name="prefillChunk">Tokens processed at once.</param>
     public static IReadOnlyList<Baseline> For(ModelProfile profile, PlanTarget target, int prefillChunk = PlanTarget.DefaultPrefillChunk)
     {
@@ -56,6 +56,7 @@ public static class BaselineCatalogue
             TailorKVRule.Make(profile, target.Context, 2),
             KVParetoChoice.Choose(profile, target, prefillChunk),
             .. KVParetoChoice.Published(profile.Model) is { } published ? [published] : Array.Empty<Baseline>(),
+            ThinKChoice.Choose(profile, target, prefillChunk),
         ];
     }
 }

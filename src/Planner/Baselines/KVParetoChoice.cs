@@ -33,18 +33,8 @@ internal static class KVParetoChoice
     /// <param name="profile">What was measured.</param>
     /// <param name="target">The limits and the context.</param>
     /// <param name="prefillChunk">Tokens processed at once.</param>
-    public static Baseline Choose(ModelProfile profile, PlanTarget target, int prefillChunk = PlanTarget.DefaultPrefillChunk)
-    {
-        var candidates =
-            (from pair in Pairs
-             from size in (int[])[32, 64, 128]
-             let baseline = Make(profile.Model.Shape, pair.Keys, pair.Values, size, "best")
-             select (Baseline: baseline, Loss: baseline.PredictedLoss(profile), Memory: baseline.Memory(profile, target.Context, prefillChunk, target.Batch))).ToList();
-        var fitting = candidates.Where(candidate => candidate.Baseline.Fits(profile, target, prefillChunk)).ToList();
-        return fitting.Count == 0
-            ? candidates.MinBy(candidate => candidate.Memory.Device).Baseline
-            : fitting.OrderBy(candidate => candidate.Loss ?? double.PositiveInfinity).ThenByDescending(candidate => candidate.Memory.Device).First().Baseline;
-    }
+    public static Baseline Choose(ModelProfile profile, PlanTarget target, int prefillChunk = PlanTarget.DefaultPrefillChunk) => BaselineChoice.Of(
+        from pair in Pairs from size in (int[])[32, 64, 128] select Make(profile.Model.Shape, pair.Keys, pair.Values, size, "best"), profile, target, prefillChunk);
 
     /// <summary>The paper's pick for a model, recognized by its name; null where the paper has none.</summary>
     /// <param name="model">The model.</param>

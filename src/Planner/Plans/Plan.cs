@@ -141,6 +141,6 @@ public sealed record Plan
 
     private MemoryBreakdown PredictMemory() => MemoryModel.Predict(Model, Policies, Target.Context, PrefillChunk, Target.Batch);
 
-    private static StepTime? PredictTime(ModelFingerprint model, PlanTarget target, IReadOnlyList<LayerPolicy> policies) =>
+    internal static StepTime? PredictTime(ModelFingerprint model, PlanTarget target, IReadOnlyList<LayerPolicy> policies) =>
         target.Machine is { } machine ? LatencyModel.Predict(machine, model.Shape, model.WeightBytes, policies, target.Context, target.Batch) : null;
 }

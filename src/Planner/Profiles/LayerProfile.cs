@@ -31,7 +31,7 @@ public sealed record LayerProfile
     /// <summary>Options that measuring gave no numbers for that can be; null where there are none.</summary>
     public IReadOnlyList<UnmeasuredOption>? Unmeasured { get; init; }
 
-    /// <summary>What queries and keys are like, for formats that spend bits where they count; null where no option needs it.</summary>
+    /// <summary>What queries and keys are like, for formats that spend bits where they count; null where no option of any layer was to be measured that needs it.</summary>
     public KeyCalibration? Calibration { get; init; }
 
     /// <summary>The options measured, the exact cache among them.</summary>

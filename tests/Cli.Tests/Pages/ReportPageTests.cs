@@ -36,9 +36,10 @@ public class ReportPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
     [Fact]
     public void What_a_profile_lacks_is_left_out()
     {
-        string page = ProfilePage.Render(_profile with { Layers = [.. _profile.Layers.Select(layer => layer with { Densities = null, Recalls = null })] }, tool.Profile);
+        string page = ProfilePage.Render(_profile with { Layers = [.. _profile.Layers.Select(layer => layer with { Densities = null, Recalls = null, Calibration = null })] }, tool.Profile);
         Assert.DoesNotContain("id=\"recall\"", page, StringComparison.Ordinal);
         Assert.DoesNotContain("id=\"contexts\"", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("id=\"importance\"", page, StringComparison.Ordinal);
         Assert.Contains("id=\"density\"", page, StringComparison.Ordinal);
     }
 
@@ -65,6 +66,28 @@ public class ReportPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Equal(2 * 3 * profile.Layers.Count, browser.Count(Cell, "recall-layers"));
         foreach (string text in new[] { "exact masses, top 64", "-0.0123 nats", "87.5%", "other.gguf", "12345", "0.250 ± 0.010", "loss 0.0479 ± 0.0031 nats", "0.0200 ± 0.0030" })
             Assert.Contains(text, WebUtility.HtmlDecode(browser.Document), StringComparison.Ordinal);
+    }
+
+    /// <summary>Pairs of one head lie the other way round and count a hundredth of the other head's: what is relative to a head's own largest is the same.</summary>
+    [Fact]
+    public async Task The_importance_of_pairs_is_shown_sorted_and_relative()
+    {
+        (int kvHeads, int headDim) = (_profile.Model.Shape.KvHeads, _profile.Model.Shape.HeadDim);
+        float[] ones = [.. Enumerable.Repeat(1f, kvHeads * headDim)];
+        // A tenth of the mean square less from pair to pair, down to the ten thousandth.
+        float[] keys = [.. Enumerable.Range(0, kvHeads).SelectMany(head => Enumerable.Range(0, headDim).Select(channel =>
+        {
+            int pair = channel % (headDim / 2);
+            return (head == 0 ? 1f : 0.1f) * MathF.Pow(10, -0.5f * Math.Min(head == 0 ? pair : (headDim / 2) - 1 - pair, 4));
+        }))];
+        ModelProfile profile = _profile with { Layers = [.. _profile.Layers.Select(layer => layer with { Calibration = layer.Layer == 1 ? null : KeyCalibration.Of(ones, keys) })] };
+        Browser browser = await Browser.Load(ProfilePage.Render(profile, tool.Profile), tool.Folder);
+        AssertQuiet(browser);
+        Assert.Equal((profile.Layers.Count - 1) * headDim / 2, browser.Count(Cell, "importance"));
+        string part = WebUtility.HtmlDecode(browser.Part("importance"));
+        for (int pair = 0; pair < headDim / 2; pair++)
+            Assert.Contains($"layer 2, pair {pair + 1} of {headDim / 2}: 1.0e-{Math.Min(pair, 4)} of the largest".Replace("e-0", "e+0", StringComparison.Ordinal), part, StringComparison.Ordinal);
+        Assert.DoesNotContain("layer 1, pair", part, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using TailorKV.Planner.Baselines;
+using TailorKV.Planner.Machines;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
@@ -18,7 +19,7 @@ public sealed class BaselineTests
             Assert.Empty(baseline.UnmeasuredLayers(profile));
             Assert.Equal(profile.Layers.Zip(baseline.Policies, (layer, policy) => layer.Options.Single(option => option.Policy.Equals(policy)).Loss).Sum(), baseline.PredictedLoss(profile));
             Assert.Equal(
-                Plan.From(profile.Model, 4096, baseline.Policies).Memory, baseline.Memory(profile, 4096));
+                Plan.From(profile.Model, 4096, baseline.Policies, calibrations: [.. profile.Layers.Select(layer => layer.Calibration)]).Memory, baseline.Memory(profile, 4096));
         }
     }
 
@@ -67,23 +68,29 @@ public sealed class BaselineTests
     }
 
     [Fact]
-    public void KV_Pareto_chooses_the_least_loss_that_fits()
-    {
-        ModelProfile profile = MeasuredModel.Make(new Random(5));
-        Baseline[] candidates = [.. KVParetoChoice.Options.Select(policy => Baseline.Uniform(profile.Model.Shape, policy.Describe(), "", policy))];
-        long[] sizes = [.. candidates.Select(candidate => candidate.Memory(profile, 4096).Device).Order()];
-        foreach (long size in sizes)
-        {
-            PlanTarget target = new() { Context = 4096, DeviceBytes = size };
-            Assert.Equal(
-                candidates.Where(candidate => candidate.Memory(profile, 4096).Device <= size).Min(candidate => candidate.PredictedLoss(profile)),
-                KVParetoChoice.Choose(profile, target).PredictedLoss(profile));
-        }
+    public void KV_Pareto_chooses_the_least_loss_that_fits() => AssertLeastLossThatFits(KVParetoChoice.Options, KVParetoChoice.Choose);
 
-        PlanTarget tooSmall = new() { Context = 4096, DeviceBytes = sizes[0] - 1 };
-        Baseline smallest = KVParetoChoice.Choose(profile, tooSmall);
-        Assert.False(smallest.Fits(profile, tooSmall));
-        Assert.Equal(sizes[0], smallest.Memory(profile, 4096).Device);
+    [Fact]
+    public void ThinK_chooses_the_least_loss_that_fits() => AssertLeastLossThatFits(ThinKChoice.Options, ThinKChoice.Choose);
+
+    /// <summary>A quarter or half of the channels has no bits, and the others have all the same.</summary>
+    [Fact]
+    public void ThinK_drops_the_channels_that_count_least() => Assert.Equal(
+        ["4-4-4-0", "4-4-4-0", "2-2-2-0", "4-4-0-0", "4-4-0-0", "2-2-0-0"],
+        ThinKChoice.Options.Cast<QuantizedPolicy>().Select(policy => string.Join('-', Assert.IsType<TieredNormalFormat>(policy.Keys).Tiers)));
+
+    /// <summary>A profile from before there were calibrations: what needs one is not measured, and nothing fails.</summary>
+    [Fact]
+    public void Without_calibrations_ThinK_is_not_measured()
+    {
+        ModelProfile profile = MeasuredModel.Make(new Random(9));
+        profile = profile with
+        {
+            Layers = [.. profile.Layers.Select(layer => layer with { Calibration = null, Options = [.. layer.Options.Where(option => !option.Policy.NeedsCalibration)] })],
+        };
+        PlanTarget target = new() { Context = 4096, DeviceBytes = 1 << 20, StepSeconds = 1, Machine = Machine.Load("t4") };
+        Baseline[] unmeasured = [.. BaselineCatalogue.For(profile, target).Where(baseline => baseline.PredictedLoss(profile) is null)];
+        Assert.StartsWith("ThinK-like, best: ", Assert.Single(unmeasured).Name, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -119,5 +126,24 @@ public sealed class BaselineTests
             change(changed);
             return Assert.Throws<TailorKVException>(() => KVTunerPreset.Make(shape, "preset", changed)).Message;
         }
+    }
+
+    private static void AssertLeastLossThatFits(IReadOnlyList<LayerPolicy> options, Func<ModelProfile, PlanTarget, int, Baseline> choose)
+    {
+        ModelProfile profile = MeasuredModel.Make(new Random(5));
+        Baseline[] candidates = [.. options.Select(policy => Baseline.Uniform(profile.Model.Shape, policy.Describe(), "", policy))];
+        long[] sizes = [.. candidates.Select(candidate => candidate.Memory(profile, 4096).Device).Order()];
+        foreach (long size in sizes)
+        {
+            PlanTarget target = new() { Context = 4096, DeviceBytes = size };
+            Assert.Equal(
+                candidates.Where(candidate => candidate.Memory(profile, 4096).Device <= size).Min(candidate => candidate.PredictedLoss(profile)),
+                choose(profile, target, PlanTarget.DefaultPrefillChunk).PredictedLoss(profile));
+        }
+
+        PlanTarget tooSmall = new() { Context = 4096, DeviceBytes = sizes[0] - 1 };
+        Baseline smallest = choose(profile, tooSmall, PlanTarget.DefaultPrefillChunk);
+        Assert.False(smallest.Fits(profile, tooSmall));
+        Assert.Equal(sizes[0], smallest.Memory(profile, 4096).Device);
     }
 }

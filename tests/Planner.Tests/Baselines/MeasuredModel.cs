@@ -2,6 +2,7 @@ using TailorKV.Planner.Baselines;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
+using TailorKV.Testing;
 
 namespace TailorKV.Planner.Tests.Baselines;
 
@@ -35,6 +36,7 @@ internal static class MeasuredModel
                 Layer = layer,
                 DensePreference = densities?[layer] ?? random.NextDouble(),
                 HeadDensePreference = [0, 0, 0, 0],
+                Calibration = CalibrationGenerators.Drawn(shape.Layer(layer), layer),
                 Options = [.. Catalogue.Allowed([.. Catalogue.Standard, .. BaselineCatalogue.Options], shape.Layer(layer), layer).Select(policy => new MeasuredOption
                 {
                     Policy = policy,

@@ -85,7 +85,8 @@ public sealed class PolicyKindTests : IDisposable
             VocabularySize = 100,
             ContextLength = 1 << 17,
         };
-        File.WriteAllText(_path, Plan.From(new ModelFingerprint { Name = "m", Shape = shape, WeightBytes = 1000, WeightsHash = "xxh128:00" }, context, [new FullPolicy(), policy]).ToJson());
+        var model = new ModelFingerprint { Name = "m", Shape = shape, WeightBytes = 1000, WeightsHash = "xxh128:00" };
+        File.WriteAllText(_path, Plan.From(model, context, [new FullPolicy(), policy], calibrations: [null, CalibrationGenerators.Drawn(layer, 1)]).ToJson());
         return Plan.Load(_path).Policies[1];
     }
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using TailorKV.Planner;
+using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
@@ -10,7 +11,8 @@ namespace TailorKV.Profiler.Tests.Measuring;
 
 public sealed class MeasurementJournalTests : IDisposable
 {
-    private static readonly ProfileRequest Request = new() { Context = 170, Tail = 8, Windows = 2, Seed = 5, Candidates = [] };
+    private static readonly ProfileRequest Request =
+        new() { Context = 170, Tail = 8, Windows = 2, Seed = 5, Options = [.. Catalogue.Diagnostic, Catalogue.InTiers([4, 2, 1, 1], 2)], Candidates = [] };
 
     private readonly CausalLanguageModel _model = CausalLanguageModel.Load(Path.Combine(SharedData.Root, "models", "tiny-recall"));
     private readonly string _folder = Directory.CreateTempSubdirectory("tailorkv").FullName;
@@ -31,7 +33,10 @@ public sealed class MeasurementJournalTests : IDisposable
         var random = new Random(11);
         int[] betweenLayers = [.. Enumerable.Range(0, whole.Length).Where(at => at > 0 && whole[at - 1] == '\n' && Line(whole, at).Contains("attention", StringComparison.Ordinal))];
         Assert.Equal(2 * _model.Shape.Layers, betweenLayers.Length);
-        foreach (int length in (int[])[whole.Length, .. betweenLayers, .. Enumerable.Range(0, 11).Select(_ => random.Next(whole.Length))])
+        // Within what was measured of each window's queries and keys, and after it.
+        int[] calibrations = [.. Enumerable.Range(0, whole.Length).Where(at => at > 0 && whole[at - 1] == '\n' && Line(whole, at).Contains("calibration", StringComparison.Ordinal))];
+        Assert.Equal(2, calibrations.Length);
+        foreach (int length in (int[])[whole.Length, .. betweenLayers, .. calibrations, .. calibrations.Select(at => at + (Line(whole, at).Length / 2)), .. Enumerable.Range(0, 11).Select(_ => random.Next(whole.Length))])
         {
             File.WriteAllBytes(_path, whole[..length]);
             int lines = whole.AsSpan(0, length).Count((byte)'\n');
@@ -48,7 +53,7 @@ public sealed class MeasurementJournalTests : IDisposable
         Measured(Request);
         Assert.Contains("170 + 8", Assert.Throws<InvalidFileException>(() => Measured(Request with { Tail = 9 })).Message, StringComparison.Ordinal);
         Assert.Throws<InvalidFileException>(() => Measured(Request with { Seed = 6 }));
-        Assert.Throws<InvalidFileException>(() => Measured(Request with { Candidates = [Planner.Policies.Catalogue.Rotated(3, 3)] }));
+        Assert.Throws<InvalidFileException>(() => Measured(Request with { Candidates = [Catalogue.Rotated(3, 3)] }));
     }
 
     [Theory]

@@ -1,6 +1,7 @@
 using TailorKV.Planner;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
@@ -43,6 +44,25 @@ public sealed class ModelProfilerTests : IDisposable
         Assert.InRange(verification.MeasuredLoss, 0, (10 * plan.PredictedLoss!.Value) + 0.02);
         Assert.Equal(2, verification.Needles!.Passages);
         Assert.Equal(48, verification.JudgedTokens);
+    }
+
+    /// <summary>Only what needs calibrations gets them, and then every layer does: those of all windows' contexts together.</summary>
+    [Fact]
+    public void Calibrations_are_those_of_all_windows_where_an_option_needs_them()
+    {
+        MeasuringText text = MeasuringText.Open(_model, null);
+        ProfileRequest request = Request with { Windows = 2, Tail = 8, Options = [new FullPolicy()], Candidates = [] };
+        ModelProfile without = ModelProfiler.Measure(_model, text, request), with = ModelProfiler.Measure(_model, text, request with { Options = [new FullPolicy(), Catalogue.InTiers([4, 2, 1, 1], 2)] });
+        Assert.All(without.Layers, layer => Assert.Null(layer.Calibration));
+        Assert.Equal(without.Layers.Select(layer => layer.Options[0]), with.Layers.Select(layer => layer.Options[0]));
+
+        KeyCalibration[][] windows = [.. text.Windows(TextPurpose.Calibration, 2, request.Context + request.Tail, request.Seed).Select(window =>
+        {
+            using var measurement = new WindowMeasurement(_model, window, request.Context);
+            return measurement.OwnCalibrations.ToArray();
+        })];
+        Assert.NotEqual(windows[0], windows[1]);
+        Assert.Equal(KeyMoments.Together(_model.Shape, windows), with.Layers.Select(layer => layer.Calibration));
     }
 
     /// <summary>What screening leaves out no plan would have chosen: with all options measured, plans lose no less than a hundredth less.</summary>

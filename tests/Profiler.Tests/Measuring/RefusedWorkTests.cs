@@ -11,7 +11,7 @@ namespace TailorKV.Profiler.Tests.Measuring;
 /// <summary>What a measurement that is refused, or goes on from a journal that is not its own, leaves behind.</summary>
 public sealed class RefusedWorkTests : IDisposable
 {
-    private static readonly ProfileRequest Request = new() { Context = 170, Tail = 8, Windows = 1, Options = [new FullPolicy()], Candidates = [] };
+    private static readonly ProfileRequest Request = new() { Context = 170, Tail = 8, Windows = 1, Options = [new FullPolicy(), Catalogue.InTiers([4, 2, 1, 1], 2)], Candidates = [] };
 
     private readonly CausalLanguageModel _model = CausalLanguageModel.Load(Path.Combine(SharedData.Root, "models", "tiny-recall"));
     private readonly string _folder = Directory.CreateTempSubdirectory("tailorkv").FullName;
@@ -52,6 +52,8 @@ public sealed class RefusedWorkTests : IDisposable
     [InlineData("\"text 0\"", "\"oops\"")]
     [InlineData("\"text 0\"", "[1,2,3]")]
     [InlineData("\"text 0\"", "{}")]
+    [InlineData("text 0, calibration\"", "[]")]
+    [InlineData("text 0, calibration\"", "[{\"queries\":\"AAA=\",\"keys\":\"AAA=\"},null,null,null,null,null]")]
     [InlineData("attention\"", "{\"densities\":[[1]],\"recalls\":[]}")]
     [InlineData("attention\"", "{\"densities\":[null],\"recalls\":[]}")]
     [InlineData("option 0\"", "{\"loss\":0}")]

@@ -25,7 +25,7 @@ public sealed class WindowMeasurementTests : IDisposable
     public WindowMeasurementTests() => _window = MeasuringText.Open(_model, null).Windows(TextPurpose.Calibration, 1, Context + Tail, 7)[0];
 
     // What begins with layer 0 must be allowed there.
-    private static readonly LayerPolicy[] Some = [.. LayerPolicy.Kinds.SelectMany(kind => kind.Diagnostic.TakeLast(1).Concat(kind.Timed.TakeLast(1))).Distinct(), Catalogue.Kivi(4, 2)];
+    private static readonly LayerPolicy[] Some = [.. LayerPolicy.Kinds.SelectMany(kind => kind.Diagnostic.TakeLast(1).Concat(kind.Timed.TakeLast(1))).Distinct(), Catalogue.Kivi(4, 2), Catalogue.InTiers([5, 3, 2, 1], 2)];
 
     public static TheoryData<string> Policies => [.. Some.Select(policy => policy.Describe())];
 
@@ -49,6 +49,7 @@ public sealed class WindowMeasurementTests : IDisposable
     {
         LayerPolicy[] policies = [.. Enumerable.Range(0, _model.Shape.Layers).Select(layer => Policy(described, layer))];
         using var measurement = new WindowMeasurement(_model, _window, Context);
+        measurement.Calibrations = measurement.OwnCalibrations;
         double[] measured = measurement.MeasureAll(policies);
 
         int vocabulary = _model.Shape.VocabularySize;
@@ -59,7 +60,7 @@ public sealed class WindowMeasurementTests : IDisposable
             full.Extend(_window.AsSpan(Context), (position, logits) => LogProbabilities.All(logits, exact.AsSpan((position - Context) * vocabulary, vocabulary)));
         }
 
-        using Session session = _model.CreateSession(Plan.From(_model.Fingerprint, _window.Length, policies));
+        using Session session = _model.CreateSession(Plan.From(_model.Fingerprint, _window.Length, policies, calibrations: measurement.OwnCalibrations));
         session.Prefill(_window.AsSpan(0, Context));
         for (int row = 0; row < Tail; row++)
         {
@@ -173,6 +174,7 @@ public sealed class WindowMeasurementTests : IDisposable
     public void One_layer_is_all_layers_but_exact_ones(string described)
     {
         using var measurement = new WindowMeasurement(_model, _window, Context);
+        measurement.Calibrations = measurement.OwnCalibrations;
         for (int layer = 0; layer < _model.Shape.Layers; layer++)
         {
             LayerPolicy[] policies = [.. Enumerable.Repeat(new FullPolicy(ExactPrecision.Float32), _model.Shape.Layers)];
@@ -213,28 +215,6 @@ public sealed class WindowMeasurementTests : IDisposable
     }
 
     public void Dispose() => _model.Dispose();
-
-    private sealed class KeptAttention(int kept) : PromptObserver
-    {
-        public List<float> Queries { get; } = [];
-
-        public float[] Keys { get; private set; } = [];
-
-        public override void OnAttended(int layer, int first, int count, Workspace workspace)
-        {
-            if (layer != kept)
-                return;
-            var queries = new float[workspace.Queries.Length / workspace.Chunk * count];
-            workspace.Queries.Read(queries);
-            Queries.AddRange(queries);
-        }
-
-        public override void OnLayerDone(int layer, KeyValues prompt, int tokens, DeviceTensor hidden)
-        {
-            if (layer == kept)
-                prompt.Keys.Read(Keys = new float[prompt.Keys.Length]);
-        }
-    }
 
     private LayerPolicy Policy(string described, int layer)
     {
