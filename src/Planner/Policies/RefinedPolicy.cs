@@ -26,7 +26,8 @@ public sealed record RefinedPolicy : WindowedPolicy
                select Catalogue.Refined(choice.Keys, choice.Values, choice.TopK),
             .. from choice in new (int[] Keys, int Values, int TopK)[]
                {
-                   ([3, 1, 0, 0], 1, 32), ([3, 1, 0, 0], 1, 128), ([4, 2, 1, 1], 1, 128), ([4, 2, 1, 1], 2, 32), ([4, 2, 1, 1], 2, 128), ([4, 2, 1, 1], 2, 512),
+                   ([3, 0, 0, 0], 1, 512), ([3, 1, 0, 0], 1, 128), ([3, 1, 0, 0], 1, 512), ([3, 1, 0, 0], 1, 1024), ([4, 2, 1, 1], 1, 128), ([4, 2, 1, 1], 1, 512), ([4, 2, 1, 1], 2, 128), ([4, 2, 1, 1], 2, 512),
+                   ([4, 2, 1, 1], 2, 1024),
                    ([5, 3, 2, 1], 2, 128), ([5, 3, 2, 1], 3, 128), ([5, 3, 2, 1], 3, 512),
                }
                select new RefinedPolicy { Keys = Catalogue.Tiers(choice.Keys), Values = Catalogue.RotatedNormal(choice.Values), TopK = choice.TopK },

@@ -23,10 +23,13 @@ public sealed record RetrievedPolicy : WindowedPolicy
         [
             .. from choice in new (int TopK, KeyIndex Index)[]
                {
-                   (256, new CriticalChannels(8)), (1024, new CriticalChannels(12)), (64, Catalogue.CodedKeysInTiers(3, 1, 0, 0)), (256, Catalogue.CodedKeysInTiers(3, 0, 0, 0)), (256, Catalogue.CodedKeysInTiers(3, 1, 0, 0)),
-                   (256, Catalogue.CodedKeysInTiers(4, 2, 1, 1)), (1024, Catalogue.CodedKeysInTiers(3, 1, 0, 0)), (1024, Catalogue.CodedKeysInTiers(4, 2, 1, 1)),
+                   (256, new CriticalChannels(8)), (1024, new CriticalChannels(12)), (64, Catalogue.CodedKeysInTiers(3, 1, 0, 0)), (256, Catalogue.CodedKeysInTiers(3, 1, 0, 0)),
+                   (256, Catalogue.CodedKeysInTiers(4, 2, 1, 1)), (1024, Catalogue.CodedKeysInTiers(4, 2, 1, 1)),
                }
                select new RetrievedPolicy { TopK = choice.TopK, Index = choice.Index },
+            // Where bytes are few, what was generated joins the index at once.
+            .. from choice in new (int TopK, int[] Keys)[] { (256, [2, 0, 0, 0]), (256, [3, 0, 0, 0]), (256, [3, 1, 0, 0]), (512, [3, 1, 0, 0]), (1024, [3, 1, 0, 0]), (1024, [4, 2, 1, 1]) }
+               select new RetrievedPolicy { TopK = choice.TopK, Index = Catalogue.CodedKeysInTiers(choice.Keys), Generated = 0 },
         ],
         All =
         [
@@ -37,7 +40,8 @@ public sealed record RetrievedPolicy : WindowedPolicy
                    Catalogue.CodedKeysInTiers(2, 0, 0, 0), Catalogue.CodedKeysInTiers(3, 0, 0, 0), Catalogue.CodedKeysInTiers(3, 1, 0, 0), Catalogue.CodedKeysInTiers(4, 2, 1, 1),
                    new CriticalChannels(4), new CriticalChannels(8), new CriticalChannels(12), new CriticalChannels(16),
                ]
-               select new RetrievedPolicy { TopK = topK, Index = index },
+               from generated in (int[])[64, 0]
+               select new RetrievedPolicy { TopK = topK, Index = index, Generated = generated },
         ],
         // Critical channels are left out: they cost a fraction of an index of codes, and few plans choose them.
         Timed = [new RetrievedPolicy { TopK = 64, Index = Catalogue.CodedKeys(1) }, new RetrievedPolicy { TopK = 256, Index = Catalogue.CodedKeysPerChannel(2) }],
