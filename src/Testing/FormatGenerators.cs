@@ -41,6 +41,12 @@ public static class FormatGenerators
     internal static IReadOnlyList<(string Name, Gen<(CodeFormat Keys, CodeFormat Values)> Pairs)> KeysAndValues { get; } =
         [("keys per channel", Pair(PerChannel, PerToken)), ("keys per token", Pair(PerToken, PerToken)), ("per block", Pair(PerBlock, PerBlock)), ("rotated", Pair(Rotated, Rotated)), ("keys in tiers", Pair(Tiered, Rotated))];
 
+    /// <summary>What rows on the host are coded in: nothing as often as something.</summary>
+    internal static Gen<CodeFormat?> HostRows { get; } = Gen.Elements<CodeFormat?>(null, null, new RotatedBlockFormat { Bits = 8 }, new RotatedBlockFormat { Bits = 4 });
+
+    /// <summary>Simpler ways for rows on the host: exact ones, and those of fewer bits.</summary>
+    internal static IEnumerable<CodeFormat?> ShrinkHostRows(CodeFormat? format) => format is null ? [] : [null, .. Shrink(format)];
+
     /// <summary>Simpler formats: of the same kind with fewer bits or smaller groups.</summary>
     /// <param name="format">The format to make simpler.</param>
     public static IEnumerable<CodeFormat> Shrink(CodeFormat format)

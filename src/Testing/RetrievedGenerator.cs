@@ -5,7 +5,7 @@ using TailorKV.Planner.Policies.Codes;
 
 namespace TailorKV.Testing;
 
-/// <summary>Retrieved layers, with every index.</summary>
+/// <summary>Retrieved layers, with every index, and exact and coded rows on the host.</summary>
 internal static class RetrievedGenerator
 {
     public static KindGenerator Registration { get; } = KindGenerator.Of<RetrievedPolicy>(
@@ -19,12 +19,14 @@ internal static class RetrievedGenerator
     private static Gen<LayerPolicy> Retrieved(Gen<KeyIndex> indexes) => WindowGenerators.Around(
         from index in indexes
         from topK in WindowGenerators.TopK
-        select (WindowedPolicy)new RetrievedPolicy { TopK = topK, Index = index });
+        from rows in FormatGenerators.HostRows
+        select (WindowedPolicy)new RetrievedPolicy { TopK = topK, Index = index, HostRows = rows });
 
     private static IEnumerable<LayerPolicy> Simpler(RetrievedPolicy policy) =>
     [
         .. Shrinking.Smaller(policy.TopK, 1).Select(topK => policy with { TopK = topK }),
         .. Simpler(policy.Index).Select(index => policy with { Index = index }),
+        .. FormatGenerators.ShrinkHostRows(policy.HostRows).Select(rows => policy with { HostRows = rows }),
         .. WindowGenerators.Simpler(policy),
     ];
 

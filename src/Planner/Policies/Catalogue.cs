@@ -14,7 +14,7 @@ public static class Catalogue
 
     /// <summary>
     /// Every format at every pair of bits, with few and many exact tokens; every index and number of tokens retrieved; every pair of codes refined by few and by
-    /// many exact rows. Some 2,400, which take hours to measure.
+    /// many exact rows; some of these with coded rows on the host. Some 2,400, which take hours to measure.
     /// </summary>
     public static IReadOnlyList<LayerPolicy> All => [.. LayerPolicy.Kinds.SelectMany(kind => kind.All)];
 
@@ -75,6 +75,9 @@ public static class Catalogue
     /// <summary>Of all patterns of four tiers those that lost least at their mean bits (benchmarks/results/tiers.md).</summary>
     private static IEnumerable<TieredNormalFormat> Patterns =>
         new int[][] { [2, 0, 0, 0], [3, 0, 0, 0], [3, 1, 0, 0], [4, 2, 0, 0], [4, 2, 1, 1], [5, 2, 2, 1], [5, 3, 2, 1], [5, 4, 2, 2], [5, 4, 4, 2] }.Select(bits => Tiers(bits));
+
+    /// <summary>What rows on the host may be coded in.</summary>
+    internal static IReadOnlyList<CodeFormat> HostRowFormats => [RotatedBlock(8), RotatedBlock(4)];
 
     internal static PerChannelFormat PerChannel(int bits, int group) => new() { Bits = bits, Group = group };
 

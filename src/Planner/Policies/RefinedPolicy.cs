@@ -5,10 +5,10 @@ using TailorKV.Planner.Policies.Codes;
 namespace TailorKV.Planner.Policies;
 
 /// <summary>
-/// Everything between sinks and window lies on the device in codes and, exactly, in host memory. A step scores all of it by the codes; the exact
-/// rows of the <see cref="TopK"/> tokens per KV head that this gives the most probability come from the host and replace their codes in scores and sum.
+/// Everything between sinks and window lies on the device in codes and, exactly unless <see cref="OffloadedPolicy.HostRows"/> codes it there, in host memory. A step scores all of it by the codes; the host's
+/// rows of the <see cref="TopK"/> tokens per KV head that this gives the most probability are fetched and replace their codes in scores and sum.
 /// </summary>
-public sealed record RefinedPolicy : WindowedPolicy
+public sealed record RefinedPolicy : OffloadedPolicy
 {
     /// <summary>The kind.</summary>
     public static PolicyKind Registration { get; } = new("refined", typeof(RefinedPolicy))
@@ -37,6 +37,10 @@ public sealed record RefinedPolicy : WindowedPolicy
             .. from codes in Catalogue.CodePairs(64)
                from topK in Catalogue.PowersOfTwo(16, 2048)
                select new RefinedPolicy { Keys = codes.Keys, Values = codes.Values, TopK = topK },
+            .. from codes in new (int[] Keys, int Values)[] { ([4, 2, 1, 1], 2), ([5, 3, 2, 1], 3) }
+               from topK in (int[])[64, 128, 512]
+               from rows in Catalogue.HostRowFormats
+               select new RefinedPolicy { Keys = Catalogue.Tiers(codes.Keys), Values = Catalogue.RotatedNormal(codes.Values), TopK = topK, HostRows = rows },
         ],
         Timed = [Catalogue.Refined(1, 1, 32), Catalogue.Refined(2, 2, 128), Catalogue.Refined(3, 3, 128)],
     };
@@ -67,7 +71,7 @@ public sealed record RefinedPolicy : WindowedPolicy
     public override int BlockTokens => Keys.BlockTokens;
 
     /// <inheritdoc/>
-    public override string Describe() => $"{QuantizedPolicy.DescribeCodes(Keys, Values)}, top-{TopK} exact, {DescribeWindow()}";
+    public override string Describe() => $"{QuantizedPolicy.DescribeCodes(Keys, Values)}, top-{TopK}{(HostRows is null ? " exact" : DescribeHostRows())}, {DescribeWindow()}";
 
     private protected override CacheBytes MiddleBytesPerKvHead(int headDim, int tokens) =>
         new(Keys.Bytes(tokens, headDim) + Values.Bytes(tokens, headDim), HostRowBytes(headDim, tokens), FetchedBytes(headDim, TopK, tokens));
@@ -75,5 +79,5 @@ public sealed record RefinedPolicy : WindowedPolicy
     private protected override StepWork MiddleWork(LayerShape layer, int tokens) =>
         QuantizedPolicy.CodesWork(Keys, Values, layer, tokens) + FetchedWork(layer, TopK, tokens);
 
-    private protected override string? MiddleProblem(int headDim, int layerIndex) => QuantizedPolicy.CodesProblem(Keys, Values) ?? TopKProblem(TopK, headDim);
+    private protected override string? MiddleProblem(int headDim, int layerIndex) => QuantizedPolicy.CodesProblem(Keys, Values) ?? FetchingProblem(TopK, headDim);
 }

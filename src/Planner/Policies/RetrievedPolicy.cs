@@ -4,10 +4,10 @@ using TailorKV.Planner.Models;
 namespace TailorKV.Planner.Policies;
 
 /// <summary>
-/// Exact keys and values of everything between sinks and window lie in host memory, and the device holds an index that chooses, for each query,
+/// Keys and values of everything between sinks and window lie in host memory, exactly unless <see cref="OffloadedPolicy.HostRows"/> codes them, and the device holds an index that chooses, for each query,
 /// the <see cref="TopK"/> tokens per KV head to attend to besides sinks and window (TailorKV, arXiv 2505.19586; docs/policies.md).
 /// </summary>
-public sealed record RetrievedPolicy : WindowedPolicy
+public sealed record RetrievedPolicy : OffloadedPolicy
 {
     /// <summary>Creates the policy; generated tokens stay on the device, as in the paper, up to 64 of them.</summary>
     public RetrievedPolicy() => Generated = 64;
@@ -42,6 +42,9 @@ public sealed record RetrievedPolicy : WindowedPolicy
                ]
                from generated in (int[])[64, 0]
                select new RetrievedPolicy { TopK = topK, Index = index, Generated = generated },
+            .. from topK in (int[])[64, 256, 1024]
+               from rows in Catalogue.HostRowFormats
+               select new RetrievedPolicy { TopK = topK, Index = Catalogue.CodedKeysInTiers(4, 2, 1, 1), HostRows = rows },
         ],
         // Critical channels are left out: they cost a fraction of an index of codes, and few plans choose them.
         Timed = [new RetrievedPolicy { TopK = 64, Index = Catalogue.CodedKeys(1) }, new RetrievedPolicy { TopK = 256, Index = Catalogue.CodedKeysPerChannel(2) }],
@@ -74,7 +77,7 @@ public sealed record RetrievedPolicy : WindowedPolicy
     public override int BlockTokens => Index.BlockTokens;
 
     /// <inheritdoc/>
-    public override string Describe() => $"top-{TopK} by {Index.Describe()}, {DescribeWindow()}";
+    public override string Describe() => $"top-{TopK} by {Index.Describe()}{DescribeHostRows()}, {DescribeWindow()}";
 
     private protected override CacheBytes MiddleBytesPerKvHead(int headDim, int tokens)
     {
@@ -91,5 +94,5 @@ public sealed record RetrievedPolicy : WindowedPolicy
         return index + FetchedWork(layer, TopK, tokens);
     }
 
-    private protected override string? MiddleProblem(int headDim, int layerIndex) => TopKProblem(TopK, headDim) ?? Index.Problem(headDim, layerIndex);
+    private protected override string? MiddleProblem(int headDim, int layerIndex) => FetchingProblem(TopK, headDim) ?? Index.Problem(headDim, layerIndex);
 }

@@ -26,7 +26,7 @@ public abstract record WindowedPolicy : LayerPolicy
     [JsonRequired]
     public int Generated { get; init; }
 
-    /// <summary>How exact keys and values are stored, on the device and on the host.</summary>
+    /// <summary>How exact keys and values are stored, on the device and, unless they are coded there, on the host.</summary>
     [JsonRequired]
     public ExactPrecision Precision { get; init; } = ExactPrecision.BFloat16;
 
@@ -74,30 +74,8 @@ public abstract record WindowedPolicy : LayerPolicy
     private protected StepWork ExactWork(LayerShape layer, int tokens) =>
         new(2L * tokens * layer.KvHeads * layer.HeadDim * Precision.Bytes(), 2L * tokens * layer.Heads * layer.HeadDim, 0, 0);
 
-    /// <summary>The work of fetching rows that were chosen by the layer's own queries, and of attending to them.</summary>
-    private protected StepWork FetchedWork(LayerShape layer, int topK, int tokens)
-    {
-        StepWork exact = ExactWork(layer, Math.Min(topK, tokens));
-        return exact with { FetchedBytes = exact.DeviceBytes };
-    }
-
     /// <summary>What is wrong with how it is kept, or null.</summary>
     private protected abstract string? MiddleProblem(int headDim, int layerIndex);
-
-    /// <summary>Bytes of exact keys and values in host memory.</summary>
-    private protected long HostRowBytes(int headDim, int tokens) => 2 * CacheBytes.Align((long)tokens * headDim * Precision.Bytes());
-
-    /// <summary>Staging bytes of choosing tokens by a probability each, and of the chosen ones' numbers and rows, widened to f32.</summary>
-    private protected static long FetchedBytes(int headDim, int topK, int tokens)
-    {
-        long fetched = Math.Min(topK, tokens);
-        return (2 * CacheBytes.Align(fetched * headDim * sizeof(float))) + CacheBytes.Align(fetched * sizeof(int))
-            + CacheBytes.Align((long)tokens * sizeof(float));
-    }
-
-    // What is fetched is read as one span of bytes.
-    private protected static string? TopKProblem(int topK, int headDim) =>
-        Math.Min(1 << 24, int.MaxValue / (headDim * sizeof(float))) is var most && (topK < 1 || topK > most) ? $"topK {topK} is outside 1 to {most}" : null;
 
     private protected string DescribeWindow() => $"{Sinks} sinks, recent {Recent}{(Generated > 0 ? $"+{Generated}" : "")}";
 }

@@ -20,6 +20,7 @@ public sealed class DecodeAllocationTests
         .. LayerPolicy.Kinds.SelectMany(kind => kind.Diagnostic.Concat(kind.Timed)).Distinct(), new FullPolicy(ExactPrecision.Float32),
         new QuantizedPolicy { Keys = new PerBlockFormat { Bits = 8 }, Values = new PerBlockFormat { Bits = 8 } },
         new RetrievedPolicy { TopK = 16, Generated = 8, Index = new CriticalChannels(8) },
+        Catalogue.Refined(1, 1, 16) with { HostRows = new RotatedBlockFormat { Bits = 4 } },
     ];
 
     public static TheoryData<string> Policies => [.. Some.Select(policy => policy.Describe())];

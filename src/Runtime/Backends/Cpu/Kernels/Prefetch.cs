@@ -33,6 +33,18 @@ internal static unsafe class Prefetch
         return start + bytes;
     }
 
+    /// <summary>Asks for all cache lines that some bytes lie in.</summary>
+    public static void All(ReadOnlySpan<byte> bytes)
+    {
+        if (!Sse.IsSupported)
+            return;
+        fixed (byte* start = bytes)
+        {
+            for (byte* line = start - ((nuint)start % CacheLine); line < start + bytes.Length; line += CacheLine)
+                Sse.Prefetch0(line);
+        }
+    }
+
     /// <summary>Asks for up to two cache lines that are read later, into the second cache.</summary>
     /// <inheritdoc cref="Lines"/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -4,6 +4,7 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Exact;
+using TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Numbers;
 
@@ -31,6 +32,33 @@ public sealed class ComponentTests
             Assert.InRange(decoded[i], values[i] - half - slack, values[i] + half + slack);
             if (bits == 1)
                 Assert.InRange(decoded.Min(), values.Min() - slack, values.Min() + slack);
+        }
+    }
+
+    /// <summary>Rows written in any order, some anew, each lie apart: what is read is what its blocks' codes stand for.</summary>
+    [Property(MaxTest = 300)]
+    public void Coded_rows_are_read_one_by_one_as_they_were_coded(bool wide, Pick channels, Few tokens, RandomData data)
+    {
+        var format = new RotatedBlockFormat { Bits = wide ? 8 : 4 };
+        int headDim = channels.Of(1, 2, 3, 6, 24, 31, 32, 40, 64, 80, 128, 200);
+        using var arena = new Arena("host", CacheBytes.Align(tokens * format.RowBytes(headDim)));
+        var rows = new CodedRows(arena, tokens, headDim, format);
+        Assert.Equal(arena.Capacity, arena.Used);
+        float[][] written = [.. Enumerable.Range(0, tokens).Select(_ => data.Row(headDim))];
+        rows.WriteRange(0, data.Row(tokens * headDim));
+        for (int token = tokens - 1; token >= 0; token--)
+            rows.WriteRange(token, written[token]);
+        for (int token = 0; token < tokens; token++)
+        {
+            rows.Prefetch(token);
+            var read = new float[headDim];
+            rows.Read(token, read);
+            Assert.Equal(written[token].Chunk(32).SelectMany(block =>
+            {
+                var codes = new byte[block.Length];
+                float scale = (float)BlockQuantizer.Encode(block, format.Bits, codes);
+                return codes.Select(code => scale * (code - (wide ? 128 : 8)));
+            }), read);
         }
     }
 

@@ -269,6 +269,9 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
 
     protected float[] Exact(float[] row) => precision == ExactPrecision.Float32 ? row : [.. row.Select(BrainFloat)];
 
+    /// <summary>A key or value as the host keeps it.</summary>
+    protected float[] OnHost(OffloadedPolicy policy, float[] row) => policy.HostRows is null ? Exact(row) : Coded(policy.HostRows, [row])[0];
+
     protected IEnumerable<PlainRow> ExactRows(int from, int to) =>
         Enumerable.Range(from, Math.Max(0, to - from)).Select(i => new PlainRow(Exact(Keys[i]), Exact(Values[i])));
 

@@ -39,21 +39,21 @@ internal class PlainQuantizedHead(WindowedPolicy policy, CodeFormat keyFormat, C
     protected override IEnumerable<PlainRow>? Seen(float[][] queries, float[][] predicted) => [.. Sinks, .. CodedRows, .. Window];
 }
 
-/// <summary>The coded rows that have the most probability by their codes are seen exactly.</summary>
+/// <summary>The coded rows that have the most probability by their codes are seen as the host keeps them.</summary>
 internal sealed class PlainRefinedHead(RefinedPolicy policy, float? softCap) : PlainQuantizedHead(policy, policy.Keys, policy.Values, softCap)
 {
-    private readonly List<PlainRow> _exact = [];
+    private readonly List<PlainRow> _host = [];
 
     protected override void Forget()
     {
         base.Forget();
-        _exact.Clear();
+        _host.Clear();
     }
 
     protected override void Leave(float[][] keys, float[][] values)
     {
         base.Leave(keys, values);
-        _exact.AddRange(keys.Zip(values, (key, value) => new PlainRow(Exact(key), Exact(value))));
+        _host.AddRange(keys.Zip(values, (key, value) => new PlainRow(OnHost(policy, key), OnHost(policy, value))));
     }
 
     protected override IEnumerable<PlainRow>? Seen(float[][] queries, float[][] predicted)
@@ -64,7 +64,7 @@ internal sealed class PlainRefinedHead(RefinedPolicy policy, float? softCap) : P
         if (MostSeen(scores, start..(start + CodedRows.Count), policy.TopK, CodedScoreError(queries, rows.Select(row => row.Key))) is not { } chosen)
             return null;
         foreach (int i in chosen)
-            rows[start + i] = _exact[i];
+            rows[start + i] = _host[i];
         return rows;
     }
 }
@@ -83,7 +83,7 @@ internal sealed class PlainRetrievedHead(RetrievedPolicy policy, float? softCap)
 
     protected override void Leave(float[][] keys, float[][] values)
     {
-        _host.AddRange(keys.Zip(values, (key, value) => new PlainRow(Exact(key), Exact(value))));
+        _host.AddRange(keys.Zip(values, (key, value) => new PlainRow(OnHost(policy, key), OnHost(policy, value))));
         (float, float)[] channels = policy.Index is CodedKeys coded ? ChannelScales(coded.Keys, keys) : [];
         _indexed.AddRange((policy.Index is CodedKeys codes ? Coded(codes.Keys, keys, Tiers) : keys).Select(key => (key, channels)));
     }

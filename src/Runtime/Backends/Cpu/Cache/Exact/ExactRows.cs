@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 using TailorKV.Planner.Models;
+using TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 using TailorKV.Runtime.Backends.Cpu.Kernels;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Numbers;
@@ -11,7 +11,7 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Exact;
 /// Uncoded keys or values of one KV head, [capacity, headDim]. A token's row lies at its position modulo the capacity, so the same class is a
 /// growing list and a window that forgets.
 /// </summary>
-internal sealed class ExactRows
+internal sealed class ExactRows : IRows
 {
     private readonly int _capacity;
     private readonly int _headDim;
@@ -62,18 +62,7 @@ internal sealed class ExactRows
     }
 
     /// <summary>Asks for a row that will be read soon, where the machine can be asked.</summary>
-    public unsafe void Prefetch(int position)
-    {
-        if (!Sse.IsSupported)
-            return;
-        ReadOnlySpan<byte> bytes = Bytes(position, 1);
-        const int CacheLine = 64;
-        fixed (byte* row = bytes)
-        {
-            for (int i = 0; i < bytes.Length; i += CacheLine)
-                Sse.Prefetch0(row + i);
-        }
-    }
+    public void Prefetch(int position) => Kernels.Prefetch.All(Bytes(position, 1));
 
     /// <summary>Reads rows of consecutive positions to [count, headDim].</summary>
     public void ReadRange(int position, Span<float> rows)

@@ -1,6 +1,9 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
+using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Exact;
 using TailorKV.Runtime.Backends.Cpu.Kernels;
 using TailorKV.Runtime.Memory;
@@ -8,7 +11,10 @@ using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 
-/// <summary>Exact keys and values of one KV head's middle in host memory, and the few of them that a step has chosen and fetched.</summary>
+/// <summary>
+/// Keys and values of one KV head's middle in host memory, and the few of them that a step has chosen and fetched. Coded rows are turned by a Hadamard matrix, and stay so when they are fetched: queries
+/// are turned once to meet them, and sums of values turned back.
+/// </summary>
 internal sealed class HostRows
 {
     // Rows asked for before they are read.
@@ -19,8 +25,9 @@ internal sealed class HostRows
 
     private readonly int _headDim;
     private readonly int _topK;
-    private readonly ExactRows _keys;
-    private readonly ExactRows _values;
+    private readonly bool _turned;
+    private readonly IRows _keys;
+    private readonly IRows _values;
     private readonly NativeBuffer<float> _fetchedKeys;
     private readonly NativeBuffer<float> _fetchedValues;
     private readonly NativeBuffer<int> _chosen;
@@ -28,12 +35,13 @@ internal sealed class HostRows
     private readonly RowKernel _kernel;
     private int _fetched;
 
-    public HostRows(WindowedPolicy policy, int topK, int tokens, int headDim, Arena host, Arena staging)
+    public HostRows(OffloadedPolicy policy, int topK, int tokens, int headDim, Arena host, Arena staging)
     {
         _headDim = headDim;
         _topK = Math.Min(topK, tokens);
-        _keys = new ExactRows(host, tokens, headDim, policy.Precision);
-        _values = new ExactRows(host, tokens, headDim, policy.Precision);
+        _turned = policy.HostRows is not null;
+        _keys = Rows(policy, tokens, headDim, host);
+        _values = Rows(policy, tokens, headDim, host);
         _fetchedKeys = staging.Take<float>((long)_topK * headDim);
         _fetchedValues = staging.Take<float>((long)_topK * headDim);
         _chosen = staging.Take<int>(_topK);
@@ -43,8 +51,8 @@ internal sealed class HostRows
 
     public void Write(int first, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
     {
-        _keys.WriteRange(first, keys);
-        _values.WriteRange(first, values);
+        Write(_keys, first, keys);
+        Write(_values, first, values);
     }
 
     /// <summary>Rows of a number for each token chosen that there is room for, one at least.</summary>
@@ -96,10 +104,47 @@ internal sealed class HostRows
     }
 
     /// <summary>For each of the queries [n, headDim]: scores[query * stride + i] = query . the fetched key i.</summary>
-    public void Scores(ReadOnlySpan<float> queries, Span<float> scores, int stride) =>
-        _kernel.Dots(MemoryMarshal.AsBytes(_fetchedKeys.Slice(0, _fetched * _headDim)), 0, _headDim, queries, scores, stride);
+    [SkipLocalsInit]
+    public void Scores(ReadOnlySpan<float> queries, Span<float> scores, int stride)
+    {
+        using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], _turned ? queries.Length : 0);
+        scoped ReadOnlySpan<float> met = _turned ? Turned(queries, room.Span) : queries;
+        _kernel.Dots(MemoryMarshal.AsBytes(_fetchedKeys.Slice(0, _fetched * _headDim)), 0, _headDim, met, scores, stride);
+    }
 
     /// <summary>For each of the outputs [n, headDim]: output += weights[output * stride + i] * the fetched value i.</summary>
-    public void AddWeighted(ReadOnlySpan<float> weights, int stride, Span<float> outputs) => _kernel.AddWeighted(
-        MemoryMarshal.AsBytes(_fetchedValues.Slice(0, _fetched * _headDim)), 0, _headDim, weights, stride, outputs.Length / _headDim, outputs, _headDim);
+    [SkipLocalsInit]
+    public void AddWeighted(ReadOnlySpan<float> weights, int stride, Span<float> outputs)
+    {
+        using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], _turned ? outputs.Length : 0);
+        Span<float> sums = _turned ? room.Span : outputs;
+        if (_turned)
+            sums.Clear();
+        _kernel.AddWeighted(MemoryMarshal.AsBytes(_fetchedValues.Slice(0, _fetched * _headDim)), 0, _headDim, weights, stride, outputs.Length / _headDim, sums, _headDim);
+        if (!_turned)
+            return;
+        Hadamard.Rotate(sums, _headDim);
+        TensorPrimitives.Add(outputs, sums, outputs);
+    }
+
+    private static IRows Rows(OffloadedPolicy policy, int tokens, int headDim, Arena host) => policy.HostRows switch
+    {
+        null => new ExactRows(host, tokens, headDim, policy.Precision),
+        RotatedBlockFormat coded => new CodedRows(host, tokens, headDim, coded),
+        CodeFormat other => throw new ArgumentException($"There are no host rows in {other.Describe()}.", nameof(policy)),
+    };
+
+    [SkipLocalsInit]
+    private void Write(IRows destination, int first, ReadOnlySpan<float> rows)
+    {
+        using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], _turned ? rows.Length : 0);
+        destination.WriteRange(first, _turned ? Turned(rows, room.Span) : rows);
+    }
+
+    private Span<float> Turned(ReadOnlySpan<float> rows, Span<float> room)
+    {
+        rows.CopyTo(room);
+        Hadamard.Rotate(room, _headDim);
+        return room;
+    }
 }

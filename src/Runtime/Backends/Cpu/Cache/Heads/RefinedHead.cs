@@ -6,8 +6,8 @@ using TailorKV.Runtime.Numbers;
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 
 /// <summary>
-/// The middle lies in codes on the device and exactly on the host. Every query sees all of it: by its codes, but for the tokens that the codes give the
-/// most probability, whose exact rows stand in for them in scores and sum.
+/// The middle lies in codes on the device and exactly, or in finer codes, on the host. Every query sees all of it: by its codes, but for the tokens that the codes give the
+/// most probability, whose rows from the host stand in for them in scores and sum.
 /// </summary>
 internal sealed class RefinedHead : WindowedHead
 {

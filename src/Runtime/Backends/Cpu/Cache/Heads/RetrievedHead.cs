@@ -5,7 +5,7 @@ using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 
-/// <summary>The middle lies on the host; a query sees, exactly, the tokens of it that the index chooses, and nothing of the rest.</summary>
+/// <summary>The middle lies on the host; a query sees, as the host keeps them, the tokens of it that the index chooses, and nothing of the rest.</summary>
 internal sealed class RetrievedHead : WindowedHead
 {
     private readonly HostRows _host;
