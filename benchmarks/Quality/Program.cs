@@ -18,6 +18,7 @@ const string Usage = """
       evicted       SmolLM2: evicted layers by each score, and plans with them
       tiers         SmolLM2, protocol of its tiers.json: keys in tiers; every pattern of tiers; indexes
       tiers-texts   SmolLM2: tiers calibrated on one text and judged on others
+      host-rows     SmolLM2: retrieved and refined layers with exact and coded rows on the host
       own-words     SmolLM2: a profile from its own words beside one from real text
       text          SmolLM2's reference tokens as text, for other programs
     """;
@@ -51,6 +52,7 @@ try
         case "evicted": EvictedProtocol.Run(args[1], Published, report, cancellation.Token); break;
         case "tiers": TiersProtocol.Run(args[1], report, cancellation.Token); break;
         case "tiers-texts": TiersProtocol.RunTexts(args[1], report, cancellation.Token); break;
+        case "host-rows": HostRowsProtocol.Run(args[1], report, cancellation.Token); break;
         case "own-words": OwnWordsProtocol.Run(args[1], report, cancellation.Token); break;
         case "text": report = Report.Plain(ReferenceText.Read(args[1])); break;
         default: Console.Error.WriteLine(Usage); return 2;

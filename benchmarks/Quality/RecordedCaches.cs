@@ -47,6 +47,18 @@ internal static class RecordedCaches
         });
     }
 
+    /// <summary>Those of benchmarks/results/host-rows.md: each with exact rows on the host, and with rows in 8 and in 4 bits.</summary>
+    public static IEnumerable<(string Name, OffloadedPolicy Policy)> OfHostRows() =>
+        from one in new (string Name, OffloadedPolicy Policy)[]
+        {
+            ("retrieved, 4-2-1-1 tiers, top-64", new RetrievedPolicy { TopK = 64, Index = new CodedKeys(Tiers(4, 2, 1, 1)) }),
+            ("retrieved, 4-2-1-1 tiers, top-256", new RetrievedPolicy { TopK = 256, Index = new CodedKeys(Tiers(4, 2, 1, 1)) }),
+            ("refined, K 4-2-1-1 tiers, V2, top-64", new RefinedPolicy { Keys = Tiers(4, 2, 1, 1), Values = new RotatedNormalFormat { Bits = 2 }, TopK = 64 }),
+            ("refined, K 5-3-2-1 tiers, V3, top-128", new RefinedPolicy { Keys = Tiers(5, 3, 2, 1), Values = new RotatedNormalFormat { Bits = 3 }, TopK = 128 }),
+        }
+        from rows in new CodeFormat?[] { null, new RotatedBlockFormat { Bits = 8 }, new RotatedBlockFormat { Bits = 4 } }
+        select (one.Name, one.Policy with { HostRows = rows });
+
     /// <summary>Those of benchmarks/results/equal-bytes.md.</summary>
     public static IEnumerable<(string Name, LayerPolicy Policy)> OfEqualBytes()
     {

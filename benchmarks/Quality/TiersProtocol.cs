@@ -129,7 +129,8 @@ internal static class TiersProtocol
         _ => null,
     };
 
-    private static int[][] Reference(string folder)
+    /// <summary>The windows of a model's sensitivity.safetensors.</summary>
+    public static int[][] Reference(string folder)
     {
         using var file = SafetensorsFile.Open(Path.Combine(folder, "sensitivity.safetensors"));
         return [.. file.ReadIntegers("input_ids").Select(token => (int)token).Chunk((int)file.Shape("input_ids")[^1])];
