@@ -45,6 +45,21 @@ public sealed class RecordedBytesTests : IDisposable
     }
 
     [Fact]
+    public void Host_rows_md()
+    {
+        const int Tokens = 1024 + 64;
+        (string Name, OffloadedPolicy Policy)[] caches = [.. RecordedCaches.OfHostRows()];
+        string[][] rows = Rows("host-rows.md", "every layer");
+        Assert.Equal(caches.Length, rows.Length);
+        foreach (((string name, OffloadedPolicy policy), string[] row) in caches.Zip(rows))
+        {
+            MemoryBreakdown memory = MemoryModel.Predict(Smollm2.Model, RecordedCaches.Layers(Smollm2.Model.Shape, policy), Tokens, PlanTarget.DefaultPrefillChunk);
+            string kept = policy.HostRows is SingleWidthFormat coded ? $"{coded.Bits}-bit" : "bf16";
+            Assert.Equal($"{name}: {kept}, {memory.HostCache}, {memory.HostPerStep}", $"{row[0]}: {row[1]}, {row[2]}, {row[3]}");
+        }
+    }
+
+    [Fact]
     public void Equal_bytes_md()
     {
         Dictionary<string, LayerPolicy> uniform = RecordedCaches.OfEqualBytes().ToDictionary(one => one.Name, one => one.Policy);
