@@ -10,7 +10,7 @@ namespace TailorKV.Quality;
 /// <summary>Plans made from the published profile of SmolLM2 beside what others would keep in the same device bytes, on text that neither was made from.</summary>
 internal static class EqualBytesProtocol
 {
-    private const int WindowCount = 4;
+    private const int WindowCount = 2;
 
     // Of caches alike in every layer, those that leave more than this of the bytes unused lose more than others do.
     private const double LeastUse = 0.6;

@@ -62,21 +62,21 @@ internal static class RecordedCaches
     /// <summary>Those of benchmarks/results/equal-bytes.md.</summary>
     public static IEnumerable<(string Name, LayerPolicy Policy)> OfEqualBytes()
     {
-        foreach (int group in new[] { 32, 64 })
-        {
-            foreach ((int keys, int values) in Pairs(8, 4, 3, 2, 1).Where(pair => pair.Keys >= pair.Values))
-                yield return ($"KIVI, K{keys}V{values}, groups of {group}", Catalogue.Kivi(keys, values, group));
-        }
+        foreach ((int keys, int values) in Pairs(4, 3, 2, 1).Where(pair => pair.Keys >= pair.Values))
+            yield return ($"KIVI, K{keys}V{values}, groups of 64", Catalogue.Kivi(keys, values, 64));
 
         foreach ((int keys, int values) in Pairs(4, 3, 2, 1).Where(pair => pair.Keys >= pair.Values))
             yield return ($"rotated, K{keys}V{values}", Catalogue.Rotated(keys, values));
         foreach ((int keys, int values) in Pairs(4, 3, 2, 1).Where(pair => pair.Keys >= pair.Values))
             yield return ($"per channel and rotated, K{keys}V{values}", Catalogue.PerChannelAndRotated(keys, values));
 
-        foreach (int[] keys in new int[][] { [5, 4, 4, 2], [5, 4, 2, 2], [5, 3, 2, 1], [4, 2, 1, 1], [4, 2, 0, 0], [3, 1, 0, 0], [3, 0, 0, 0] })
+        foreach ((int[] keys, int values) in new (int[], int)[]
         {
-            foreach (int values in new[] { 4, 3, 2, 1 })
-                yield return ($"tiers, K {string.Join('-', keys)}, V{values}", Catalogue.InTiers(keys, values));
+            ([5, 4, 4, 2], 3), ([5, 4, 2, 2], 4), ([5, 4, 2, 2], 3), ([5, 3, 2, 1], 3), ([5, 3, 2, 1], 2), ([4, 2, 1, 1], 3), ([4, 2, 1, 1], 2), ([4, 2, 1, 1], 1), ([4, 2, 0, 0], 2), ([4, 2, 0, 0], 1),
+            ([3, 1, 0, 0], 2), ([3, 1, 0, 0], 1), ([3, 0, 0, 0], 1),
+        })
+        {
+            yield return ($"tiers, K {string.Join('-', keys)}, V{values}", Catalogue.InTiers(keys, values));
         }
 
         yield return ("llama.cpp, q8_0", BaselineCatalogue.LlamaCpp(new RotatedBlockFormat { Bits = 8 }));

@@ -8,7 +8,7 @@ namespace TailorKV.Quality;
 /// <summary>Twenty plans between 10 % and 60 % of the full cache, made from the published profile of SmolLM2: what they predict beside what they do on text they were not made from.</summary>
 internal static class TruthProtocol
 {
-    private const int WindowCount = 4;
+    private const int WindowCount = 2;
 
     // Above this the sum of single layers' losses is no longer meant to hold.
     private const double MostLoss = 0.1;

@@ -4,6 +4,7 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
+using TailorKV.Testing;
 
 namespace TailorKV.Planner.Tests.Plans;
 
@@ -72,6 +73,7 @@ public sealed class MixedWindowsTests
                 Layer = layer,
                 DensePreference = random.NextDouble(),
                 HeadDensePreference = [0, 0, 0, 0],
+                Calibration = CalibrationGenerators.Drawn(Shape.Layer(layer), layer),
                 Options = [.. Catalogue.Allowed(Catalogue.Standard, Shape.Layer(layer), layer).Select(policy => new MeasuredOption
                 {
                     Policy = policy,
