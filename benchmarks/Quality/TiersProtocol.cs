@@ -32,7 +32,7 @@ internal static class TiersProtocol
         windows.Calibrate(calibrating.OwnCalibrations[0]);
 
         report.Heading("The figures of tiers.json, second set: windows 1 and 2 judged, window 0 calibrates");
-        report.Paragraph("Not repeated, as no format of this library: a norm for each tier, bits a single pair, eight tiers, principal directions of values.");
+        report.Paragraph("Not repeated, as no format of this library: a norm for each tier, bits a single pair, eight tiers, principal directions of values. Where less is lost than there, it is by the size that a token's codes are given: the one that brings them nearest to the key, not the key's norm.");
         var rows = new List<string[]>();
         foreach (JsonProperty figure in figures.GetProperty("keys").EnumerateObject())
         {
@@ -69,7 +69,7 @@ internal static class TiersProtocol
         void Compare(string name, LayerPolicy policy, double reference)
         {
             double loss = Loss(policy);
-            rows.Add([name, $"{loss:0.00000}", $"{reference:0.00000}", Math.Abs(loss - reference) <= Math.Max(Tolerance, Share * reference) ? "yes" : "no"]);
+            rows.Add([name, $"{loss:0.00000}", $"{reference:0.00000}", Math.Abs(loss - reference) <= Math.Max(Tolerance, Share * reference) ? "yes" : loss < reference ? "less" : "no"]);
         }
     }
 
