@@ -15,7 +15,7 @@ public abstract record OffloadedPolicy : WindowedPolicy
     private protected StepWork FetchedWork(LayerShape layer, int topK, int tokens)
     {
         int fetched = Math.Min(topK, tokens);
-        long bytes = 2 * fetched * layer.KvHeads * RowBytes(layer.HeadDim);
+        long bytes = 2L * fetched * layer.KvHeads * RowBytes(layer.HeadDim);
         return new StepWork(bytes, 2L * fetched * layer.Heads * layer.HeadDim, 0, bytes);
     }
 
