@@ -82,12 +82,12 @@ internal static class TiersProtocol
         File.WriteAllText(code, string.Join('\n', Directory.EnumerateFiles("src", "*.cs", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Take(120).Select(File.ReadAllText)));
         try
         {
-            MeasuringText jargon = MeasuringText.Open(model, Path.Combine(shared, "models", "tiny-recall", "text.txt")), source = MeasuringText.Open(model, code);
-            using var calibrating = new Windows(model, jargon.Windows(TextPurpose.Calibration, 1, Context + Tail, 1, null, cancellation), Context, cancellation);
-            using Windows same = Of(jargon), other = new(model, Reference(folder)[..2], Context, cancellation), ofCode = Of(source);
-            report.Heading("Calibrated on the Jargon File's first half, or on the judged window's own context");
+            MeasuringText bible = MeasuringText.Open(model, Path.Combine(shared, "models", "tiny-recall", "text.txt")), source = MeasuringText.Open(model, code);
+            using var calibrating = new Windows(model, bible.Windows(TextPurpose.Calibration, 1, Context + Tail, 1, null, cancellation), Context, cancellation);
+            using Windows same = Of(bible), other = new(model, Reference(folder)[..2], Context, cancellation), ofCode = Of(source);
+            report.Heading($"Calibrated on the first half of {bible.Source} (tiny-recall's, Bible-like), or on the judged window's own context");
             var rows = new List<string[]>();
-            foreach ((string name, Windows windows) in new[] { ("the Jargon File's second half", same), ("the reference's windows", other), ("C# source", ofCode) })
+            foreach ((string name, Windows windows) in new[] { ("the second half of the same text", same), ("the reference's windows (Jargon File)", other), ("C# source", ofCode) })
             {
                 foreach (CodeFormat keys in new CodeFormat[] { new RotatedNormalFormat { Bits = 1 }, Tiers(3, 1, 0, 0), new RotatedNormalFormat { Bits = 2 }, Tiers(4, 2, 1, 1), new RotatedNormalFormat { Bits = 3 }, Tiers(5, 4, 2, 1) })
                 {
