@@ -1,5 +1,4 @@
 using TailorKV.Planner.Policies.Codes;
-using TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Numbers;
 
@@ -9,11 +8,8 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 internal static class CodeFactory
 {
     /// <summary>Codes of keys.</summary>
-    /// <param name="format">The format.</param>
-    /// <param name="tokens">The most tokens that are coded.</param>
-    /// <param name="request">What the cache is made for, and of.</param>
-    public static IKeyCodes Keys(CodeFormat format, int tokens, HeadRequest request) =>
-        Keys(format, tokens, request.Layer.HeadDim, request.Device, VectorWidth.Widest, request.Calibration, request.KvHead);
+    public static IKeyCodes Keys(CodeFormat format, int tokens, int headDim, Arena arena, KeyCalibration? calibration, int kvHead) =>
+        Keys(format, tokens, headDim, arena, VectorWidth.Widest, calibration, kvHead);
 
     /// <summary>Codes of values.</summary>
     public static IValueCodes Values(CodeFormat format, int tokens, int headDim, Arena arena) => Values(format, tokens, headDim, arena, VectorWidth.Widest);

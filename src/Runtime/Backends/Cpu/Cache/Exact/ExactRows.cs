@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using TailorKV.Planner.Models;
-using TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 using TailorKV.Runtime.Backends.Cpu.Kernels;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Numbers;

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
+using TailorKV.Runtime.Backends.Cpu.Cache.Exact;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;

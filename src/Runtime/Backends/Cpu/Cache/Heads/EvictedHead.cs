@@ -39,8 +39,8 @@ internal sealed class EvictedHead : WindowedHead
         }
         else
         {
-            _codedKeys = CodeFactory.Keys(policy.Keys, kept, request);
-            _codedValues = CodeFactory.Values(policy.Values!, kept, HeadDim, request.Device);
+            _codedKeys = request.Keys(policy.Keys, kept);
+            _codedValues = request.Values(policy.Values!, kept);
         }
 
         _scores = request.Staging.Take<float>(policy.MiddleTokens(request.Context));

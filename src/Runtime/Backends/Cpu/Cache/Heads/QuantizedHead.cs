@@ -13,8 +13,8 @@ internal sealed class QuantizedHead : WindowedHead
         : base(policy, request)
     {
         int middle = policy.MiddleTokens(request.Context);
-        _keys = CodeFactory.Keys(policy.Keys, middle, request);
-        _values = CodeFactory.Values(policy.Values, middle, HeadDim, request.Device);
+        _keys = request.Keys(policy.Keys, middle);
+        _values = request.Values(policy.Values, middle);
     }
 
     public override void Prepare(AttentionStep step) => _keys.Prepare(step.Queries);

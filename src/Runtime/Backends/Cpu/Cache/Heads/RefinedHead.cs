@@ -28,8 +28,8 @@ internal sealed class RefinedHead : WindowedHead
         : base(policy, request)
     {
         int middle = policy.MiddleTokens(request.Context);
-        _keys = CodeFactory.Keys(policy.Keys, middle, request);
-        _values = CodeFactory.Values(policy.Values, middle, HeadDim, request.Device);
+        _keys = request.Keys(policy.Keys, middle);
+        _values = request.Values(policy.Values, middle);
         _host = new HostRows(policy, policy.TopK, middle, HeadDim, request.Host, request.Staging);
     }
 

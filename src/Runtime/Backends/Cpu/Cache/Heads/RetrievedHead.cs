@@ -19,7 +19,7 @@ internal sealed class RetrievedHead : WindowedHead
         _index = policy.Index switch
         {
             CriticalChannels channels => new CriticalChannelIndex(channels, HeadDim, middle, request.Device, request.Host, request.Staging),
-            CodedKeys coded => new CodedKeyIndex(CodeFactory.Keys(coded.Keys, middle, request)),
+            CodedKeys coded => new CodedKeyIndex(request.Keys(coded.Keys, middle)),
             _ => throw new ArgumentException($"There is no index for {policy.Index.GetType().Name}.", nameof(policy)),
         };
     }

@@ -1,4 +1,4 @@
-namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
+namespace TailorKV.Runtime.Backends.Cpu.Cache.Exact;
 
 /// <summary>How keys or values of one KV head lie on the host: each token's row together, so that it can be fetched alone.</summary>
 internal interface IRows
