@@ -104,7 +104,7 @@ internal sealed class ProfileRun : IDisposable
     {
         KeyCalibration[] calibrations = Remember(
             ProfilePhase.ExactPass, $"text {window}, calibration", JournalJsonContext.Default.KeyCalibrationArray,
-            found => found.Length == _shape.Layers && found.Select((layer, i) => layer.Problem(_shape.Layer(i))).All(problem => problem is null),
+            found => found.Length == _shape.Layers && found.Select((layer, i) => layer is not null && layer.Problem(_shape.Layer(i)) is null).All(fits => fits),
             () =>
             {
                 int length = _windows[window].Length;

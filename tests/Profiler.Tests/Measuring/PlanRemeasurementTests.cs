@@ -56,8 +56,13 @@ public sealed class PlanRemeasurementTests : IDisposable
     [Fact]
     public void Second_plans_lose_less_on_other_text()
     {
-        // Of evicted layers the first plans are made so that no second one is better.
-        LayerPolicy[] candidates = [.. Catalogue.Standard.Where(option => option is not EvictedPolicy)];
+        // Of evicted layers, and of keys in tiers, the first plans are made so that no second one is better.
+        LayerPolicy[] candidates =
+        [
+            .. Catalogue.Standard.Where(option => option is not EvictedPolicy && !option.NeedsCalibration),
+            .. from keys in new[] { 3, 2, 1 } from values in new[] { 3, 2, 1 } select Catalogue.Rotated(keys, values),
+            .. from bits in new[] { 3, 2, 1 } from topK in new[] { 32, 128 } select Catalogue.Refined(bits, bits, topK),
+        ];
         ModelProfile profile = ModelProfiler.Measure(_model, _text, new ProfileRequest { Context = 448, Windows = 2, Candidates = candidates });
         using var remeasurement = new PlanRemeasurement(_model, _text, profile);
         int context = profile.Context + profile.Tail;

@@ -71,7 +71,7 @@ public sealed class SessionTests : IDisposable
         LayerPolicy[] policies = [new FullPolicy(), kept.Second];
         // Up to three rows are multiplied as one is, to the bit; with more the last bits differ, and a code or a choice near its threshold with them.
         bool exact = policies[1] is not FullPolicy;
-        Plan plan = Plan.From(_model.Fingerprint, Context, policies, 1 + chunk.Of(exact ? 3 : 39));
+        Plan plan = Plan.From(_model.Fingerprint, Context, policies, 1 + chunk.Of(exact ? 3 : 39), TinyPolicies.Calibrations);
         int prompt = 1 + tokens.Of(Context - 21);
         using Session one = _model.CreateSession(plan), other = _model.CreateSession(plan);
         Assert.Equal(one.Prefill(Text.AsSpan(0, prompt)).ToArray(), other.Prefill(Text.AsSpan(0, prompt)).ToArray());
@@ -133,7 +133,7 @@ public sealed class SessionTests : IDisposable
     [Property(MaxTest = 200)]
     public void What_a_session_takes_is_what_its_plan_predicts(TinyPolicies kept, Pick context, Pick chunk)
     {
-        Plan plan = Plan.From(_model.Fingerprint, 1 + context.Of(2999), [kept.First, kept.Second], 1 + chunk.Of(599));
+        Plan plan = Plan.From(_model.Fingerprint, 1 + context.Of(2999), [kept.First, kept.Second], 1 + chunk.Of(599), TinyPolicies.Calibrations);
         using Session session = _model.CreateSession(plan);
         Assert.Equal((plan.Memory.Device, plan.Memory.Host), (session.MeasuredDeviceBytes, session.MeasuredHostBytes));
     }

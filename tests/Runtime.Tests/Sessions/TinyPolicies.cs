@@ -2,6 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Tests.Models;
 using TailorKV.Testing;
 
@@ -11,6 +12,9 @@ namespace TailorKV.Runtime.Tests.Sessions;
 public sealed record TinyPolicies(LayerPolicy First, LayerPolicy Second)
 {
     private static readonly LayerShape Layer = new(TinyModel.Heads, TinyModel.KvHeads, TinyModel.HeadDim, null);
+
+    /// <summary>What is known of the layers' queries and keys.</summary>
+    public static IReadOnlyList<KeyCalibration> Calibrations { get; } = [CalibrationGenerators.Drawn(Layer, 1), CalibrationGenerators.Drawn(Layer, 2)];
 
     public static Gen<TinyPolicies> Any { get; } =
         from first in PolicyGenerators.Any(Layer, 0)
