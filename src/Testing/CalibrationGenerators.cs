@@ -12,7 +12,7 @@ public static class CalibrationGenerators
     /// <param name="layer">The layer's shape.</param>
     public static Gen<KeyCalibration> Of(LayerShape layer) => Gen.Choose(0, int.MaxValue - 1).Select(seed => Drawn(layer, seed));
 
-    /// <summary>A calibration drawn by a seed: sizes from a quarter to four, some channels alike.</summary>
+    /// <summary>A calibration drawn by a seed: sizes from a half to two, some channels alike.</summary>
     /// <param name="layer">The layer's shape.</param>
     /// <param name="seed">The seed.</param>
     public static KeyCalibration Drawn(LayerShape layer, int seed)
@@ -23,7 +23,7 @@ public static class CalibrationGenerators
         float[] Sizes() => [.. Enumerable.Range(0, layer.KvHeads * layer.HeadDim).Select(_ => random.Next(20) switch
         {
             < 4 => 1,
-            _ => (float)Math.Pow(4, (2 * random.NextDouble()) - 1),
+            _ => (float)Math.Pow(2, (2 * random.NextDouble()) - 1),
         })];
     }
 }

@@ -18,7 +18,7 @@ public sealed class FarScoresTests
     [Fact]
     public void Rounding_decides_few_of_them()
     {
-        FarScores[] cases = [.. Refined.FarScores().Generator.Sample(60)];
+        FarScores[] cases = [.. Refined.FarScores().Generator.Sample(120)];
         int decided = cases.Sum(one => Compare(one.Case)), all = cases.Sum(one => FarScores.Steps * one.KvHeads * one.Group);
         Assert.True(decided > 0.9 * all, $"only {decided} of {all} were decided");
     }

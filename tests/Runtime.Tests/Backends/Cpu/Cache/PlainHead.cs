@@ -125,8 +125,9 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
     public static double ScoreError(IEnumerable<float[]> queries, IEnumerable<float[]> keys) =>
         3e-7 * Math.Sqrt(queries.Select(query => Dot(query, query)).DefaultIfEmpty().Max() * keys.Select(key => Dot(key, key)).DefaultIfEmpty().Max());
 
-    /// <summary>The same where keys are coded: in tiers queries are turned before they meet them.</summary>
-    protected double CodedScoreError(float[][] queries, IEnumerable<float[]> keys) => ScoreError(Tiers is null ? queries : [.. queries, .. queries.Select(Tiers.Met)], keys);
+    /// <summary>The same where some keys are coded: in tiers queries are turned before they meet them.</summary>
+    protected double CodedScoreError(float[][] queries, IEnumerable<float[]> exact, IEnumerable<float[]> coded) =>
+        Tiers is null ? ScoreError(queries, [.. exact, .. coded]) : Math.Max(ScoreError(queries, exact), ScoreError(queries.Select(Tiers.Met), coded));
 
     public static double Dot(float[] a, float[] b) => a.Select((x, i) => (double)x * b[i]).Sum();
 

@@ -61,7 +61,8 @@ internal sealed class PlainRefinedHead(RefinedPolicy policy, float? softCap) : P
         PlainRow[] rows = [.. base.Seen(queries, predicted)!];
         int start = Sinks.Count();
         double[][] scores = [.. queries.Select(query => Capped(Scores(query, rows)))];
-        if (MostSeen(scores, start..(start + CodedRows.Count), policy.TopK, CodedScoreError(queries, rows.Select(row => row.Key))) is not { } chosen)
+        double error = CodedScoreError(queries, rows.Where(row => row.Channels is null).Select(row => row.Key), CodedRows.Select(row => row.Key));
+        if (MostSeen(scores, start..(start + CodedRows.Count), policy.TopK, error) is not { } chosen)
             return null;
         foreach (int i in chosen)
             rows[start + i] = _host[i];
@@ -106,6 +107,6 @@ internal sealed class PlainRetrievedHead(RetrievedPolicy policy, float? softCap)
             .. policy.Index is CodedKeys codes ? CodedScores(codes.Keys, query, _indexed, _indexed.Select(key => key.Channels), Tiers) : _indexed.Select(key => channels.Sum(d => (double)query[d] * BrainFloat(key.Key[d]))),
             .. Sinks.Concat(Window).Select(row => Dot(query, row.Key)),
         ]))];
-        return MostSeen(scores, .._indexed.Count, policy.TopK, CodedScoreError(queries, [.. Keys, .. _indexed.Select(key => key.Key)]));
+        return MostSeen(scores, .._indexed.Count, policy.TopK, CodedScoreError(queries, Keys, _indexed.Select(key => key.Key)));
     }
 }
