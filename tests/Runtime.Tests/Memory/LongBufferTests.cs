@@ -97,7 +97,7 @@ public sealed class LongBufferTests
         capacity => new PerTokenFormat { Bits = 1, Group = 32 }.Bytes(capacity, 512),
         (arena, capacity, first) =>
         {
-            IValueCodes codes = CodeFactory.Values(new PerTokenFormat { Bits = 1, Group = 32 }, capacity, 512, arena);
+            IValueCodes codes = CodeFactory.Values(new PerTokenFormat { Bits = 1, Group = 32 }, capacity, 512, arena, VectorWidth.Widest);
             codes.Encode(first, Rows(32 * 512 / HeadDim));
             float[] row = new float[512], sum = new float[512];
             codes.Decode(first + 31, row);

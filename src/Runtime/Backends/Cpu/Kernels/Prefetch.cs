@@ -45,6 +45,16 @@ internal static unsafe class Prefetch
         }
     }
 
+    /// <summary>Asks for as many bytes as some numbers take, where those numbers end: they are read next.</summary>
+    public static void Following(ReadOnlySpan<Half> some)
+    {
+        fixed (Half* start = some)
+        {
+            for (nint next = some.Length * sizeof(Half); next < 2 * some.Length * sizeof(Half); next += CacheLine)
+                Lines((byte*)start + next, CacheLine);
+        }
+    }
+
     /// <summary>Asks for up to two cache lines that are read later, into the second cache.</summary>
     /// <inheritdoc cref="Lines"/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

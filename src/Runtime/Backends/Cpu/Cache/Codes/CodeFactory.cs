@@ -1,6 +1,5 @@
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Memory;
-using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 
@@ -8,15 +7,15 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 internal static class CodeFactory
 {
     /// <summary>Codes of keys.</summary>
-    public static IKeyCodes Keys(CodeFormat format, int tokens, int headDim, Arena arena, KeyCalibration? calibration, int kvHead) =>
-        Keys(format, tokens, headDim, arena, VectorWidth.Widest, calibration, kvHead);
-
-    /// <summary>Codes of values.</summary>
-    public static IValueCodes Values(CodeFormat format, int tokens, int headDim, Arena arena) => Values(format, tokens, headDim, arena, VectorWidth.Widest);
-
-    /// <summary>The same, in vectors of a number of lanes: 16, 8, or 1 for the plain twin.</summary>
+    /// <param name="format">The format.</param>
+    /// <param name="tokens">The most tokens that are coded.</param>
+    /// <param name="headDim">Elements of a key.</param>
+    /// <param name="arena">Where their memory comes from.</param>
+    /// <param name="lanes">32-bit lanes of vectors: 16, 8, or 1 for the plain twin.</param>
+    /// <param name="calibration">What is known of the layer's queries and keys, where the format needs it.</param>
+    /// <param name="kvHead">The KV head, from 0.</param>
     /// <exception cref="ArgumentException">The format needs a calibration, and there is none.</exception>
-    internal static IKeyCodes Keys(CodeFormat format, int tokens, int headDim, Arena arena, int lanes, KeyCalibration? calibration = null, int kvHead = 0)
+    public static IKeyCodes Keys(CodeFormat format, int tokens, int headDim, Arena arena, int lanes, KeyCalibration? calibration = null, int kvHead = 0)
     {
         if (format is TieredNormalFormat tiered)
         {
@@ -32,9 +31,9 @@ internal static class CodeFactory
         return Rotates(format) ? new RotatedKeyCodes(codes, headDim) : codes;
     }
 
-    /// <summary>The same, in vectors of a number of lanes.</summary>
+    /// <summary>Codes of values.</summary>
     /// <exception cref="ArgumentException">The format is for keys alone: where scales belong to groups of tokens, values cannot be summed over them.</exception>
-    internal static IValueCodes Values(CodeFormat format, int tokens, int headDim, Arena arena, int lanes)
+    public static IValueCodes Values(CodeFormat format, int tokens, int headDim, Arena arena, int lanes)
     {
         var codes = new ValueCodes(arena, tokens, Scales(format, tokens, headDim, arena), lanes);
         return Rotates(format) ? new RotatedValueCodes(codes, headDim) : codes;

@@ -70,14 +70,14 @@ internal sealed class KeyTiers
     {
         foreach (KeyTier tier in _tiers)
             Rotate(turned[tier.Channels]);
-        // As large as the other way about, but exact in the opposite direction.
+        // A query's factor undoes a key's.
         for (int i = 0; i < _order.Length; i++)
             key[_order[i]] = turned[i] * _queryFactors[i];
     }
 
     private static float[] AtLeast(ReadOnlySpan<float> sizes)
     {
-        float least = Math.Max(Least * TensorPrimitives.Max(sizes), float.MinValue);
+        float least = Least * TensorPrimitives.Max(sizes);
         float[] above = sizes.ToArray();
         for (int i = 0; i < above.Length; i++)
             above[i] = least > 0 ? Math.Max(above[i], least) : 1;

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 using TailorKV.Runtime.Backends.Cpu.Kernels;
@@ -78,7 +77,7 @@ internal sealed class TieredKeyCodes : TiledKeyCodes
     }
 
     [SkipLocalsInit]
-    protected override unsafe void AddScores(Range tokens, int packs, Span<float> scores, int stride)
+    protected override void AddScores(Range tokens, int packs, Span<float> scores, int stride)
     {
         (int token, int count) = tokens.GetOffsetAndLength(int.MaxValue);
         int first = token - (token % PackedCodes.Tokens), lanes = packs * PackedCodes.Tokens;
@@ -86,12 +85,7 @@ internal sealed class TieredKeyCodes : TiledKeyCodes
         if (count < lanes)
             sizes.Clear();
         ReadOnlySpan<Half> stored = _sizes.Slice(token, count);
-        fixed (Half* start = stored)
-        {
-            for (nint next = count * sizeof(Half); next < 2 * count * sizeof(Half); next += CacheBytes.Alignment)
-                Prefetch.Lines((byte*)start + next, CacheBytes.Alignment);
-        }
-
+        Prefetch.Following(stored);
         new StoredScales(stored, 1, [], 0, _finite).ReadScales(sizes.Slice(token - first, count));
         foreach (TierPack pack in _packs)
             pack.AddProducts(first, packs, sizes, scores, stride);

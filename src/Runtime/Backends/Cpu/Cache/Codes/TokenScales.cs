@@ -1,4 +1,3 @@
-using TailorKV.Planner.Models;
 using TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 using TailorKV.Runtime.Backends.Cpu.Kernels;
 using TailorKV.Runtime.Memory;
@@ -114,15 +113,10 @@ internal abstract class TokenScales
         Keep(token, Groups + group, zero);
     }
 
-    private unsafe ReadOnlySpan<Half> SliceAndPrefetch(int firstToken, int count, int row)
+    private ReadOnlySpan<Half> SliceAndPrefetch(int firstToken, int count, int row)
     {
         ReadOnlySpan<Half> some = _halves.Slice(((long)row * _tokens) + firstToken, count);
-        fixed (Half* start = some)
-        {
-            for (nint next = count * sizeof(Half); next < 2 * count * sizeof(Half); next += CacheBytes.Alignment)
-                Prefetch.Lines((byte*)start + next, CacheBytes.Alignment);
-        }
-
+        Prefetch.Following(some);
         return some;
     }
 }

@@ -3,6 +3,7 @@ using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Queries;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 
@@ -21,9 +22,9 @@ internal sealed record HeadRequest(LayerShape Layer, int Context, int SegmentTok
     /// <summary>Codes of its keys.</summary>
     /// <param name="format">The format.</param>
     /// <param name="tokens">The most tokens that are coded.</param>
-    public IKeyCodes Keys(CodeFormat format, int tokens) => CodeFactory.Keys(format, tokens, Layer.HeadDim, Device, Calibration, KvHead);
+    public IKeyCodes Keys(CodeFormat format, int tokens) => CodeFactory.Keys(format, tokens, Layer.HeadDim, Device, VectorWidth.Widest, Calibration, KvHead);
 
     /// <summary>Codes of its values.</summary>
     /// <inheritdoc cref="Keys"/>
-    public IValueCodes Values(CodeFormat format, int tokens) => CodeFactory.Values(format, tokens, Layer.HeadDim, Device);
+    public IValueCodes Values(CodeFormat format, int tokens) => CodeFactory.Values(format, tokens, Layer.HeadDim, Device, VectorWidth.Widest);
 }
