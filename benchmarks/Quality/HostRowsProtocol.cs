@@ -2,6 +2,7 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
+using TailorKV.Profiler.Measuring;
 using TailorKV.Runtime;
 
 namespace TailorKV.Quality;
@@ -18,8 +19,7 @@ internal static class HostRowsProtocol
         using var model = CausalLanguageModel.Load(Path.Combine(folder, "model.gguf"));
         int[][] tokens = TiersProtocol.Reference(folder);
         using var windows = new Windows(model, tokens[1..3], Context, cancellation);
-        using (var calibrating = new Windows(model, [tokens[0]], Context, cancellation))
-            windows.Calibrate(calibrating.OwnCalibrations[0]);
+        windows.Calibrate(ModelProfiler.Calibrate(model, tokens[0], Context, null, cancellation));
 
         report.Heading($"SmolLM2-135M-Instruct, every layer alike, the reference's windows 1 and 2 of {Context:N0} + {Tail} tokens, tiers calibrated by window 0");
         report.Paragraph("Host rows: how keys and values between sinks and window lie in host memory; 8-bit and 4-bit are rotated blocks. Host bytes: of all layers' caches. Link bytes: what crosses the host link for each decoded token.");

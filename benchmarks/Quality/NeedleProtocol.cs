@@ -66,8 +66,7 @@ internal static class NeedleProtocol
     private static KeyCalibration[] Calibrations(CausalLanguageModel model, MeasuringText text, CancellationToken cancellation)
     {
         int[] window = text.Window(TextPurpose.Calibration, 0, 1, 2048, Seed, null, cancellation);
-        using var measurement = new WindowMeasurement(model, window, window.Length - 64, null, cancellation);
-        return [.. measurement.OwnCalibrations];
+        return ModelProfiler.Calibrate(model, window, window.Length - 64, null, cancellation);
     }
 
     private sealed record Row(string Name, string Bits, LayerPolicy Policy, (double Right, double Loss) At2048, (double Right, double Loss) At4000);

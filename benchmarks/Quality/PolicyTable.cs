@@ -2,6 +2,7 @@ using System.Diagnostics;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime;
 
@@ -18,8 +19,7 @@ internal static class PolicyTable
         using var model = CausalLanguageModel.Load(Path.Combine(shared, "models", "SmolLM2-135M-Instruct", "model.gguf"));
         MeasuringText text = MeasuringText.Open(model, Path.Combine(shared, "models", "tiny-recall", "text.txt"));
         using var windows = new Windows(model, text.Windows(TextPurpose.Judgement, 2, Context + Tail, 1, null, cancellation), Context, cancellation);
-        using (var calibrating = new Windows(model, text.Windows(TextPurpose.Calibration, 1, Context + Tail, 1, null, cancellation), Context, cancellation))
-            windows.Calibrate(calibrating.OwnCalibrations[0]);
+        windows.Calibrate(ModelProfiler.Calibrate(model, text.Windows(TextPurpose.Calibration, 1, Context + Tail, 1, null, cancellation)[0], Context, null, cancellation));
         ModelShape shape = model.Shape;
         long full = shape.FullCacheBytes(Context + Tail);
         report.Heading($"SmolLM2-135M-Instruct, {Context + Tail:N0} tokens, {text.Source} (tiny-recall's, Bible-like), 2 windows, {Tail} tokens judged in each");

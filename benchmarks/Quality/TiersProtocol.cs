@@ -1,6 +1,7 @@
 using System.Text.Json;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
+using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime;
 using TailorKV.Runtime.Formats;
@@ -27,9 +28,8 @@ internal static class TiersProtocol
         JsonElement figures = json.RootElement.GetProperty("second set, one norm (stored bits as plain)");
         using var model = CausalLanguageModel.Load(Path.Combine(folder, "model.gguf"));
         int[][] tokens = Reference(folder);
-        using var calibrating = new Windows(model, [tokens[0]], Context, cancellation);
         using var windows = new Windows(model, tokens[1..3], Context, cancellation);
-        windows.Calibrate(calibrating.OwnCalibrations[0]);
+        windows.Calibrate(ModelProfiler.Calibrate(model, tokens[0], Context, null, cancellation));
 
         report.Heading("The figures of tiers.json, second set: windows 1 and 2 judged, window 0 calibrates");
         report.Paragraph("Not repeated, as no format of this library: a norm for each tier, bits a single pair, eight tiers, principal directions of values. Where less is lost than there, it is by the size that a token's codes are given: the one that brings them nearest to the key, not the key's norm.");
@@ -83,7 +83,7 @@ internal static class TiersProtocol
         try
         {
             MeasuringText bible = MeasuringText.Open(model, Path.Combine(shared, "models", "tiny-recall", "text.txt")), source = MeasuringText.Open(model, code);
-            using var calibrating = new Windows(model, bible.Windows(TextPurpose.Calibration, 1, Context + Tail, 1, null, cancellation), Context, cancellation);
+            KeyCalibration[] calibrations = ModelProfiler.Calibrate(model, bible.Windows(TextPurpose.Calibration, 1, Context + Tail, 1, null, cancellation)[0], Context, null, cancellation);
             using Windows same = Of(bible), other = new(model, Reference(folder)[..2], Context, cancellation), ofCode = Of(source);
             report.Heading($"Calibrated on the first half of {bible.Source} (tiny-recall's, Bible-like), or on the judged window's own context");
             var rows = new List<string[]>();
@@ -92,7 +92,7 @@ internal static class TiersProtocol
                 foreach (CodeFormat keys in new CodeFormat[] { new RotatedNormalFormat { Bits = 1 }, Tiers(3, 1, 0, 0), new RotatedNormalFormat { Bits = 2 }, Tiers(4, 2, 1, 1), new RotatedNormalFormat { Bits = 3 }, Tiers(5, 4, 2, 1) })
                 {
                     cancellation.ThrowIfCancellationRequested();
-                    windows.Calibrate(calibrating.OwnCalibrations[0]);
+                    windows.Calibrate(calibrations);
                     double calibrated = windows.Whole(KeysIn(keys)).Loss;
                     windows.CalibrateByThemselves();
                     rows.Add([name, keys.Describe(), $"{calibrated:0.0000}", keys.NeedsCalibration ? $"{windows.Whole(KeysIn(keys)).Loss:0.0000}" : ""]);

@@ -36,9 +36,6 @@ internal sealed class Windows : IDisposable
         return new Windows(model, [.. file.ReadIntegers(tensor).Select(token => (int)token).Chunk(length)], context, cancellation);
     }
 
-    /// <summary>What each window's context says of each layer's queries and keys.</summary>
-    public IReadOnlyList<IReadOnlyList<KeyCalibration>> OwnCalibrations => [.. _measurements.Select(m => m.OwnCalibrations)];
-
     /// <summary>Says what is known of each layer's queries and keys: the same for all windows.</summary>
     public void Calibrate(IReadOnlyList<KeyCalibration?>? calibrations)
     {
@@ -49,8 +46,8 @@ internal sealed class Windows : IDisposable
     /// <summary>Says of each window what its own context does.</summary>
     public void CalibrateByThemselves()
     {
-        foreach (WindowMeasurement measurement in _measurements)
-            measurement.Calibrations = measurement.OwnCalibrations;
+        for (int i = 0; i < _measurements.Length; i++)
+            _measurements[i].Calibrations = ModelProfiler.Calibrate(Model, _tokens[i], _context);
     }
 
     public double DensePreference(int layer) => _measurements.Average(m => m.HeadDensePreference(layer)[^1].Average());

@@ -2,9 +2,11 @@ using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime;
+using TailorKV.Runtime.Sessions;
 
 namespace TailorKV.Profiler.Measuring;
 
@@ -34,6 +36,24 @@ public static class ModelProfiler
         model.Backend.RequireFree(device, host, $"measuring {request.Context} tokens of context");
         using var run = new ProfileRun(model, text, request, request.OtherWeights.Select(path => Unmeasured(model, path)), journal, times ?? new ProfileTimes(), progress, cancellation);
         return run.Measure();
+    }
+
+    /// <summary>What a window's context says of each layer's queries and keys, from an exact pass over it.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="window">Tokens: context, then those that are judged.</param>
+    /// <param name="context">Tokens of context, which count.</param>
+    /// <param name="progress">Told the share done, 0 to 1.</param>
+    /// <param name="cancellation">Ends the work.</param>
+    /// <returns>One a layer.</returns>
+    /// <exception cref="CapacityExceededException">The machine has not enough memory free.</exception>
+    public static KeyCalibration[] Calibrate(
+        CausalLanguageModel model, ReadOnlySpan<int> window, int context, IProgress<double>? progress = null, CancellationToken cancellation = default)
+    {
+        // Of the window's length: rotary embeddings may be scaled by it.
+        using Session session = model.CreateFullSession(window.Length, ExactPrecision.Float32);
+        var moments = new KeyMoments(model.CreateTransformer(window.Length), context);
+        session.Prefill(window[..context], moments, progress, cancellation);
+        return moments.Calibrations();
     }
 
     /// <summary>The most bytes of device and host memory that measuring takes besides the model's weights.</summary>

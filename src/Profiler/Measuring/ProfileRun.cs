@@ -9,7 +9,6 @@ using TailorKV.Planner.Policies.Codes;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime;
-using TailorKV.Runtime.Sessions;
 
 namespace TailorKV.Profiler.Measuring;
 
@@ -105,14 +104,7 @@ internal sealed class ProfileRun : IDisposable
         KeyCalibration[] calibrations = Remember(
             ProfilePhase.ExactPass, $"text {window}, calibration", JournalJsonContext.Default.KeyCalibrationArray,
             found => found.Length == _shape.Layers && found.Select((layer, i) => layer is not null && layer.Problem(_shape.Layer(i)) is null).All(fits => fits),
-            () =>
-            {
-                int length = _windows[window].Length;
-                using Session session = _model.CreateFullSession(length, ExactPrecision.Float32);
-                var moments = new KeyMoments(_model.CreateTransformer(length), _request.Context);
-                session.Prefill(_windows[window].AsSpan(0, _request.Context), moments, _progress is null ? null : new ExactPassProgress(this), _cancellation);
-                return moments.Calibrations();
-            });
+            () => ModelProfiler.Calibrate(_model, _windows[window], _request.Context, _progress is null ? null : new ExactPassProgress(this), _cancellation));
         Finish(_work.ExactPass);
         return calibrations;
     }

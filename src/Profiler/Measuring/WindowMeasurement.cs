@@ -63,9 +63,6 @@ public sealed class WindowMeasurement : IDisposable
             cancellation);
     }
 
-    /// <summary>What the window's own context says of each layer's queries and keys.</summary>
-    public IReadOnlyList<KeyCalibration> OwnCalibrations => field ??= _record.Moments.Calibrations();
-
     /// <summary>What is known of each layer's queries and keys, for policies that need it; null where none is measured.</summary>
     public IReadOnlyList<KeyCalibration?>? Calibrations { get; set; }
 

@@ -47,7 +47,6 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
         _scoredQueries = Each(() => _arena.TakeTensor((long)ScoredContexts.Count * DensePreference.ScoredQueries * shape.Heads * shape.HeadDim));
         ContextQueries = [.. Enumerable.Range(0, shape.Layers).Select(layer => transformer.TakeQueries(layer, QueriesKept, _arena))];
         HeadDensities = new double[shape.Layers][][];
-        Moments = new KeyMoments(transformer, context);
     }
 
     /// <summary>Tokens before the tail.</summary>
@@ -89,9 +88,6 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
     /// <summary>By layer, what is kept of the context's queries.</summary>
     public PromptQueries[] ContextQueries { get; }
 
-    /// <summary>The mean squares of the context's queries and keys.</summary>
-    public KeyMoments Moments { get; }
-
     /// <summary>Bytes a record takes.</summary>
     public static long MemoryBytes(ModelShape shape, int context, int tail)
     {
@@ -113,14 +109,12 @@ internal sealed class WindowRecord : PromptObserver, IDisposable
         CopyTail(workspace.Queries, first, count, _shape.Heads * _shape.HeadDim, TailQueries[layer]);
         CopyTail(workspace.Attended, first, count, _shape.Heads * _shape.HeadDim, TailAttended[layer]);
         KeepScored(layer, first, count, workspace.Queries);
-        Moments.OnAttended(layer, first, count, workspace);
         if (first < Context)
             _transformer.Observe(layer, first, Math.Min(count, Context - first), workspace, ContextQueries[layer]);
     }
 
     public override void OnLayerDone(int layer, KeyValues prompt, int tokens, DeviceTensor hidden)
     {
-        Moments.OnLayerDone(layer, prompt, tokens, hidden);
         (DeviceTensor keys, DeviceTensor values) = (KeyValues[layer].Keys, KeyValues[layer].Values);
         prompt.Keys.CopyTo(keys);
         prompt.Values.CopyTo(values);

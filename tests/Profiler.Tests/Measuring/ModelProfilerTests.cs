@@ -56,11 +56,7 @@ public sealed class ModelProfilerTests : IDisposable
         Assert.All(without.Layers, layer => Assert.Null(layer.Calibration));
         Assert.Equal(without.Layers.Select(layer => layer.Options[0]), with.Layers.Select(layer => layer.Options[0]));
 
-        KeyCalibration[][] windows = [.. text.Windows(TextPurpose.Calibration, 2, request.Context + request.Tail, request.Seed).Select(window =>
-        {
-            using var measurement = new WindowMeasurement(_model, window, request.Context);
-            return measurement.OwnCalibrations.ToArray();
-        })];
+        KeyCalibration[][] windows = [.. text.Windows(TextPurpose.Calibration, 2, request.Context + request.Tail, request.Seed).Select(window => ModelProfiler.Calibrate(_model, window, request.Context))];
         Assert.NotEqual(windows[0], windows[1]);
         Assert.Equal(KeyMoments.Together(_model.Shape, windows), with.Layers.Select(layer => layer.Calibration));
     }

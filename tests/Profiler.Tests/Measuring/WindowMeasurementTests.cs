@@ -49,7 +49,7 @@ public sealed class WindowMeasurementTests : IDisposable
     {
         LayerPolicy[] policies = [.. Enumerable.Range(0, _model.Shape.Layers).Select(layer => Policy(described, layer))];
         using var measurement = new WindowMeasurement(_model, _window, Context);
-        measurement.Calibrations = measurement.OwnCalibrations;
+        measurement.Calibrations = ModelProfiler.Calibrate(_model, _window, Context);
         double[] measured = measurement.MeasureAll(policies);
 
         int vocabulary = _model.Shape.VocabularySize;
@@ -60,7 +60,7 @@ public sealed class WindowMeasurementTests : IDisposable
             full.Extend(_window.AsSpan(Context), (position, logits) => LogProbabilities.All(logits, exact.AsSpan((position - Context) * vocabulary, vocabulary)));
         }
 
-        using Session session = _model.CreateSession(Plan.From(_model.Fingerprint, _window.Length, policies, calibrations: measurement.OwnCalibrations));
+        using Session session = _model.CreateSession(Plan.From(_model.Fingerprint, _window.Length, policies, calibrations: measurement.Calibrations));
         session.Prefill(_window.AsSpan(0, Context));
         for (int row = 0; row < Tail; row++)
         {
@@ -174,7 +174,7 @@ public sealed class WindowMeasurementTests : IDisposable
     public void One_layer_is_all_layers_but_exact_ones(string described)
     {
         using var measurement = new WindowMeasurement(_model, _window, Context);
-        measurement.Calibrations = measurement.OwnCalibrations;
+        measurement.Calibrations = ModelProfiler.Calibrate(_model, _window, Context);
         for (int layer = 0; layer < _model.Shape.Layers; layer++)
         {
             LayerPolicy[] policies = [.. Enumerable.Repeat(new FullPolicy(ExactPrecision.Float32), _model.Shape.Layers)];
