@@ -1,0 +1,170 @@
+using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Architectures;
+using TailorKV.Runtime.Architectures.Rotary;
+using TailorKV.Runtime.Backends;
+using TailorKV.Runtime.Backends.Cpu.Rotary;
+using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Models;
+using TailorKV.Torch.Cache.Queries;
+using TailorKV.Torch.Memory;
+using TailorKV.Torch.Rotary;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace TailorKV.Torch.Model;
+
+/// <summary>A model's arithmetic in libtorch's operations. Hidden states, queries, keys and values are f32; matrices are of the type that the model was loaded in.</summary>
+internal sealed class TorchTransformer : Transformer
+{
+    private readonly ModelConfig _config;
+    private readonly TorchModel _model;
+    private readonly Device _device;
+    private readonly TorchRotary?[] _rotary;
+
+    /// <param name="files">The model.</param>
+    /// <param name="model">Its weights.</param>
+    /// <param name="device">Where they lie.</param>
+    /// <param name="context">The most tokens that the session can hold, by which rotary embeddings are scaled.</param>
+    public TorchTransformer(ModelFiles files, TorchModel model, Device device, int context)
+    {
+        (_config, Shape, _model, _device) = (files.Config, files.Shape, model, device);
+        bool interleaved = files.Weights.InterleavedRope;
+        var turned = _config.Layers.Select(layer => layer.Rotary).OfType<RotaryConfig>().Distinct().ToDictionary(
+            rotary => rotary, rotary => new TorchRotary(new RotaryEmbedding(rotary, context, files.Weights.RopeFrequencyFactors, interleaved), interleaved, device));
+        TorchRotary? none = interleaved ? new TorchRotary(RotaryEmbedding.Unturned(_config.HeadDim / 2), interleaved, device) : null;
+        _rotary = [.. _config.Layers.Select(layer => layer.Rotary is { } rotary ? turned[rotary] : none)];
+    }
+
+    /// <inheritdoc/>
+    public override ModelShape Shape { get; }
+
+    /// <inheritdoc/>
+    public override float? AttentionSoftCap => (float?)_config.AttentionSoftCap;
+
+    /// <inheritdoc/>
+    public override int RotaryDimensions(int layer) => _config.Layers[layer].Rotary?.Dimensions ?? 0;
+
+    /// <inheritdoc/>
+    public override void Embed(ReadOnlySpan<int> tokens, DeviceTensor hidden)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradients = no_grad();
+        Tensor rows = _model.Embedding.index_select(0, tensor(tokens.ToArray(), device: _device)).to(ScalarType.Float32);
+        hidden.Rows(tokens.Length, _config.HiddenSize).copy_(_config.EmbeddingScale == 1 ? rows : rows * (float)_config.EmbeddingScale);
+    }
+
+    /// <inheritdoc/>
+    public override void Project(int layer, int first, int count, Workspace workspace)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradients = no_grad();
+        TorchLayer weights = _model.Layers[layer];
+        Tensor normed = Norm(workspace.Hidden.Rows(count, _config.HiddenSize), weights.AttentionNorm);
+        workspace.Normed.Rows(count, _config.HiddenSize).copy_(normed);
+        workspace.Queries.Heads(count, _config.HeadCount, _config.HeadDim).copy_(Queries(layer, normed, first));
+        workspace.Keys.Heads(count, _config.KvHeadCount, _config.HeadDim).copy_(Turned(layer, weights.Key.Of(normed), weights.KeyNorm, first, scale: 1));
+        workspace.Values.Rows(count, _config.KvHeadCount * _config.HeadDim).copy_(weights.Value.Of(normed));
+    }
+
+    /// <inheritdoc/>
+    public override void PredictQueries(int layer, int first, int count, Workspace workspace)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradients = no_grad();
+        workspace.Predicted.Heads(count, _config.HeadCount, _config.HeadDim).copy_(Queries(layer, workspace.Normed.Rows(count, _config.HiddenSize), first));
+    }
+
+    /// <inheritdoc/>
+    public override void Store(int first, int count, DeviceTensor keys, DeviceTensor values, KeyValues all)
+    {
+        using var scope = NewDisposeScope();
+        foreach ((DeviceTensor rows, DeviceTensor to) in new[] { (keys, all.Keys), (values, all.Values) })
+            All(to, all.Stride).narrow(1, first, count).copy_(rows.Heads(count, _config.KvHeadCount, _config.HeadDim).transpose(0, 1));
+    }
+
+    /// <inheritdoc/>
+    public override PromptQueries TakeQueries(int layer, PromptQueryNeeds needs, Arena host) => new TorchPromptQueries(needs, Shape.Layer(layer), AttentionSoftCap, host);
+
+    /// <inheritdoc/>
+    public override void Observe(int layer, int first, int count, Workspace workspace, PromptQueries queries)
+    {
+        using var scope = NewDisposeScope();
+        ((TorchPromptQueries)queries).Add(first, workspace.Queries.Heads(count, _config.HeadCount, _config.HeadDim), _rotary[layer]);
+    }
+
+    /// <inheritdoc/>
+    public override void Attend(int layer, int first, int count, Workspace workspace, KeyValues all)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradients = no_grad();
+        int to = first + count, from = Shape.Layer(layer).SlidingWindow is { } window ? Math.Max(0, to - count - window + 1) : 0;
+        Tensor keys = All(all.Keys, all.Stride).narrow(1, from, to - from).to(_device), values = All(all.Values, all.Stride).narrow(1, from, to - from).to(_device);
+        // [kvHeads, group, count, headDim]: the heads that share a KV head follow each other.
+        Tensor queries = workspace.Queries.Heads(count, _config.HeadCount, _config.HeadDim).transpose(0, 1)
+            .view(_config.KvHeadCount, _config.HeadCount / _config.KvHeadCount, count, _config.HeadDim);
+        Tensor attended = PromptAttention.Run(queries, keys, values, first - from, Shape.Layer(layer).SlidingWindow, AttentionSoftCap);
+        workspace.Attended.Heads(count, _config.HeadCount, _config.HeadDim).copy_(attended.reshape(_config.HeadCount, count, _config.HeadDim).transpose(0, 1));
+    }
+
+    /// <inheritdoc/>
+    public override void ProjectOutput(int layer, int count, Workspace workspace)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradients = no_grad();
+        TorchLayer weights = _model.Layers[layer];
+        Tensor hidden = workspace.Hidden.Rows(count, _config.HiddenSize);
+        Tensor added = Norm(weights.AttentionOutput.Of(workspace.Attended.Rows(count, _config.HeadCount * _config.HeadDim)), weights.AttentionOutputNorm);
+        hidden.add_(added, _config.ResidualScale);
+        workspace.Normed.Rows(count, _config.HiddenSize).copy_(Norm(hidden, weights.FeedForwardNorm));
+    }
+
+    /// <inheritdoc/>
+    public override void FeedForward(int layer, int count, Workspace workspace)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradients = no_grad();
+        TorchLayer weights = _model.Layers[layer];
+        Tensor normed = workspace.Normed.Rows(count, _config.HiddenSize), gate = weights.Gate.Of(normed);
+        Tensor opened = _config.Activation == Activation.GeluTanh ? nn.functional.gelu(gate, nn.GELU.Approximate.tanh) : nn.functional.silu(gate);
+        workspace.Hidden.Rows(count, _config.HiddenSize).add_(Norm(weights.Down.Of(opened * weights.Up.Of(normed)), weights.FeedForwardOutputNorm), _config.ResidualScale);
+    }
+
+    /// <inheritdoc/>
+    public override void FinalNorm(DeviceTensor hidden, int count, DeviceTensor normed)
+    {
+        using var scope = NewDisposeScope();
+        normed.Rows(count, _config.HiddenSize).copy_(Norm(hidden.Rows(count, _config.HiddenSize).to(_device), _model.FinalNorm));
+    }
+
+    /// <inheritdoc/>
+    public override unsafe void Logits(DeviceTensor hidden, long first, int count, Workspace workspace, Span<float> logits)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradients = no_grad();
+        Tensor rows = hidden.Part(first * _config.HiddenSize, (long)count * _config.HiddenSize).Rows(count, _config.HiddenSize).to(_device);
+        Tensor all = new TorchLinear(_model.Output, Bias: null).Of(Norm(rows, _model.FinalNorm)) * (float)_config.LogitScale;
+        if (_config.LogitSoftCap is { } cap)
+            all = (all / (float)cap).tanh() * (float)cap;
+        fixed (float* start = logits[..(count * _config.VocabularySize)])
+            HostMemory.View((nint)start, (long)count * _config.VocabularySize).copy_(all.view(-1));
+    }
+
+    private Tensor Queries(int layer, Tensor normed, int first) =>
+        Turned(layer, _model.Layers[layer].Query.Of(normed), _model.Layers[layer].QueryNorm, first, (float)_config.QueryScale);
+
+    /// <summary>Projected heads, normed where the model does so, each or all together, turned and scaled: [tokens, heads, headDim].</summary>
+    private Tensor Turned(int layer, Tensor projected, Tensor? norm, int first, float scale)
+    {
+        Tensor heads = (norm is null ? projected : Norm(projected.view(-1, norm.numel()), norm)).view(projected.shape[0], -1, _config.HeadDim);
+        if (_rotary[layer] is { } rotary)
+            heads = rotary.Turn(heads, first);
+        return scale == 1 ? heads : heads * scale;
+    }
+
+    /// <summary>Rows over the root of their mean square, times a weight; without one as they are.</summary>
+    private Tensor Norm(Tensor rows, Tensor? weight) =>
+        weight is null ? rows : rows * (rows * rows).mean([-1], keepdim: true).add(_config.RmsNormEpsilon).rsqrt() * weight;
+
+    private Tensor All(DeviceTensor tensor, int stride) => TorchTensors.Flat(tensor, (long)_config.KvHeadCount * stride * _config.HeadDim).view(_config.KvHeadCount, stride, _config.HeadDim);
+}

@@ -1,0 +1,45 @@
+using TailorKV.Planner.Models;
+using TailorKV.Runtime.Backends;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace TailorKV.Torch.Timing;
+
+/// <summary>Rows in bf16 gathered from random places of host memory and brought to the device, each KV head its own.</summary>
+internal sealed class TorchRowFetching : TimedWork
+{
+    private readonly Device _device;
+    private readonly Tensor _stored;
+    private readonly Tensor[] _places;
+    private int _runs;
+
+    public TorchRowFetching(LayerShape layer, int rows, long bytes, Device device)
+    {
+        _device = device;
+        int rowBytes = layer.HeadDim * sizeof(ushort);
+        _stored = ones([bytes / rowBytes, layer.HeadDim], ScalarType.BFloat16).DetachFromDisposeScope();
+        long fetched = (long)layer.KvHeads * rows;
+        // So many that rows fetched once have left the processor's caches before they are fetched again.
+        _places = [.. Enumerable.Range(0, 16).Select(_ => randint(_stored.shape[0], [fetched], ScalarType.Int64).DetachFromDisposeScope())];
+        Amount = (double)fetched * rowBytes;
+    }
+
+    /// <inheritdoc/>
+    public override double Amount { get; }
+
+    /// <inheritdoc/>
+    public override void Run()
+    {
+        using var scope = NewDisposeScope();
+        Tensor rows = _stored.index_select(0, _places[_runs++ % _places.Length]).to(_device).to(ScalarType.Float32);
+        _ = rows.select(0, 0).select(0, 0).item<float>();
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _stored.Dispose();
+        foreach (Tensor places in _places)
+            places.Dispose();
+    }
+}
