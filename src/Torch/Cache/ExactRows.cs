@@ -10,6 +10,7 @@ internal sealed class ExactRows
 {
     private readonly Tensor _rows;
 
+    /// <summary>Takes the memory.</summary>
     /// <param name="region">Where the memory comes from.</param>
     /// <param name="capacity">The most rows.</param>
     /// <param name="headDim">Elements of a row.</param>

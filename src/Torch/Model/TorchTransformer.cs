@@ -22,6 +22,7 @@ internal sealed class TorchTransformer : Transformer
     private readonly Device _device;
     private readonly TorchRotary?[] _rotary;
 
+    /// <summary>Works out what does not depend on tokens.</summary>
     /// <param name="files">The model.</param>
     /// <param name="model">Its weights.</param>
     /// <param name="device">Where they lie.</param>
@@ -126,7 +127,7 @@ internal sealed class TorchTransformer : Transformer
         using var noGradients = no_grad();
         TorchLayer weights = _model.Layers[layer];
         Tensor normed = workspace.Normed.Rows(count, _config.HiddenSize), gate = weights.Gate.Of(normed);
-        Tensor opened = _config.Activation == Activation.GeluTanh ? nn.functional.gelu(gate, nn.GELU.Approximate.tanh) : nn.functional.silu(gate);
+        Tensor opened = _config.Activation == Activation.GeluTanh ? nn.functional.gelu(gate, TorchSharp.Modules.GELU.Approximate.tanh) : nn.functional.silu(gate);
         workspace.Hidden.Rows(count, _config.HiddenSize).add_(Norm(weights.Down.Of(opened * weights.Up.Of(normed)), weights.FeedForwardOutputNorm), _config.ResidualScale);
     }
 
