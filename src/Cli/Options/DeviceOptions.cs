@@ -1,6 +1,7 @@
 using System.CommandLine;
 using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Backends.Cpu;
+using TailorKV.Torch;
 
 namespace TailorKV.Cli.Options;
 
@@ -11,6 +12,8 @@ internal sealed class DeviceOptions
     private static readonly Dictionary<string, Func<int?, Backend>> Devices = new(StringComparer.Ordinal)
     {
         [CpuBackend.DeviceName] = threads => new CpuBackend(new CpuOptions { Threads = threads }),
+        [TorchBackend.DeviceName] = threads => new TorchBackend(new TorchOptions { Threads = threads }),
+        [TorchBackend.CudaName] = threads => new TorchBackend(new TorchOptions { Threads = threads, Cuda = true }),
     };
 
     private readonly Option<string?> _device = new("--device") { Description = $"What runs the model: {Names}. Default: {CpuBackend.DeviceName}.", HelpName = "DEVICE" };

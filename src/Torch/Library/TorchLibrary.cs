@@ -28,8 +28,8 @@ internal static class TorchLibrary
     /// <exception cref="TailorKVException">It is not there, of another version, or the system cannot load it; the message says which, and what helps.</exception>
     public static string Load() => Folder.Value;
 
-    /// <summary>The version that TorchSharp was made for, as in "2.10.0".</summary>
-    public static string Version => torch.__version__[..torch.__version__.LastIndexOf('.')];
+    /// <summary>The version of libtorch that this release's TorchSharp was made for. TorchSharp says so itself only once it is loaded.</summary>
+    public const string Version = "2.10.0";
 
     private static string LoadOnce()
     {

@@ -9,14 +9,13 @@ namespace TailorKV.Torch.Memory;
 internal static unsafe partial class HostMemory
 {
     private const sbyte Single = (sbyte)ScalarType.Float32;
-    private const sbyte Unchanged = -1;
 
     /// <summary>Single-precision numbers in place.</summary>
     /// <param name="start">The first; the memory must outlive the tensor.</param>
     /// <param name="count">How many.</param>
     public static Tensor View(nint start, long count)
     {
-        nint handle = New(start, &Keep, &count, 1, Single, Unchanged, (int)DeviceType.CPU, -1, requiresGradient: 0);
+        nint handle = New(start, &Keep, &count, 1, Single, Single, (int)DeviceType.CPU, -1, requiresGradient: 0);
         if (handle == 0)
             torch.CheckForErrors();
         return Tensor.UnsafeCreateTensor(handle);
@@ -30,5 +29,5 @@ internal static unsafe partial class HostMemory
 
     [LibraryImport("LibTorchSharp", EntryPoint = "THSTensor_new")]
     private static partial nint New(
-        nint data, delegate* unmanaged[Cdecl]<nint, void> deleter, long* sizes, int dimensions, sbyte type, sbyte converted, int device, int deviceIndex, byte requiresGradient);
+        nint data, delegate* unmanaged[Cdecl]<nint, void> deleter, long* sizes, int dimensions, sbyte type, sbyte asType, int device, int deviceIndex, byte requiresGradient);
 }
