@@ -51,6 +51,20 @@ public sealed class TorchBackend : Backend
         _device = _cuda ? CUDA : CPU;
     }
 
+    /// <summary>Which libtorch would be used and from where, and whether it finds a card; or what keeps it from being loaded, with the remedy.</summary>
+    public static string Describe()
+    {
+        try
+        {
+            string folder = TorchLibrary.Load();
+            return $"{torch.__version__} of {folder}, {(cuda.is_available() ? "with a CUDA card" : "no CUDA card")}";
+        }
+        catch (TailorKVException exception)
+        {
+            return exception.Message;
+        }
+    }
+
     /// <inheritdoc/>
     public override string Name => _cuda ? CudaName : DeviceName;
 
@@ -88,7 +102,7 @@ public sealed class TorchBackend : Backend
     public override DeviceArena TakeDevice(string name, long bytes) => Named(() => new TorchArena(name, bytes, _device), $"{ByteSize.Format(bytes)} for {name}");
 
     /// <inheritdoc/>
-    public override Arena TakeHost(string name, long bytes) => new(name, bytes);
+    public override Arena TakeHost(string name, long bytes) => _cuda ? Named(() => PinnedMemory.Take(name, bytes), $"{ByteSize.Format(bytes)} for {name}") : new Arena(name, bytes);
 
     /// <inheritdoc/>
     public override LayerCache CreateCache(

@@ -25,7 +25,7 @@ public class DeviceTests(ToolFixture tool) : IClassFixture<ToolFixture>
     {
         string line = Run(command, "--device", "abacus").Failure(2);
         Assert.Contains("no device 'abacus'", line, StringComparison.Ordinal);
-        Assert.Contains("those there are: cpu.", line, StringComparison.Ordinal);
+        Assert.Contains("those there are: cpu, torch, cuda.", line, StringComparison.Ordinal);
         Assert.Contains("no device 'CPU'", Run(command, "--device", "CPU").Failure(2), StringComparison.Ordinal);
     }
 

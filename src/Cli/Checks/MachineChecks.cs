@@ -3,6 +3,7 @@ using TailorKV.Cli.Results;
 using TailorKV.Planner;
 using TailorKV.Planner.Solver;
 using TailorKV.Runtime.Backends;
+using TailorKV.Torch;
 
 namespace TailorKV.Cli.Checks;
 
@@ -18,6 +19,7 @@ internal static class MachineChecks
             new DoctorResult.Check("device", $"{backend.Name}: {backend.Description}", true),
             new DoctorResult.Check("memory free", ByteSize.Format(backend.FreeDeviceBytes), true),
             Solver(),
+            new DoctorResult.Check("libtorch", TorchBackend.Describe(), true),
             new DoctorResult.Check("CUDA", CudaDevices.Describe(), true),
         ];
     }

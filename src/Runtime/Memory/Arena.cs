@@ -8,6 +8,8 @@ namespace TailorKV.Runtime.Memory;
 /// </summary>
 public sealed unsafe class Arena : DeviceArena
 {
+    private readonly IDisposable? _owner;
+
     /// <summary>Takes the memory, filled with zeros.</summary>
     /// <param name="name">What it stands for, for messages.</param>
     /// <param name="bytes">Its size.</param>
@@ -20,6 +22,18 @@ public sealed unsafe class Arena : DeviceArena
         // calloc gives untouched pages, so a large context costs memory only as it fills up; the margin lets the first buffer start on a boundary.
         SetHandle((nint)NativeMemory.AllocZeroed((nuint)bytes + CacheBytes.Alignment));
         LargePages.Ask(handle, bytes);
+    }
+
+    /// <summary>An arena of memory that somebody else took, zeros, <see cref="CacheBytes.Alignment"/> bytes more than its size.</summary>
+    /// <param name="name">What it stands for, for messages.</param>
+    /// <param name="start">Where it begins.</param>
+    /// <param name="bytes">Its size.</param>
+    /// <param name="owner">Whose it is: disposed of with the arena.</param>
+    internal Arena(string name, nint start, long bytes, IDisposable owner)
+        : base(name, bytes, ownsHandle: true)
+    {
+        _owner = owner;
+        SetHandle(start);
     }
 
     private Arena(string name, byte* start, long bytes)
@@ -62,7 +76,10 @@ public sealed unsafe class Arena : DeviceArena
     /// <inheritdoc/>
     protected override bool ReleaseHandle()
     {
-        NativeMemory.Free((void*)handle);
+        if (_owner is null)
+            NativeMemory.Free((void*)handle);
+        else
+            _owner.Dispose();
         return true;
     }
 }
