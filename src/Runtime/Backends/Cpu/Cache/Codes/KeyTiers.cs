@@ -53,6 +53,15 @@ internal sealed class KeyTiers
     /// <summary>The tiers, the one that counts most first.</summary>
     public IReadOnlyList<KeyTier> Tiers => _tiers;
 
+    /// <summary>Channels in the order that they are turned in, tier after tier.</summary>
+    public ReadOnlySpan<int> Order => _order;
+
+    /// <summary>What a key's elements are multiplied by, in that order.</summary>
+    public ReadOnlySpan<float> KeyFactors => _keyFactors;
+
+    /// <summary>What a query's elements are multiplied by, in that order.</summary>
+    public ReadOnlySpan<float> QueryFactors => _queryFactors;
+
     /// <summary>Turns a key: its elements in each tier are then about as large as those of a unit normal, times a size that all tiers share.</summary>
     /// <param name="key">[headDim].</param>
     /// <param name="turned">[headDim].</param>
