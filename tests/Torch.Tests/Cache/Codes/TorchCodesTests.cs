@@ -17,7 +17,7 @@ public sealed class TorchCodesTests
     static TorchCodesTests() => TorchLibrary.Load();
 
     /// <summary>The very codes, for what they stand for is equal: of 5 bits but for the roundings of its two parts, far less than levels are apart.</summary>
-    [Property(MaxTest = 300, Arbitrary = [typeof(CodeCase)])]
+    [Property(MaxTest = 200, Arbitrary = [typeof(CodeCase)])]
     public void Stand_for_what_the_plain_twins_stand_for(CodeCase one)
     {
         using var scope = NewDisposeScope();
@@ -38,7 +38,7 @@ public sealed class TorchCodesTests
             Assert.Equal(twin[i], actual[i], exact ? 0 : 1e-6 * twin.Max(Math.Abs));
     }
 
-    [Property(MaxTest = 200, Arbitrary = [typeof(CodeCase)])]
+    [Property(MaxTest = 100, Arbitrary = [typeof(CodeCase)])]
     public void Score_and_sum_as_what_they_stand_for(CodeCase one)
     {
         using var scope = NewDisposeScope();
@@ -59,7 +59,7 @@ public sealed class TorchCodesTests
     }
 
     /// <summary>Also where other rows were coded before.</summary>
-    [Property(MaxTest = 150, Arbitrary = [typeof(CodeCase)])]
+    [Property(MaxTest = 100, Arbitrary = [typeof(CodeCase)])]
     public void Do_not_depend_on_how_many_tokens_come_at_a_time(CodeCase one)
     {
         using var scope = NewDisposeScope();
