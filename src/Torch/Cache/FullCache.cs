@@ -1,4 +1,5 @@
 using TailorKV.Planner.Policies;
+using TailorKV.Torch.Cache.Rows;
 using TailorKV.Torch.Memory;
 using TorchSharp;
 using static TorchSharp.torch;

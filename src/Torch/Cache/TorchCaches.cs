@@ -8,6 +8,10 @@ internal static class TorchCaches
     private static readonly Dictionary<PolicyKind, Func<LayerPolicy, CacheRequest, TorchLayerCache>> Makers = new()
     {
         [FullPolicy.Registration] = (policy, request) => new FullCache((FullPolicy)policy, request),
+        [QuantizedPolicy.Registration] = (policy, request) => new QuantizedCache((QuantizedPolicy)policy, request),
+        [RetrievedPolicy.Registration] = (policy, request) => new RetrievedCache((RetrievedPolicy)policy, request),
+        [RefinedPolicy.Registration] = (policy, request) => new RefinedCache((RefinedPolicy)policy, request),
+        [EvictedPolicy.Registration] = (policy, request) => new EvictedCache((EvictedPolicy)policy, request),
     };
 
     /// <summary>A layer's cache.</summary>

@@ -7,13 +7,21 @@ namespace TailorKV.Torch.Memory;
 /// <summary>As many bytes for each KV head, head after head, given out in tensors that cover all heads: the first dimension is the head.</summary>
 internal sealed class HeadRegion
 {
-    private readonly TorchArena.Root _root;
+    private readonly IBytes _root;
     private readonly long _start;
     private readonly int _heads;
     private readonly long _bytes;
     private long _used;
 
-    internal HeadRegion(TorchArena.Root root, long start, int heads, long bytes) => (_root, _start, _heads, _bytes) = (root, start, heads, bytes);
+    /// <summary>Gives out of some bytes.</summary>
+    /// <param name="root">The bytes.</param>
+    /// <param name="start">Where the first head's begin.</param>
+    /// <param name="heads">KV heads.</param>
+    /// <param name="bytes">Bytes of a head, whole cache lines.</param>
+    public HeadRegion(IBytes root, long start, int heads, long bytes) => (_root, _start, _heads, _bytes) = (root, start, heads, bytes);
+
+    /// <summary>The same bytes, of which nothing has been given out yet: they may be looked at as of several types.</summary>
+    public HeadRegion Again() => new(_root, _start, _heads, _bytes);
 
     /// <summary>Gives out a tensor; a head's bytes are rounded up to <see cref="CacheBytes.Alignment"/>.</summary>
     /// <param name="type">The type of its elements.</param>

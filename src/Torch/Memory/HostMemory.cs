@@ -8,14 +8,18 @@ namespace TailorKV.Torch.Memory;
 /// <summary>Looks at memory of the host as a tensor, which TorchSharp does for managed arrays alone.</summary>
 internal static unsafe partial class HostMemory
 {
-    private const sbyte Single = (sbyte)ScalarType.Float32;
-
     /// <summary>Single-precision numbers in place.</summary>
     /// <param name="start">The first; the memory must outlive the tensor.</param>
     /// <param name="count">How many.</param>
-    public static Tensor View(nint start, long count)
+    public static Tensor View(nint start, long count) => View(start, ScalarType.Float32, count);
+
+    /// <summary>Elements of a type in place.</summary>
+    /// <param name="start">The first; the memory must outlive the tensor.</param>
+    /// <param name="type">Their type.</param>
+    /// <param name="count">How many.</param>
+    public static Tensor View(nint start, ScalarType type, long count)
     {
-        nint handle = New(start, &Keep, &count, 1, Single, Single, (int)DeviceType.CPU, -1, requiresGradient: 0);
+        nint handle = New(start, &Keep, &count, 1, (sbyte)type, (sbyte)type, (int)DeviceType.CPU, -1, requiresGradient: 0);
         if (handle == 0)
             torch.CheckForErrors();
         return Tensor.UnsafeCreateTensor(handle);

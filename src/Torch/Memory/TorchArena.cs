@@ -75,16 +75,14 @@ internal sealed class TorchArena : DeviceArena
     }
 
     /// <summary>The bytes themselves, and what looks at them: libtorch keeps memory as long as any tensor knows it.</summary>
-    internal sealed class Root(Tensor bytes) : IDisposable
+    private sealed class Root(Tensor bytes) : IBytes, IDisposable
     {
         private readonly List<Tensor> _views = [];
 
+        /// <inheritdoc/>
         public Device Device => bytes.device;
 
-        /// <summary>Elements of a type, as a flat tensor.</summary>
-        /// <param name="type">The type.</param>
-        /// <param name="start">The first one's byte; a multiple of their size.</param>
-        /// <param name="count">How many.</param>
+        /// <inheritdoc/>
         public Tensor View(ScalarType type, long start, long count)
         {
             Tensor view = empty(0, type, bytes.device).DetachFromDisposeScope();
@@ -96,7 +94,7 @@ internal sealed class TorchArena : DeviceArena
             return view;
         }
 
-        /// <summary>Keeps a tensor until the memory goes.</summary>
+        /// <inheritdoc/>
         public Tensor Keep(Tensor view)
         {
             lock (_views)

@@ -36,7 +36,7 @@ public sealed class LargeShapeTests : IDisposable
             policy = windowed with { Sinks = 2, Recent = 1, Generated = 0 };
         const int Prompt = 3 + 128;
         CacheCase one = new(policy, layer, Prompt + 1, Prompt, Seed: 4);
-        using CacheUnderTest cache = new(one);
+        using CacheUnderTest cache = new(one, TestedCpu.Instance);
         PlainHead[] plain = [PlainHead.Of(one)];
         cache.Load(plain, Prompt);
         foreach ((float[] actual, double[]? expected) in cache.Extend(plain, 1))

@@ -20,6 +20,9 @@ public sealed record CacheCase(LayerPolicy Policy, LayerShape Layer, int Context
     /// <summary>One of <see cref="PolicyGenerators.Kinds"/>.</summary>
     public string Kind { get; init; } = Policy.Kind.Name;
 
+    /// <summary>Whether queries, and weights, are rounded where they meet codes, as the CPU's kernels round them.</summary>
+    public bool RoundsQueries { get; init; } = true;
+
     /// <summary>The soft cap of scores, or null.</summary>
     public float? SoftCap { get; init; }
 

@@ -1,51 +1,55 @@
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
-using TailorKV.Runtime.Backends.Cpu.Cache;
-using TailorKV.Runtime.Backends.Cpu.Cache.Queries;
+using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 
-/// <summary>A layer cache fed with random tokens, and plain heads fed with the same. Tokens depend on the seed and their position only.</summary>
+/// <summary>A layer cache of some backend fed with random tokens, and plain heads fed with the same. Tokens depend on the seed and their position only.</summary>
 internal sealed class CacheUnderTest : IDisposable
 {
     public const int LongestStep = 8;
 
     private readonly CacheCase _case;
-    private readonly CpuLayerCache _cache;
-    private readonly Arena _device;
+    private readonly TestedBackend _tested;
+    private readonly LayerCache _cache;
+    private readonly DeviceArena _device;
     private readonly Arena _host;
-    private readonly Arena _buffers;
-    private readonly Arena _staging;
-    private readonly NativeBuffer<float> _queries;
-    private readonly NativeBuffer<float> _predicted;
-    private readonly NativeBuffer<float> _keys;
-    private readonly NativeBuffer<float> _values;
-    private readonly NativeBuffer<float> _outputs;
-    private readonly NativeBuffer<float> _scores;
+    private readonly DeviceArena _buffers;
+    private readonly DeviceTensor _staging;
+    private readonly Workspace _workspace;
+    private readonly DeviceTensor _promptKeys;
+    private readonly DeviceTensor _promptValues;
+    private float[] _nothing = [];
     private int _text;
 
-    public CacheUnderTest(CacheCase one)
+    public CacheUnderTest(CacheCase one, TestedBackend tested)
     {
-        _case = one;
+        (_case, _tested) = (one, tested);
         CacheBytes bytes = one.Policy.Bytes(one.Layer, one.Context);
-        _device = new Arena("device", bytes.Device);
-        _host = new Arena("host", bytes.Host);
-        int queries = LongestStep * one.Layer.Heads * one.Layer.HeadDim, keys = LongestStep * one.Layer.KvHeads * one.Layer.HeadDim;
-        int scores = one.Layer.Heads * MemoryModel.ScoreRow(one.Context);
-        _buffers = new Arena("buffers", bytes.Staging + (sizeof(float) * ((3L * queries) + (2L * keys) + scores)) + (7 * CacheBytes.Alignment));
-        _staging = _buffers.TakeArena("staging", bytes.Staging);
-        // Every second case has as many segments as there can be.
-        int segmentTokens = one.Seed % 2 == 0 ? 1 : CpuLayerCache.DefaultSegmentTokens;
-        _cache = new CpuLayerCache(TestThreads.Pool, one.Policy, one.Layer, one.Context, _device, _host, _staging.Again(), segmentTokens, one.SoftCap, one.Calibration);
-        (_queries, _predicted, _outputs) = (_buffers.Take<float>(queries), _buffers.Take<float>(queries), _buffers.Take<float>(queries));
-        (_keys, _values) = (_buffers.Take<float>(keys), _buffers.Take<float>(keys));
-        _scores = _buffers.Take<float>(scores);
+        _device = tested.Backend.TakeDevice("device", bytes.Device);
+        _host = tested.Backend.TakeHost("host", bytes.Host);
+        var shape = new ModelShape
+        {
+            Architecture = "llama", Layers = 1, HiddenSize = 1, IntermediateSize = 1, Heads = Layer.Heads, KvHeads = Layer.KvHeads, HeadDim = Layer.HeadDim, VocabularySize = 1, ContextLength = one.Context,
+        };
+        long queries = LongestStep * (long)Layer.Heads * Layer.HeadDim, prompt = (one.Context + 2L) * Layer.KvHeads * Layer.HeadDim;
+        _buffers = tested.Backend.TakeDevice(
+            "buffers", bytes.Staging + (sizeof(float) * ((5 * queries) + (5 * LongestStep) + (2 * prompt) + (Layer.Heads * (long)MemoryModel.ScoreRow(one.Context)))) + (14 * CacheBytes.Alignment));
+        DeviceArena staging = _buffers.TakeArena("staging", bytes.Staging);
+        _staging = staging.Again().TakeTensor(bytes.Staging / sizeof(float));
+        _workspace = new Workspace(shape, one.Context, LongestStep, predictsQueries: true, _buffers);
+        (_promptKeys, _promptValues) = (_buffers.TakeTensor(prompt), _buffers.TakeTensor(prompt));
+        _cache = tested.Make(one, _device, _host, staging.Again());
     }
 
     public int Tokens => _cache.Tokens;
 
     private LayerShape Layer => _case.Layer;
+
+    /// <summary>What the last token's tokens were chosen by.</summary>
+    public float[] ChoosingMass(int kvHead, out int sinks) => _cache.ChoosingMass(kvHead, out sinks).ToArray();
 
     /// <summary>Starts over with the first tokens of one of many texts.</summary>
     public void Load(PlainHead[] plain, int tokens, int text = 0)
@@ -57,9 +61,9 @@ internal sealed class CacheUnderTest : IDisposable
         Observe(plain, prompt);
         for (int head = 0; head < plain.Length; head++)
             plain[head].Load([.. prompt.Select(token => token.Keys[head])], [.. prompt.Select(token => token.Values[head])]);
-        _cache.Load(Rows(token => token.Keys), Rows(token => token.Values), tokens, stride);
+        _cache.Load(new KeyValues(Rows(_promptKeys, token => token.Keys), Rows(_promptValues, token => token.Values), stride), tokens);
 
-        float[] Rows(Func<Token, float[][]> rows)
+        DeviceTensor Rows(DeviceTensor buffer, Func<Token, float[][]> rows)
         {
             var all = new float[Layer.KvHeads * stride * Layer.HeadDim];
             Array.Fill(all, float.NaN);
@@ -69,7 +73,8 @@ internal sealed class CacheUnderTest : IDisposable
                     rows(prompt[position])[head].CopyTo(all, ((head * stride) + position) * Layer.HeadDim);
             }
 
-            return all;
+            buffer.Write(all);
+            return buffer.Part(0, all.Length);
         }
     }
 
@@ -81,14 +86,15 @@ internal sealed class CacheUnderTest : IDisposable
     {
         Token[] tokens = [.. Enumerable.Range(Tokens, count).Select(MakeToken)];
         // Buffers are shared with others, so whatever they hold must not matter.
-        _staging.Again().Take<byte>(_staging.Capacity).Fill(0xFF);
-        foreach (NativeBuffer<float> buffer in new[] { _scores, _outputs, _queries, _predicted, _keys, _values })
-            buffer.Span.Fill(float.NaN);
-        Put(token => token.Queries, _queries);
-        Put(token => token.Predicted, _predicted);
-        Put(token => token.Keys, _keys);
-        Put(token => token.Values, _values);
-        _cache.Extend(count, _queries, _predicted, _keys, _values, _outputs, _scores);
+        foreach (DeviceTensor buffer in new[] { _staging, _workspace.Scores, _workspace.Attended, _workspace.Queries, _workspace.Predicted, _workspace.Keys, _workspace.Values })
+            Spoil(buffer);
+        Put(token => token.Queries, _workspace.Queries);
+        Put(token => token.Predicted, _workspace.Predicted);
+        Put(token => token.Keys, _workspace.Keys);
+        Put(token => token.Values, _workspace.Values);
+        _cache.Extend(count, _workspace);
+        var outputs = new float[count * Layer.Heads * Layer.HeadDim];
+        _workspace.Attended.Read(outputs);
 
         int group = Layer.Heads / Layer.KvHeads;
         List<(float[] Actual, double[]? Expected)> results = [];
@@ -105,17 +111,13 @@ internal sealed class CacheUnderTest : IDisposable
                 }
 
                 for (int query = 0; query < group; query++)
-                    results.Add((_outputs.Slice(((row * Layer.Heads) + (head * group) + query) * Layer.HeadDim, Layer.HeadDim).ToArray(), expected?[query]));
+                    results.Add((outputs.AsSpan(((row * Layer.Heads) + (head * group) + query) * Layer.HeadDim, Layer.HeadDim).ToArray(), expected?[query]));
             }
         }
 
         return results;
 
-        void Put(Func<Token, float[][]> rows, NativeBuffer<float> buffer)
-        {
-            float[] all = [.. tokens.SelectMany(token => rows(token).SelectMany(row => row))];
-            all.CopyTo(buffer.Span);
-        }
+        void Put(Func<Token, float[][]> rows, DeviceTensor buffer) => buffer.Write([.. tokens.SelectMany(token => rows(token).SelectMany(row => row))]);
     }
 
     public void Dispose()
@@ -127,20 +129,30 @@ internal sealed class CacheUnderTest : IDisposable
 
     private void Observe(PlainHead[] plain, Token[] prompt)
     {
-        int group = Layer.Heads / Layer.KvHeads, width = Layer.Heads * Layer.HeadDim;
+        int group = Layer.Heads / Layer.KvHeads;
         // Of three layers one has no rotary embedding and one turns half of the channels.
         PlainRotary? rotary = _case.Seed % 3 == 0 ? null : new PlainRotary(_case.Seed % 3 == 1 ? Layer.HeadDim : (Layer.HeadDim + 2) / 4 * 2);
-        _staging.Again().Take<byte>(_staging.Capacity).Fill(0xFF);
+        Spoil(_staging);
         for (int first = 0; first < prompt.Length && _cache.PromptQueries is not null; first += LongestStep)
         {
             Token[] chunk = prompt[first..Math.Min(first + LongestStep, prompt.Length)];
-            for (int row = 0; row < chunk.Length; row++)
-                chunk[row].Queries.SelectMany(query => query).ToArray().CopyTo(_queries.Slice(row * width, width));
-            ((CpuPromptQueries)_cache.PromptQueries!).Add(TestThreads.Pool, first, chunk.Length, _queries, rotary?.Embedding);
+            _workspace.Queries.Write([.. chunk.SelectMany(token => token.Queries.SelectMany(query => query))]);
+            _tested.Observe(_cache.PromptQueries!, first, chunk.Length, _workspace.Queries, Layer, rotary);
         }
 
         for (int head = 0; head < plain.Length; head++)
             plain[head].Observe([.. prompt.Select(token => token.Queries[(head * group)..((head + 1) * group)])], rotary);
+    }
+
+    private void Spoil(DeviceTensor buffer)
+    {
+        if (_nothing.Length < buffer.Length)
+        {
+            _nothing = new float[buffer.Length];
+            Array.Fill(_nothing, BitConverter.Int32BitsToSingle(-1));
+        }
+
+        buffer.Write(_nothing.AsSpan(0, (int)buffer.Length));
     }
 
     private Token MakeToken(int position)

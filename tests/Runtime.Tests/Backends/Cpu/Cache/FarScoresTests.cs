@@ -61,31 +61,7 @@ public sealed class FarScoresTests
         Assert.True(steps > 100, $"only {steps} steps were decided");
     }
 
-    private static int Compare(CacheCase one)
-    {
-        using CacheUnderTest cache = new(one);
-        PlainHead[] plain = [.. Enumerable.Range(0, one.Layer.KvHeads).Select(head => PlainHead.Of(one, head))];
-        cache.Load(plain, one.Prompt);
-        // Values are about one. Weights are as far off as scores, and those of coded values are rounded besides.
-        var all = Enumerable.Range(0, one.Context).Select(cache.QueriesAndKeys).ToArray();
-        double error = PlainHead.ScoreError(all.SelectMany(token => token.Queries), all.SelectMany(token => token.Keys)), tolerance = 2e-3 + (3 * error);
-        int decided = 0;
-        for (int step = 0; step < FarScores.Steps; step++)
-        {
-            foreach ((float[] actual, double[]? expected) in cache.Extend(plain, 1))
-            {
-                Assert.All(actual, number => Assert.True(float.IsFinite(number)));
-                if (expected is null)
-                    continue;
-                decided++;
-                double size = Math.Sqrt(expected.Sum(x => x * x)) + Math.Sqrt(expected.Length);
-                double difference = Math.Sqrt(expected.Zip(actual, (x, y) => (x - y) * (x - y)).Sum());
-                Assert.True(difference <= tolerance * size, $"differs by {difference} of {size}, tolerance {tolerance}");
-            }
-        }
-
-        return decided;
-    }
+    private static int Compare(CacheCase one) => CacheConformance.AttendsFar(one, TestedCpu.Instance);
 
     private static class Refined
     {

@@ -3,8 +3,6 @@ using FsCheck.Fluent;
 using FsCheck.Xunit;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
-using TailorKV.Runtime.Backends.Cpu.Cache;
-using TailorKV.Runtime.Memory;
 
 namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 
@@ -19,36 +17,13 @@ public sealed class LayerCacheTests : IDisposable
     [Property(MaxTest = 3600)]
     public void Attends_as_the_plain_reference_does(CacheCase one)
     {
-        (int compared, int undecided) = (0, 0);
-        using CacheUnderTest cache = new(one);
-        Random random = new(one.Seed);
-        PlainHead[] plain = [.. Enumerable.Range(0, one.Layer.KvHeads).Select(head => PlainHead.Of(one, head))];
-        // What a cache held before must not matter.
-        cache.Load([], random.Next(one.Context + 1), text: 1);
-        cache.Load(plain, one.Prompt);
-        while (cache.Tokens < one.Context)
-        {
-            foreach ((float[] actual, double[]? expected) in cache.Extend(plain, Math.Min(random.Next(1, CacheUnderTest.LongestStep + 1), one.Context - cache.Tokens)))
-            {
-                (compared, undecided) = expected is null ? (compared, undecided + 1) : (compared + 1, undecided);
-                if (expected is not null)
-                    AssertClose(expected, actual, plain[0].RoundsWeights);
-            }
-        }
-
+        (int compared, int undecided) = CacheConformance.Attends(one, TestedCpu.Instance);
         (int comparedBefore, int undecidedBefore) = _outputs.GetValueOrDefault(one.Kind);
         _outputs[one.Kind] = (comparedBefore + compared, undecidedBefore + undecided);
     }
 
     [Property(MaxTest = 3600)]
-    public void Takes_the_bytes_that_its_policy_predicts(CacheCase one, Few longer)
-    {
-        int context = one.Context * longer;
-        CacheBytes bytes = one.Policy.Bytes(one.Layer, context);
-        using Arena device = new("device", bytes.Device), host = new("host", bytes.Host), staging = new("staging", bytes.Staging);
-        _ = new CpuLayerCache(TestThreads.Pool, one.Policy, one.Layer, context, device, host, staging, calibration: one.Calibration);
-        Assert.Equal(bytes, new CacheBytes(device.Used, host.Used, staging.Used));
-    }
+    public void Takes_the_bytes_that_its_policy_predicts(CacheCase one, Few longer) => CacheConformance.TakesItsBytes(one with { Context = one.Context * longer }, TestedCpu.Instance);
 
     /// <summary>
     /// Where exact rows are f32, a full or quantized cache depends on its tokens alone, not on which of them came as a prompt. (A block that passes
@@ -68,21 +43,11 @@ public sealed class LayerCacheTests : IDisposable
 
         float[] Last(int prompt)
         {
-            using CacheUnderTest cache = new(one);
+            using CacheUnderTest cache = new(one, TestedCpu.Instance);
             cache.Load([], prompt);
             while (cache.Tokens < one.Context - 1)
                 cache.Extend([], Math.Min(CacheUnderTest.LongestStep, one.Context - 1 - cache.Tokens));
             return [.. cache.Extend([], 1).SelectMany(row => row.Actual)];
         }
-    }
-
-    private static void AssertClose(double[] expected, float[] actual, bool codedValues)
-    {
-        double norm = Math.Sqrt(expected.Sum(x => x * x));
-        double difference = Math.Sqrt(expected.Zip(actual, (x, y) => (x - y) * (x - y)).Sum());
-        // Values are about one, so sums of them round by that measure however small they come out. Weights of coded ones are rounded to 16 bits, in steps of the largest weight times the
-        // largest scale: of those that lie below half a step, which may be hundreds, nothing is left.
-        double tolerance = codedValues ? 2e-3 * (norm + Math.Sqrt(expected.Length)) : (1e-4 * norm) + 1e-6;
-        Assert.True(difference <= tolerance, $"differs by {difference} of {norm}");
     }
 }

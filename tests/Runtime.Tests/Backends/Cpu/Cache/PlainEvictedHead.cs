@@ -74,7 +74,7 @@ internal sealed class PlainEvictedHead(EvictedPolicy policy, CacheCase one) : Pl
     {
         if (policy.Keys is null)
             return base.Scores(query, rows);
-        var coded = new Queue<double>(CodedScores(policy.Keys, query, [.. rows.Where(row => row.Channels is not null).Select(row => (row.Key, row.Channels!))], _everHeld, Tiers));
+        var coded = new Queue<double>(CodedScores(policy.Keys, query, [.. rows.Where(row => row.Channels is not null).Select(row => (row.Key, row.Channels!))], _everHeld, Tiers, RoundsQueries));
         return [.. rows.Select(row => row.Channels is null ? Dot(query, row.Key) : coded.Dequeue())];
     }
 

@@ -30,13 +30,17 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
     {
         PlainHead head = Twins[one.Policy.Kind](one);
         head.Tiers = KeysOf(one.Policy) is TieredNormalFormat format
-            ? new PlainTiers(format, one.Calibration.QueriesOf(kvHead, one.Layer.HeadDim), one.Calibration.KeysOf(kvHead, one.Layer.HeadDim))
+            ? new PlainTiers(format, one.Calibration.QueriesOf(kvHead, one.Layer.HeadDim), one.Calibration.KeysOf(kvHead, one.Layer.HeadDim), one.RoundsQueries)
             : null;
+        head.RoundsQueries = one.RoundsQueries;
         return head;
     }
 
     /// <summary>The tiers that keys are coded in, if they are.</summary>
     protected PlainTiers? Tiers { get; private set; }
+
+    /// <summary>Whether queries are rounded where they meet codes.</summary>
+    protected bool RoundsQueries { get; private set; }
 
     protected List<float[]> Keys { get; } = [];
 
@@ -77,8 +81,9 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
     /// <param name="keys">The keys.</param>
     /// <param name="held">The channels' scales of all keys held, whether they are scored or not.</param>
     /// <param name="tiers">The format's tiers, if it has such.</param>
+    /// <param name="rounds">Whether the query is rounded.</param>
     public static double[] CodedScores(
-        CodeFormat format, float[] query, IEnumerable<(float[] Key, (float Scale, float Zero)[] Channels)> keys, IEnumerable<(float Scale, float Zero)[]> held, PlainTiers? tiers = null)
+        CodeFormat format, float[] query, IEnumerable<(float[] Key, (float Scale, float Zero)[] Channels)> keys, IEnumerable<(float Scale, float Zero)[]> held, PlainTiers? tiers = null, bool rounds = true)
     {
         if (tiers is not null)
         {
@@ -86,6 +91,8 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
             return [.. keys.Select(key => Dot(turned, key.Key))];
         }
 
+        if (!rounds)
+            return [.. keys.Select(key => Dot(query, key.Key))];
         if (format is PerChannelFormat perChannel)
         {
             (float Scale, float Zero)[][] all = [.. held];

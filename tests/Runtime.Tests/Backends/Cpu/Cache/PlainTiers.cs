@@ -10,9 +10,11 @@ namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 internal sealed class PlainTiers
 {
     private readonly List<Tier> _tiers = [];
+    private readonly bool _rounds;
 
-    public PlainTiers(TieredNormalFormat format, float[] queries, float[] keys)
+    public PlainTiers(TieredNormalFormat format, float[] queries, float[] keys, bool rounds = true)
     {
+        _rounds = rounds;
         // Whatever the layout, both channels of a pair lie together: they have the same numbers.
         int[] order = [.. Enumerable.Range(0, keys.Length).OrderByDescending(channel => queries[channel] * keys[channel])];
         int first = 0;
@@ -30,7 +32,7 @@ internal sealed class PlainTiers
         return [.. _tiers.SelectMany(tier => tier.Code(tier.TurnKey(key), inverse)).Select(level => level * size)];
     }
 
-    public float[] Met(float[] query) => [.. _tiers.SelectMany(tier => tier.Round(tier.TurnQuery(query)))];
+    public float[] Met(float[] query) => [.. _tiers.SelectMany(tier => _rounds ? tier.Round(tier.TurnQuery(query)) : tier.Unrounded(tier.TurnQuery(query)))];
 
     /// <summary>What the codes stand for, as a key.</summary>
     public float[] Decoded(float[] key)
@@ -89,6 +91,8 @@ internal sealed class PlainTiers
             Bits == 0 || turned.Length == 0 ? []
             : Bits < 5 ? PlainHead.Rounded(Bits, PlainHead.LargestNormalLevel(Bits), turned)
             : [.. PlainHead.Rounded(4, sbyte.MaxValue, turned), .. PlainHead.Rounded(1, 1, turned)];
+
+        public float[] Unrounded(float[] turned) => Bits == 0 ? [] : Bits < 5 ? turned : [.. turned, .. turned];
 
         private static float[] Turn(float[] row) => row.Length == 0 ? [] : PlainRotation.Rotate(row);
     }

@@ -3,7 +3,7 @@ using TailorKV.Torch.Memory;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace TailorKV.Torch.Cache;
+namespace TailorKV.Torch.Cache.Rows;
 
 /// <summary>Exact rows of all KV heads in bf16 or f32, [kvHeads, capacity, headDim]; a position's row lies at the position modulo the capacity.</summary>
 internal sealed class ExactRows
@@ -11,7 +11,7 @@ internal sealed class ExactRows
     private readonly Tensor _rows;
 
     /// <summary>Takes the memory.</summary>
-    /// <param name="region">Where the memory comes from.</param>
+    /// <param name="region">Where the memory comes from, head by head.</param>
     /// <param name="capacity">The most rows.</param>
     /// <param name="headDim">Elements of a row.</param>
     /// <param name="precision">Their type.</param>
