@@ -35,9 +35,12 @@ internal abstract class TorchLayerCache(CacheRequest request) : LayerCache
         _tokens = tokens;
         Store(Rows(prompt.Keys), Rows(prompt.Values));
 
-        // The last head's rows may end with its last token, short of the stride.
-        Tensor Rows(Runtime.Memory.DeviceTensor all) => TorchTensors.Flat(all, all.Length).as_strided(
-            [Layer.KvHeads, tokens, Layer.HeadDim], [(long)prompt.Stride * Layer.HeadDim, Layer.HeadDim, 1]).to(Place);
+        Tensor Rows(Runtime.Memory.DeviceTensor all)
+        {
+            // The last head's rows may end with its last token, short of the stride.
+            Tensor flat = TorchTensors.Flat(all, all.Length);
+            return flat.as_strided([Layer.KvHeads, tokens, Layer.HeadDim], [(long)prompt.Stride * Layer.HeadDim, Layer.HeadDim, 1], flat.storage_offset()).to(Place);
+        }
     }
 
     /// <inheritdoc/>

@@ -47,7 +47,7 @@ internal sealed class ChannelIndex : TorchKeyIndex
     public override Tensor Scores(Tensor queries, Tensor? predicted, int tokens)
     {
         Tensor channels = Largest.Places(predicted!.sum(1).abs() * _largest, _count);
-        Tensor fetched = _fetched.narrow(1, 0, (long)_count * tokens).view(-1, _count, tokens), onHost = channels.cpu();
+        Tensor fetched = _fetched.narrow(1, 0, (long)_count * tokens).view(queries.shape[0], _count, tokens), onHost = channels.cpu();
         for (int head = 0; head < fetched.shape[0]; head++)
             fetched.select(0, head).copy_(_transposed.select(0, head).narrow(1, 0, tokens).index_select(0, onHost.select(0, head)));
         Tensor met = queries.gather(2, channels.unsqueeze(1).expand(queries.shape[0], queries.shape[1], _count));
