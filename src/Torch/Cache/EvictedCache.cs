@@ -11,8 +11,8 @@ using static TorchSharp.torch;
 namespace TailorKV.Torch.Cache;
 
 /// <summary>
-/// Of the middle each KV head keeps only the tokens that its score puts highest, the highest first: attention does not ask for their order. What joins later takes free places, then those of the prompt's
-/// blocks from the lowest score up, then those of the oldest that joined. The first block, the best of the prompt, stays.
+/// Of the middle each KV head keeps only the tokens that its score puts highest, the highest first: attention does not ask for their order. What joins later takes free places, then those
+/// of the prompt's blocks from the lowest score up, then those of the oldest that joined. The first block, the best of the prompt, stays.
 /// </summary>
 internal sealed class EvictedCache : WindowedCache
 {

@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace TailorKV.Torch.Cache;
 
 /// <summary>
-/// The middle lies in codes on the device and exactly, or in finer codes, on the host. Every query sees all of it: by its codes, but for the tokens that the codes give the most probability, whose rows from
-/// the host stand in for them in scores and sum.
+/// The middle lies in codes on the device and exactly, or in finer codes, on the host. Every query sees all of it: by its codes, but for the tokens that the codes give the most probability, whose
+/// rows from the host stand in for them in scores and sum.
 /// </summary>
 internal sealed class RefinedCache : WindowedCache
 {

@@ -8,8 +8,8 @@ using static TorchSharp.torch;
 namespace TailorKV.Torch.Cache;
 
 /// <summary>
-/// Positions [0, sinks) exact, then the middle, kept in a way of its own, then the window of the newest positions exact. Blocks that leave the window join the middle. What is scored are sinks, middle and
-/// window, in this order.
+/// Positions [0, sinks) exact, then the middle, kept in a way of its own, then the window of the newest positions exact. Blocks that leave the window join the middle. What is scored are sinks,
+/// middle and window, in this order.
 /// </summary>
 internal abstract class WindowedCache : TorchLayerCache
 {

@@ -34,7 +34,8 @@ public sealed class LayerCacheTests : IDisposable
     public void Attends_to_more_tokens_than_are_decoded_at_once()
     {
         const int Prompt = 17_000;
-        foreach (LayerPolicy policy in new LayerPolicy[] { Catalogue.Kivi(2, 2), Catalogue.Refined(2, 2, 8), new RetrievedPolicy { TopK = 8, Index = new CodedKeys(new RotatedNormalFormat { Bits = 1 }) } })
+        RetrievedPolicy retrieved = new() { TopK = 8, Index = new CodedKeys(new RotatedNormalFormat { Bits = 1 }) };
+        foreach (LayerPolicy policy in new LayerPolicy[] { Catalogue.Kivi(2, 2), Catalogue.Refined(2, 2, 8), retrieved })
         {
             CacheCase one = new(policy, new LayerShape(2, 1, 16, null), Prompt + FarScores.Steps, Prompt, Seed: 1);
             Assert.True(CacheConformance.AttendsFar(TorchCases.Unrounded(one), TestedTorch.Instance) > 0);

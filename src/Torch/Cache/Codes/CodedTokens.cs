@@ -29,8 +29,11 @@ internal sealed class CodedTokens(TorchCodes keys, TorchCodes values)
     /// <returns>[kvHeads, n, tokens].</returns>
     public Tensor Scores(Tensor queries, int tokens) => Scores(keys, queries, tokens);
 
-    /// <inheritdoc cref="Scores(Tensor, int)"/>
+    /// <summary>Scores of the first of some keys by their codes.</summary>
     /// <param name="codes">The keys.</param>
+    /// <param name="queries">[kvHeads, n, headDim].</param>
+    /// <param name="tokens">How many.</param>
+    /// <returns>[kvHeads, n, tokens].</returns>
     public static Tensor Scores(TorchCodes codes, Tensor queries, int tokens)
     {
         Tensor scores = empty([queries.shape[0], queries.shape[1], tokens], ScalarType.Float32, queries.device);

@@ -67,8 +67,8 @@ internal static class EvictionScores
     }
 
     /// <summary>
-    /// The softmax of log E[exp(q . k)] = mean . k + k' covariance k / 2 for normal queries, whose mean and covariance are turned by the mean rotation of the positions to come. A soft cap is left out: under
-    /// one the expectation has no closed form.
+    /// The softmax of log E[exp(q . k)] = mean . k + k' covariance k / 2 for normal queries, whose mean and covariance are turned by the mean rotation of the positions to come. A soft cap is left
+    /// out: under one the expectation has no closed form.
     /// </summary>
     private static void AddExpectedAttention(TorchPromptQueries queries, Tensor keys, int first, Tensor scores, Tensor row)
     {

@@ -35,7 +35,9 @@ internal sealed class TorchPromptQueries : PromptQueries
     }
 
     /// <summary>Takes memory of the device.</summary>
-    /// <inheritdoc cref="TorchPromptQueries(PromptQueryNeeds, LayerShape, float?, Arena)"/>
+    /// <param name="needs">What is to be kept.</param>
+    /// <param name="layer">The layer's shape.</param>
+    /// <param name="softCap">Where a score s becomes cap * tanh(s / cap), the cap; else null.</param>
     /// <param name="staging">Where it comes from.</param>
     public TorchPromptQueries(PromptQueryNeeds needs, LayerShape layer, float? softCap, TorchArena staging)
         : this(needs, layer, softCap, staging.TakeHeads(layer.KvHeads, needs.BytesPerKvHead(layer)))
@@ -107,7 +109,7 @@ internal sealed class TorchPromptQueries : PromptQueries
     public (Tensor Mean, Tensor Covariance) Moments()
     {
         Tensor sums = _sums / Tokens, mean = sums.narrow(-1, 0, _headDim), half = zeros([_heads, _group, _headDim * _headDim], ScalarType.Float64, sums.device);
-        half.index_copy_(-1, Places(), sums.narrow(-1, _headDim, sums.shape[^1] - _headDim));
+        half.index_copy_(-1, Places(sums.device), sums.narrow(-1, _headDim, sums.shape[^1] - _headDim));
         Tensor upper = half.view(_heads, _group, _headDim, _headDim);
         return (mean, upper + upper.triu(1).transpose(-1, -2) - (mean.unsqueeze(-1) * mean.unsqueeze(-2)));
     }
@@ -116,14 +118,14 @@ internal sealed class TorchPromptQueries : PromptQueries
     /// <param name="queries">[heads, tokens, headDim], before RoPE.</param>
     private void AddMoments(Tensor queries)
     {
-        Tensor products = queries.transpose(1, 2).matmul(queries).view(-1, _headDim * _headDim).index_select(-1, Places());
-        _sums.add_(cat([queries.sum(1), products], -1).view(_heads, _group, -1));
+        Tensor products = queries.transpose(1, 2).matmul(queries).view(-1, _headDim * _headDim).index_select(-1, Places(queries.device));
+        _sums.add_(cat([queries.sum(1), products], -1).view(_heads, _group, -1).to(_sums.device));
     }
 
     /// <summary>Places of the products of each element and those from it on, in a matrix of all products.</summary>
-    private Tensor Places()
+    private Tensor Places(Device device)
     {
-        Tensor all = arange(_headDim * _headDim, ScalarType.Int64, _sums.device);
+        Tensor all = arange(_headDim * _headDim, ScalarType.Int64, device);
         return all.masked_select((all % _headDim).ge(all.div(_headDim, RoundingMode.floor)));
     }
 }

@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace TailorKV.Torch.Cache.Rows;
 
 /// <summary>
-/// Turned rows in symmetric codes of 8 or 4 bits. A token's bytes are the fp16 scales of its key's blocks, those of its value's, its key's codes, and its value's. Of 4 bits the codes of a row's first half lie
-/// in the low halves of its bytes.
+/// Turned rows in symmetric codes of 8 or 4 bits. A token's bytes are the fp16 scales of its key's blocks, those of its value's, its key's codes, and its value's. Of 4 bits the codes of a row's
+/// first half lie in the low halves of its bytes.
 /// </summary>
 internal sealed class CodedHostRows : HostRows
 {

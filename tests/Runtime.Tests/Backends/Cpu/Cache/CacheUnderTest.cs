@@ -32,7 +32,15 @@ internal sealed class CacheUnderTest : IDisposable
         _host = tested.Backend.TakeHost("host", bytes.Host);
         var shape = new ModelShape
         {
-            Architecture = "llama", Layers = 1, HiddenSize = 1, IntermediateSize = 1, Heads = Layer.Heads, KvHeads = Layer.KvHeads, HeadDim = Layer.HeadDim, VocabularySize = 1, ContextLength = one.Context,
+            Architecture = "llama",
+            Layers = 1,
+            HiddenSize = 1,
+            IntermediateSize = 1,
+            Heads = Layer.Heads,
+            KvHeads = Layer.KvHeads,
+            HeadDim = Layer.HeadDim,
+            VocabularySize = 1,
+            ContextLength = one.Context,
         };
         long queries = LongestStep * (long)Layer.Heads * Layer.HeadDim, prompt = (one.Context + 2L) * Layer.KvHeads * Layer.HeadDim;
         _buffers = tested.Backend.TakeDevice(

@@ -83,7 +83,8 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
     /// <param name="tiers">The format's tiers, if it has such.</param>
     /// <param name="rounds">Whether the query is rounded.</param>
     public static double[] CodedScores(
-        CodeFormat format, float[] query, IEnumerable<(float[] Key, (float Scale, float Zero)[] Channels)> keys, IEnumerable<(float Scale, float Zero)[]> held, PlainTiers? tiers = null, bool rounds = true)
+        CodeFormat format, float[] query, IEnumerable<(float[] Key, (float Scale, float Zero)[] Channels)> keys, IEnumerable<(float Scale, float Zero)[]> held, PlainTiers? tiers = null,
+        bool rounds = true)
     {
         if (tiers is not null)
         {

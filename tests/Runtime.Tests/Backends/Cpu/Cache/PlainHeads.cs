@@ -32,7 +32,8 @@ internal class PlainQuantizedHead(WindowedPolicy policy, CodeFormat keyFormat, C
 
     protected override double[] Scores(float[] query, PlainRow[] rows)
     {
-        var coded = new Queue<double>(CodedScores(keyFormat, query, [.. rows.Where(row => row.Channels is not null).Select(row => (row.Key, row.Channels!))], CodedRows.Select(row => row.Channels!), Tiers, RoundsQueries));
+        var coded = new Queue<double>(CodedScores(keyFormat, query, [.. rows.Where(row => row.Channels is not null).Select(row => (row.Key, row.Channels!))],
+            CodedRows.Select(row => row.Channels!), Tiers, RoundsQueries));
         return [.. rows.Select(row => row.Channels is null ? Dot(query, row.Key) : coded.Dequeue())];
     }
 
@@ -104,7 +105,8 @@ internal sealed class PlainRetrievedHead(RetrievedPolicy policy, float? softCap)
         // A probability among all that a query sees: the ends exactly, the rest as the index has it.
         double[][] scores = [.. queries.Select(query => Capped(
         [
-            .. policy.Index is CodedKeys codes ? CodedScores(codes.Keys, query, _indexed, _indexed.Select(key => key.Channels), Tiers, RoundsQueries) : _indexed.Select(key => channels.Sum(d => (double)query[d] * BrainFloat(key.Key[d]))),
+            .. policy.Index is CodedKeys codes ? CodedScores(codes.Keys, query, _indexed, _indexed.Select(key => key.Channels), Tiers, RoundsQueries)
+                : _indexed.Select(key => channels.Sum(d => (double)query[d] * BrainFloat(key.Key[d]))),
             .. Sinks.Concat(Window).Select(row => Dot(query, row.Key)),
         ]))];
         return MostSeen(scores, .._indexed.Count, policy.TopK, CodedScoreError(queries, Keys, _indexed.Select(key => key.Key)));
