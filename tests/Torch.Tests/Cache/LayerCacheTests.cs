@@ -1,7 +1,7 @@
 using FsCheck.Xunit;
+using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
-using TailorKV.Planner.Models;
 using TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 
 namespace TailorKV.Torch.Tests.Cache;
