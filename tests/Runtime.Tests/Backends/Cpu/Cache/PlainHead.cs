@@ -252,13 +252,14 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
     /// <param name="rows">The rows to choose from.</param>
     /// <param name="count">How many are chosen.</param>
     /// <param name="error">What scores may be off.</param>
-    protected static int[]? MostSeen(double[][] scores, Range rows, int count, double error) => Largest(LogMass(scores)[rows], count, _ => 1e-5 + error);
+    protected int[]? MostSeen(double[][] scores, Range rows, int count, double error) => Largest(LogMass(scores)[rows], count, _ => 1e-5 + error, equalsAreEqual: RoundsQueries);
 
     /// <summary>The indices of the largest values, the earlier of equal ones; null where single precision may see it otherwise.</summary>
     /// <param name="values">The values.</param>
     /// <param name="count">How many.</param>
     /// <param name="error">What a value may be off.</param>
-    protected static int[]? Largest(double[] values, int count, Func<double, double> error)
+    /// <param name="equalsAreEqual">Whether what is equal here is equal in single precision: sums over several rows at once may round rows of the same numbers each in its own way.</param>
+    protected static int[]? Largest(double[] values, int count, Func<double, double> error, bool equalsAreEqual = true)
     {
         int[] order = [.. Enumerable.Range(0, values.Length).OrderByDescending(i => values[i]).ThenBy(i => i)];
         if (count >= values.Length)
@@ -266,7 +267,7 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
         // What is equal in single precision may differ here, and of equal ones the earlier go first.
         double last = values[order[count - 1]], near = error(last);
         bool cut = last - values[order[count]] < near;
-        return cut && values.Any(value => value != last && Math.Abs(value - last) < near) ? null : order[..count];
+        return cut && (!equalsAreEqual || values.Any(value => value != last && Math.Abs(value - last) < near)) ? null : order[..count];
     }
 
     public static double Capped(double score, float? cap) => cap is { } most ? most * Math.Tanh(score / most) : score;
