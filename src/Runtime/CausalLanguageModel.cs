@@ -2,6 +2,7 @@ using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Profiles;
 using TailorKV.Runtime.Architectures;
 using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Backends.Cpu;
@@ -120,6 +121,9 @@ public sealed class CausalLanguageModel : IDisposable
     /// <summary>The model's arithmetic on its backend, in sessions of one context: what measurements take single layers through.</summary>
     /// <param name="context">The most tokens.</param>
     public Transformer CreateTransformer(int context) => DeviceModel.CreateTransformer(context);
+
+    /// <inheritdoc cref="DeviceModel.Gradients"/>
+    public IReadOnlyList<LayerGradients> Gradients(ReadOnlySpan<int> tokens, int context, CancellationToken cancellation = default) => DeviceModel.Gradients(tokens, context, cancellation);
 
     /// <summary>Starts a session that holds to a plan; takes all its memory.</summary>
     /// <exception cref="TailorKVException">The plan is for another model, or contradicts itself.</exception>

@@ -17,6 +17,7 @@ public static class ProfileGenerators
         from seed in Gen.Choose(0, int.MaxValue - 1)
         from weights in Gen.OneOf(Gen.Constant((WeightChoice[]?)null), Weights((long)weightBytes))
         from layers in Gen.CollectToArray(Enumerable.Range(0, shape.Layers), layer => Layer(shape, layer, mostOptions))
+        from gradients in Gen.OneOf(Gen.Constant((LayerGradients[]?)null), Gradients(shape.Layers))
         select new ModelProfile
         {
             Tool = "0.1.0",
@@ -25,15 +26,17 @@ public static class ProfileGenerators
             Context = 1024,
             Tail = 32,
             Weights = weights,
-            Layers = layers,
+            Layers = [.. layers.Select(layer => layer with { Gradients = gradients?[layer.Layer] })],
         };
 
-    /// <summary>Simpler profiles: without the other weights, a layer, or an option.</summary>
+    /// <summary>Simpler profiles: without the other weights, the gradients, a layer, or an option.</summary>
     /// <param name="profile">The profile to make simpler.</param>
     public static IEnumerable<ModelProfile> Shrink(ModelProfile profile)
     {
         if (profile.Weights is not null)
             yield return profile with { Weights = null };
+        if (profile.Layers[0].Gradients is not null)
+            yield return profile with { Layers = [.. profile.Layers.Select(layer => layer with { Gradients = null })] };
         for (int layer = 0; layer < profile.Layers.Count && profile.Layers.Count > 1; layer++)
         {
             if (Without(profile, layer) is var fewer && fewer.Problem() is null)
@@ -63,6 +66,10 @@ public static class ProfileGenerators
         from error in Numbers.Share
         from lossError in Gen.OneOf(Gen.Constant((double?)null), Numbers.Share.Select(share => (double?)(share * loss)))
         select new MeasuredOption { Policy = policy, Loss = loss, LossError = lossError, OutputError = error };
+
+    private static Gen<LayerGradients[]?> Gradients(int layers) =>
+        from numbers in Numbers.Share.ArrayOf(4).ArrayOf(layers)
+        select (LayerGradients[]?)[.. numbers.Select(layer => new LayerGradients(layer[0], layer[1], layer[2], layer[3]))];
 
     private static Gen<WeightChoice[]?> Weights(long weightBytes) =>
         from count in Gen.Choose(1, 2)

@@ -87,6 +87,9 @@ public sealed class TorchBackend : Backend
     public override bool OverlapsTransfers => false;
 
     /// <inheritdoc/>
+    public override bool HasGradients => true;
+
+    /// <inheritdoc/>
     public override DeviceModel Load(ModelFiles files) => Named(
         () => new TorchModel(this, files, _device, _cuda ? ScalarType.BFloat16 : ScalarType.Float32), $"the weights of {Path.GetFileName(files.Path)}");
 
@@ -124,7 +127,7 @@ public sealed class TorchBackend : Backend
     }
 
     /// <summary>Does what takes memory, and names the lack of it.</summary>
-    private T Named<T>(Func<T> take, string what)
+    internal static T Named<T>(Func<T> take, string what)
     {
         try
         {

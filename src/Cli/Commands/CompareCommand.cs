@@ -25,7 +25,7 @@ internal sealed class CompareCommand : ToolCommand
             "compare",
             """
             Puts the best plan under the limits beside baselines on the same cost model: every layer alike in the style of KIVI, rotated or as llama.cpp's q8_0 and q4_0,
-            TailorKV's rule, KV Pareto's choice, ThinK's channels, KVTuner's presets. What they are and what is assumed: docs/baselines.md.
+            TailorKV's rule, KV Pareto's choice, ThinK's channels, KVmix's rule where the profile has gradients, KVTuner's presets. What they are and what is assumed: docs/baselines.md.
             """,
             terminal)
     {
@@ -50,11 +50,11 @@ internal sealed class CompareCommand : ToolCommand
         if (WantsJson(parse))
             Terminal.Json(result, ResultJsonContext.Default.CompareResult);
         else
-            Print(result);
+            Print(result, profile);
         return ExitCode.Success;
     }
 
-    private void Print(CompareResult result)
+    private void Print(CompareResult result, ModelProfile profile)
     {
         CompareResult.OptimumRow optimum = result.Optimum;
         Terminal.Line($"{result.Model}, {result.Context} tokens; the full bf16 KV cache takes {Show.Bytes(result.FullBytes)}");
@@ -83,5 +83,7 @@ internal sealed class CompareCommand : ToolCommand
 
         if (result.Baselines.Count(row => row.Loss is null) is > 0 and var unmeasured)
             Terminal.Line($"{unmeasured} baselines are not measured in this profile: 'tailorkv profile MODEL --options baselines' measures what they need.");
+        if (profile.Layers[0].Gradients is null)
+            Terminal.Line("KVmix has no row, as this profile has no gradients: 'tailorkv profile MODEL --options baselines --gradients --device torch' measures them.");
     }
 }

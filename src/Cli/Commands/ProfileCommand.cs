@@ -56,6 +56,11 @@ internal sealed class ProfileCommand : ToolCommand
         Description = "Measures the loss of every option, even where another takes no more bytes at far less error of the layer's output.",
     };
 
+    private readonly Option<bool> _gradients = new("--gradients")
+    {
+        Description = $"Measures how the loss follows each layer's keys and values too, by gradients over the first {LayerGradients.MostTokens} tokens of each window's context: KVmix's importance. Needs --device torch or cuda.",
+    };
+
     private readonly Option<string?> _out = SharedArguments.Out("<model's name>.profile.json");
 
     public ProfileCommand(Terminal terminal)
@@ -70,7 +75,7 @@ internal sealed class ProfileCommand : ToolCommand
             terminal)
     {
         _options.AcceptOnlyFromAmong([.. OptionSets.Keys]);
-        foreach (Option option in (Option[])[_context, _text, _windows, _tail, _weights, _seed, _options, _unscreened, _out, .. _device.All])
+        foreach (Option option in (Option[])[_context, _text, _windows, _tail, _weights, _seed, _options, _unscreened, _gradients, _out, .. _device.All])
             Add(option);
         Add(_model);
     }
@@ -79,6 +84,8 @@ internal sealed class ProfileCommand : ToolCommand
     {
         var clock = Stopwatch.StartNew();
         using Backend backend = _device.Open(parse);
+        if (parse.GetValue(_gradients))
+            backend.RequireGradients();
         using CausalLanguageModel model = LoadModel(parse.GetValue(_model)!, backend);
         string path = OutputPath(parse.GetValue(_out), model.Fingerprint.Name, ".profile.json");
         AtomicFile.RequireWritable(path);
@@ -94,6 +101,7 @@ internal sealed class ProfileCommand : ToolCommand
             Options = parse.GetValue(_unscreened) ? [.. options, .. candidates] : options,
             Candidates = candidates,
             OtherWeights = parse.GetValue(_weights) ?? [],
+            Gradients = parse.GetValue(_gradients),
         };
         ModelProfiler.Check(model, request);
         var times = new ProfileTimes();
@@ -126,10 +134,11 @@ internal sealed class ProfileCommand : ToolCommand
         Terminal.Line($"{result.Model}: {result.Windows} windows of {result.Context} + {result.Tail} tokens, text {result.Text}, seed {result.Seed}, {result.Seconds:0.0} s ("
             + $"{string.Join(", ", result.SecondsByPhase.Select(phase => $"{phase.Name} {phase.Seconds:0.0}"))})");
         Terminal.Table(
-            [">layer", ">dense preference", "TailorKV's side", .. DiagnosticHeadings[1..].Select(heading => ">" + heading), $"cheapest under {ProfileResult.HarmlessLoss} nats", ">bytes"],
+            [">layer", ">dense preference", "TailorKV's side", .. profile.Layers[0].Gradients is null ? Array.Empty<string>() : [">gradient at keys", ">at values"], .. DiagnosticHeadings[1..].Select(heading => ">" + heading), $"cheapest under {ProfileResult.HarmlessLoss} nats", ">bytes"],
             result.Layers.Select(layer => (string[])
             [
                 $"{layer.Index}", $"{layer.DensePreference:0.000}", layer.Side,
+                .. layer.Gradients is { } gradients ? (string[])[$"{gradients.Keys:0.00e+0}", $"{gradients.Values:0.00e+0}"] : [],
                 .. Catalogue.Diagnostic.Skip(1).Select(diagnostic => Show.Loss(profile.Layers[layer.Index].Options.FirstOrDefault(option => option.Policy.Equals(diagnostic))?.Loss)),
                 layer.Cheapest is { } cheapest ? $"{cheapest.Mode}, {cheapest.Choices}" : "none", layer.Cheapest is null ? "-" : ByteSize.Format(layer.Cheapest.DeviceBytes),
             ]));

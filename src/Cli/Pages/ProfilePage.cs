@@ -49,6 +49,7 @@ internal static class ProfilePage
                 "Loss in nats per token by option, with a column for each layer, as a table", ["option", ">mean", .. profile.Layers.Select(layer => $">{layer.Layer}")],
                 shown.Select(option => (string[])[option.Name, Show.Loss(option.MeanLoss), .. option.Layers.Select(layer => Show.Loss(layer?.Loss, layer?.LossError))])).ToFold(),
             ["importance"] = ImportanceSection.Render(profile),
+            ["gradients"] = GradientSection.Render(profile),
             ["recalls"] = ProfileSections.Recalls(profile),
             ["memory"] = Memory(profile, shown).ToElement(),
             ["memoryTable"] = MemoryTable(shown).ToFold(),

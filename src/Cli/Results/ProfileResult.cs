@@ -16,7 +16,7 @@ internal sealed record ProfileResult(
 
     public sealed record WeightFile(string Name, long WeightBytes, double Loss, double? LossError);
 
-    public sealed record MeasuredLayer(int Index, double DensePreference, string Side, LayerOption? Cheapest, IReadOnlyList<LayerOption> Options, IReadOnlyList<Unmeasured> Unmeasured);
+    public sealed record MeasuredLayer(int Index, double DensePreference, string Side, LayerGradients? Gradients, LayerOption? Cheapest, IReadOnlyList<LayerOption> Options, IReadOnlyList<Unmeasured> Unmeasured);
 
     public sealed record LayerOption(string Mode, string Choices, long DeviceBytes, long HostBytes, double Loss, double? LossError, double OutputError);
 
@@ -27,7 +27,7 @@ internal sealed record ProfileResult(
         path, profile.Model.Name, profile.Context, profile.Tail, profile.Text.Windows, profile.Text.Seed, profile.Text.Source, seconds,
         [
             new PhaseTime("text", times.Of(ProfilePhase.Text).TotalSeconds), new PhaseTime("exact passes", times.Of(ProfilePhase.ExactPass).TotalSeconds),
-            new PhaseTime("attention", times.Of(ProfilePhase.Attention).TotalSeconds), new PhaseTime("screening", times.Of(ProfilePhase.Screening).TotalSeconds),
+            new PhaseTime("gradients", times.Of(ProfilePhase.Gradients).TotalSeconds), new PhaseTime("attention", times.Of(ProfilePhase.Attention).TotalSeconds), new PhaseTime("screening", times.Of(ProfilePhase.Screening).TotalSeconds),
             new PhaseTime("losses", times.Of(ProfilePhase.Losses).TotalSeconds),
         ],
         [.. (profile.Weights ?? []).Select(weights => new WeightFile(weights.Name, weights.WeightBytes, weights.Loss, weights.LossError))], [.. profile.Layers.Select(layer => From(profile, layer))]);
@@ -40,7 +40,7 @@ internal sealed record ProfileResult(
             return new LayerOption(option.Policy.Kind.Name, option.Policy.Describe(), bytes.Device, bytes.Host, option.Loss, option.LossError, option.OutputError);
         })];
         return new MeasuredLayer(
-            layer.Layer, layer.DensePreference, layer.DensePreference > TailorKVRule.Threshold ? "dense" : "sparse",
+            layer.Layer, layer.DensePreference, layer.DensePreference > TailorKVRule.Threshold ? "dense" : "sparse", layer.Gradients,
             options.Where(option => option.Loss < HarmlessLoss).MinBy(option => option.DeviceBytes), options,
             [.. (layer.Unmeasured ?? []).Select(option => new Unmeasured(option.Policy.Kind.Name, option.Policy.Describe(), option.Reason))]);
     }

@@ -29,7 +29,7 @@ public static class BaselineCatalogue
         .. new LayerPolicy[]
         {
             TailorKVRule.Quantized(1), TailorKVRule.Quantized(2), TailorKVRule.Retrieved(0), TailorKVRule.Retrieved(TailorKVRule.LongContext),
-        }.Concat(Uniform.Select(one => one.Policy)).Concat(KVParetoChoice.Options).Concat(ThinKChoice.Options).Distinct(),
+        }.Concat(Uniform.Select(one => one.Policy)).Concat(KVParetoChoice.Options).Concat(ThinKChoice.Options).Concat(KVmixChoice.Options).Distinct(),
     ];
 
     /// <summary>A cache type of llama.cpp: everything in blocks of 32 channels, from the first token to the newest.</summary>
@@ -42,7 +42,7 @@ public static class BaselineCatalogue
         Recent = 0,
     };
 
-    /// <summary>The baselines for a model and limits.</summary>
+    /// <summary>The baselines for a model and limits; KVmix only where the profile has gradients.</summary>
     /// <param name="profile">What was measured.</param>
     /// <param name="target">The limits, to which KV Pareto's and ThinK's choices hold, and the context.</param>
     /// <param name="prefillChunk">Tokens processed at once.</param>
@@ -57,6 +57,7 @@ public static class BaselineCatalogue
             KVParetoChoice.Choose(profile, target, prefillChunk),
             .. KVParetoChoice.Published(profile.Model) is { } published ? [published] : Array.Empty<Baseline>(),
             ThinKChoice.Choose(profile, target, prefillChunk),
+            .. KVmixChoice.Make(profile) is { } mix ? [mix] : Array.Empty<Baseline>(),
         ];
     }
 }

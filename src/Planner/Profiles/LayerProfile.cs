@@ -34,6 +34,9 @@ public sealed record LayerProfile
     /// <summary>What queries and keys are like, for formats that spend bits where they count; null where no option of any layer was to be measured that needs it.</summary>
     public KeyCalibration? Calibration { get; init; }
 
+    /// <summary>How the loss follows the layer's keys and values; null where it was not measured.</summary>
+    public LayerGradients? Gradients { get; init; }
+
     /// <summary>The options measured, the exact cache among them.</summary>
     public required IReadOnlyList<MeasuredOption> Options { get; init; }
 
@@ -46,6 +49,7 @@ public sealed record LayerProfile
         ?? (ScreenedOut < 0 ? $"screenedOut is {ScreenedOut}, less than 0" : null)
         ?? (Calibration?.Problem(shape) is { } calibration ? $"calibration.{calibration}" : null)
         ?? (Calibration is null && Options.Any(option => option.Policy.NeedsCalibration) ? "options code keys in tiers, and there is no calibration" : null)
+        ?? (Gradients?.Problem() is { } gradients ? $"gradients.{gradients}" : null)
         ?? (Options.Count == 0 ? "options is empty" : null)
         ?? Problems.InEach("options", Options, (option, _) => PolicyProblem(option.Policy, shape, index) ?? option.Problem())
         ?? Problems.InEach("unmeasured", Unmeasured, (option, _) => PolicyProblem(option.Policy, shape, index));

@@ -58,5 +58,6 @@ public sealed record ModelProfile
         ?? Problems.Outside("tail", Tail, 1, 1 << 16)
         ?? Problems.InEach("weights", Weights, (choice, _) => choice.Problem())
         ?? (Layers.Count != Model.Shape.Layers ? $"it has {Layers.Count} layers and the model {Model.Shape.Layers}" : null)
-        ?? Problems.InEach("layers", Layers, (layer, i) => layer.Problem(Model.Shape.Layer(i), i));
+        ?? Problems.InEach("layers", Layers, (layer, i) => layer.Problem(Model.Shape.Layer(i), i))
+        ?? (Layers.Select(layer => layer.Gradients is null).Distinct().Count() > 1 ? "layers: some have gradients and some have none" : null);
 }

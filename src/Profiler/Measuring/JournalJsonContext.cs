@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using TailorKV.Planner.Policies.Codes;
+using TailorKV.Planner.Profiles;
 
 namespace TailorKV.Profiler.Measuring;
 
@@ -16,6 +17,7 @@ namespace TailorKV.Profiler.Measuring;
 [JsonSerializable(typeof(MeasuredMean))]
 [JsonSerializable(typeof(double[]))]
 [JsonSerializable(typeof(KeyCalibration[]))]
+[JsonSerializable(typeof(LayerGradients[]))]
 [JsonSerializable(typeof(LayerEffect))]
 [JsonSerializable(typeof(LayerAttention))]
 internal sealed partial class JournalJsonContext : JsonSerializerContext;

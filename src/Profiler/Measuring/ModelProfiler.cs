@@ -85,6 +85,13 @@ public static class ModelProfiler
     {
         if (request.Context < 1 || request.Tail < 1 || request.WindowCount < 1)
             throw new TailorKVException($"context {request.Context}, tail {request.Tail} and windows {request.Windows ?? 1} must be positive", "Give positive numbers");
+        if (request.Gradients)
+        {
+            model.Backend.RequireGradients();
+            if (request.Context < 2)
+                throw new TailorKVException("gradients of a context of 1 token: there is no next token in it", "Give --context 2 or more");
+        }
+
         int most = Math.Min(MostJudged, Array.MaxLength / model.Shape.VocabularySize);
         if (request.Tail > most)
             throw new TailorKVException($"{request.Tail} tokens judged are more than the {most} that a window can have", $"Give --tail {Math.Min(most, Math.Max(1, model.Shape.ContextLength - 1))} or less");

@@ -12,6 +12,9 @@ public enum ProfilePhase
     /// <summary>Reading each window exactly.</summary>
     ExactPass,
 
+    /// <summary>How the loss follows each layer's keys and values.</summary>
+    Gradients,
+
     /// <summary>Dense-preference scores and recall curves.</summary>
     Attention,
 

@@ -1,4 +1,5 @@
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Profiles;
 
 namespace TailorKV.Profiler.Measuring;
 
@@ -28,6 +29,9 @@ public sealed record ProfileRequest
 
     /// <summary>Other files of the same model, with weights stored otherwise, whose loss is measured too: their paths.</summary>
     public IReadOnlyList<string> OtherWeights { get; init; } = [];
+
+    /// <summary>Whether the loss's gradients at each layer's keys and values are measured too: of the context's first <see cref="LayerGradients.MostTokens"/> tokens, on backends that have them.</summary>
+    public bool Gradients { get; init; }
 
     /// <summary>Windows measured.</summary>
     public int WindowCount => Windows ?? Math.Clamp(8192 / Context, 1, 4);

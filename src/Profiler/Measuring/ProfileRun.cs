@@ -45,10 +45,11 @@ internal sealed class ProfileRun : IDisposable
     public ModelProfile Measure()
     {
         _journal?.Begin(Describe());
-        _work.Expect(_request.WindowCount * (((NeedsCalibration ? 2 : 1) * _work.ExactPass) + _layers.Sum(WindowWork)));
+        _work.Expect(_request.WindowCount * (((NeedsCalibration ? 2 : 1) * _work.ExactPass) + (_request.Gradients ? _work.GradientPass : 0) + _layers.Sum(WindowWork)));
         for (int window = 0; window < _request.WindowCount; window++)
             _windows.Add(ReadText(window));
         _calibrations = NeedsCalibration ? KeyMoments.Together(_shape, [.. Enumerable.Range(0, _windows.Count).Select(Calibrate)]) : null;
+        LayerGradients[]? gradients = _request.Gradients ? WindowGradients.Mean([.. Enumerable.Range(0, _windows.Count).Select(Differentiate)]) : null;
         for (int window = 0; window < _request.WindowCount; window++)
         {
             MeasureWindow(window);
@@ -72,7 +73,7 @@ internal sealed class ProfileRun : IDisposable
             Context = _request.Context,
             Tail = _request.Tail,
             Weights = _weights.Length == 0 ? null : [.. _weights.Select((choice, i) => WithLoss(choice, MeasuredMean.OfWindows(_weightLosses[i])))],
-            Layers = [.. _layers.Select(layer => layer.Profile(_request.WindowCount) with { Calibration = _calibrations?[layer.Layer] })],
+            Layers = [.. _layers.Select(layer => layer.Profile(_request.WindowCount) with { Calibration = _calibrations?[layer.Layer], Gradients = gradients?[layer.Layer] })],
         };
     }
 
@@ -107,6 +108,16 @@ internal sealed class ProfileRun : IDisposable
             () => ModelProfiler.Calibrate(_model, _windows[window], _request.Context, _progress is null ? null : new ExactPassProgress(this), _cancellation));
         Finish(_work.ExactPass);
         return calibrations;
+    }
+
+    /// <summary>How the loss of a window's context follows each layer's keys and values.</summary>
+    private LayerGradients[] Differentiate(int window)
+    {
+        LayerGradients[] gradients = Remember(
+            ProfilePhase.Gradients, $"text {window}, gradients", JournalJsonContext.Default.LayerGradientsArray, found => found.Length == _shape.Layers && found.All(layer => layer is not null && layer.Problem() is null),
+            () => WindowGradients.Measure(_model, _windows[window], _request.Context, _cancellation));
+        Finish(_work.GradientPass);
+        return gradients;
     }
 
     private void MeasureWindow(int window)
@@ -228,7 +239,7 @@ internal sealed class ProfileRun : IDisposable
         return string.Create(
             CultureInfo.InvariantCulture,
             $"version {Tool}, model {_model.Fingerprint.WeightsHash}, text {text}, seed {_request.Seed}, {_request.WindowCount} windows of {_request.Context} + {_request.Tail} tokens, "
-            + $"options {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(options)))[..16]}, other weights: {string.Join(", ", _weights.Select(weights => weights.WeightsHash))}");
+            + $"options {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(options)))[..16]}, other weights: {string.Join(", ", _weights.Select(weights => weights.WeightsHash))}") + (_request.Gradients ? ", gradients" : "");
     }
 
     private sealed class ExactPassProgress(ProfileRun run) : IProgress<double>

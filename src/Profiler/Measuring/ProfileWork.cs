@@ -1,4 +1,5 @@
 using TailorKV.Planner.Models;
+using TailorKV.Planner.Profiles;
 
 namespace TailorKV.Profiler.Measuring;
 
@@ -21,6 +22,16 @@ internal sealed class ProfileWork(ModelShape shape, int context, int tail)
 
     /// <summary>One exact pass over a window.</summary>
     public double ExactPass => (shape.Layers * (context + tail) * (LayerProducts + ((double)(context + tail) * AttentionProducts))) + Judging;
+
+    /// <summary>One pass over the tokens of a window that gradients are taken over: forward, forward once more for each layer's derivatives, and these, which take twice as much.</summary>
+    public double GradientPass
+    {
+        get
+        {
+            double tokens = Math.Min(context, LayerGradients.MostTokens);
+            return tokens * ((4 * shape.Layers * (LayerProducts + (tokens * AttentionProducts))) + (3.0 * shape.VocabularySize * shape.HiddenSize));
+        }
+    }
 
     /// <summary>The cheap measure of one option of a layer.</summary>
     public double OutputError =>

@@ -35,6 +35,19 @@ public abstract class Backend : IDisposable
     /// <summary>Whether rows come over the host link while kernels work.</summary>
     public abstract bool OverlapsTransfers { get; }
 
+    /// <summary>Whether models on it have <see cref="DeviceModel.Gradients"/>.</summary>
+    public virtual bool HasGradients => false;
+
+    /// <summary>Refuses work that needs gradients on a backend that has none.</summary>
+    /// <exception cref="TailorKVException">It has none.</exception>
+    public void RequireGradients()
+    {
+        if (!HasGradients)
+            throw NoGradients();
+    }
+
+    internal TailorKVException NoGradients() => new($"the backend {Name} has no gradients", "Use --device torch, or cuda where there is a card");
+
     /// <summary>Brings a model's weights to the device.</summary>
     /// <param name="files">The model; it must outlive what is returned.</param>
     /// <exception cref="CapacityExceededException">There is not enough memory free.</exception>

@@ -1,3 +1,4 @@
+using TailorKV.Planner.Profiles;
 using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Models;
@@ -62,6 +63,13 @@ internal sealed class TorchModel : DeviceModel
 
     /// <inheritdoc/>
     public override TorchTransformer CreateTransformer(int context) => new(_files, this, _device, context);
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<LayerGradients> Gradients(ReadOnlySpan<int> tokens, int context, CancellationToken cancellation = default)
+    {
+        int[] text = tokens.ToArray();
+        return TorchBackend.Named(() => new TextGradients(this, CreateTransformer(context), text, cancellation).Measure(), $"gradients over {text.Length} tokens");
+    }
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

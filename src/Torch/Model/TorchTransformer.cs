@@ -51,8 +51,7 @@ internal sealed class TorchTransformer : Transformer
     {
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
-        Tensor rows = _model.Embedding.index_select(0, tensor(tokens.ToArray(), device: _device)).to(ScalarType.Float32);
-        hidden.Rows(tokens.Length, _config.HiddenSize).copy_(_config.EmbeddingScale == 1 ? rows : rows * (float)_config.EmbeddingScale);
+        hidden.Rows(tokens.Length, _config.HiddenSize).copy_(Embedded(tokens));
     }
 
     /// <inheritdoc/>
@@ -61,10 +60,10 @@ internal sealed class TorchTransformer : Transformer
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
         TorchLayer weights = _model.Layers[layer];
-        Tensor normed = Norm(workspace.Hidden.Rows(count, _config.HiddenSize), weights.AttentionNorm);
+        Tensor normed = Normed(layer, workspace.Hidden.Rows(count, _config.HiddenSize));
         workspace.Normed.Rows(count, _config.HiddenSize).copy_(normed);
         workspace.Queries.Heads(count, _config.HeadCount, _config.HeadDim).copy_(Queries(layer, normed, first));
-        workspace.Keys.Heads(count, _config.KvHeadCount, _config.HeadDim).copy_(Turned(layer, weights.Key.Of(normed), weights.KeyNorm, first, scale: 1));
+        workspace.Keys.Heads(count, _config.KvHeadCount, _config.HeadDim).copy_(Keys(layer, weights.Key, normed, first));
         workspace.Values.Rows(count, _config.KvHeadCount * _config.HeadDim).copy_(weights.Value.Of(normed));
     }
 
@@ -101,11 +100,7 @@ internal sealed class TorchTransformer : Transformer
         using var noGradients = no_grad();
         int to = first + count, from = Shape.Layer(layer).SlidingWindow is { } window ? Math.Max(0, to - count - window + 1) : 0;
         Tensor keys = All(all.Keys, all.Stride).narrow(1, from, to - from).to(_device), values = All(all.Values, all.Stride).narrow(1, from, to - from).to(_device);
-        // [kvHeads, group, count, headDim]: the heads that share a KV head follow each other.
-        Tensor queries = workspace.Queries.Heads(count, _config.HeadCount, _config.HeadDim).transpose(0, 1)
-            .view(_config.KvHeadCount, _config.HeadCount / _config.KvHeadCount, count, _config.HeadDim);
-        Tensor attended = PromptAttention.Run(queries, keys, values, first - from, Shape.Layer(layer).SlidingWindow, AttentionSoftCap);
-        workspace.Attended.Heads(count, _config.HeadCount, _config.HeadDim).copy_(attended.reshape(_config.HeadCount, count, _config.HeadDim).transpose(0, 1));
+        workspace.Attended.Heads(count, _config.HeadCount, _config.HeadDim).copy_(Attended(layer, workspace.Queries.Heads(count, _config.HeadCount, _config.HeadDim), keys, values, first - from));
     }
 
     /// <inheritdoc/>
@@ -113,11 +108,9 @@ internal sealed class TorchTransformer : Transformer
     {
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
-        TorchLayer weights = _model.Layers[layer];
         Tensor hidden = workspace.Hidden.Rows(count, _config.HiddenSize);
-        Tensor added = Norm(weights.AttentionOutput.Of(workspace.Attended.Rows(count, _config.HeadCount * _config.HeadDim)), weights.AttentionOutputNorm);
-        hidden.add_(added, _config.ResidualScale);
-        workspace.Normed.Rows(count, _config.HiddenSize).copy_(Norm(hidden, weights.FeedForwardNorm));
+        hidden.add_(Output(layer, workspace.Attended.Rows(count, _config.HeadCount * _config.HeadDim)), _config.ResidualScale);
+        workspace.Normed.Rows(count, _config.HiddenSize).copy_(NormedForFeedForward(layer, hidden));
     }
 
     /// <inheritdoc/>
@@ -125,10 +118,7 @@ internal sealed class TorchTransformer : Transformer
     {
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
-        TorchLayer weights = _model.Layers[layer];
-        Tensor normed = workspace.Normed.Rows(count, _config.HiddenSize), gate = weights.Gate.Of(normed);
-        Tensor opened = _config.Activation == Activation.GeluTanh ? nn.functional.gelu(gate, TorchSharp.Modules.GELU.Approximate.tanh) : nn.functional.silu(gate);
-        workspace.Hidden.Rows(count, _config.HiddenSize).add_(Norm(weights.Down.Of(opened * weights.Up.Of(normed)), weights.FeedForwardOutputNorm), _config.ResidualScale);
+        workspace.Hidden.Rows(count, _config.HiddenSize).add_(FedForward(layer, workspace.Normed.Rows(count, _config.HiddenSize)), _config.ResidualScale);
     }
 
     /// <inheritdoc/>
@@ -144,15 +134,72 @@ internal sealed class TorchTransformer : Transformer
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
         Tensor rows = hidden.Part(first * _config.HiddenSize, (long)count * _config.HiddenSize).Rows(count, _config.HiddenSize).to(_device);
-        Tensor all = new TorchLinear(_model.Output, Bias: null).Of(Norm(rows, _model.FinalNorm)) * (float)_config.LogitScale;
-        if (_config.LogitSoftCap is { } cap)
-            all = (all / (float)cap).tanh() * (float)cap;
         fixed (float* start = logits[..(count * _config.VocabularySize)])
-            HostMemory.View((nint)start, (long)count * _config.VocabularySize).copy_(all.view(-1));
+            HostMemory.View((nint)start, (long)count * _config.VocabularySize).copy_(Logits(rows).view(-1));
+    }
+
+    /// <summary>What enters the first layer, [tokens, hidden].</summary>
+    internal Tensor Embedded(ReadOnlySpan<int> tokens)
+    {
+        Tensor rows = _model.Embedding.index_select(0, tensor(tokens.ToArray(), device: _device)).to(ScalarType.Float32);
+        return _config.EmbeddingScale == 1 ? rows : rows * (float)_config.EmbeddingScale;
+    }
+
+    /// <summary>All tokens of a text through a layer: what steps do to a workspace chunk by chunk, as a function of tensors.</summary>
+    /// <param name="layer">The layer's index.</param>
+    /// <param name="hidden">Its input, [tokens, hidden].</param>
+    /// <param name="ofKeys">Its projection of keys, or another in its place.</param>
+    /// <param name="ofValues">Its projection of values, or another in its place.</param>
+    /// <returns>Its output, [tokens, hidden], its keys after RoPE and its values, both [tokens, kvHeads, headDim].</returns>
+    internal (Tensor Hidden, Tensor Keys, Tensor Values) Through(int layer, Tensor hidden, TorchLinear ofKeys, TorchLinear ofValues)
+    {
+        Tensor normed = Normed(layer, hidden), keys = Keys(layer, ofKeys, normed, first: 0), values = ofValues.Of(normed).view(-1, _config.KvHeadCount, _config.HeadDim);
+        Tensor attended = Attended(layer, Queries(layer, normed, first: 0), keys.transpose(0, 1), values.transpose(0, 1), before: 0);
+        Tensor between = hidden.add(Output(layer, attended.reshape(hidden.shape[0], -1)), _config.ResidualScale);
+        return (between.add(FedForward(layer, NormedForFeedForward(layer, between)), _config.ResidualScale), keys, values);
+    }
+
+    /// <summary>Logits, [tokens, vocabulary], of what leaves the last layer, [tokens, hidden].</summary>
+    internal Tensor Logits(Tensor hidden)
+    {
+        Tensor all = new TorchLinear(_model.Output, Bias: null).Of(Norm(hidden, _model.FinalNorm)) * (float)_config.LogitScale;
+        return _config.LogitSoftCap is { } cap ? (all / (float)cap).tanh() * (float)cap : all;
+    }
+
+    private Tensor Normed(int layer, Tensor hidden) => Norm(hidden, _model.Layers[layer].AttentionNorm);
+
+    private Tensor NormedForFeedForward(int layer, Tensor hidden) => Norm(hidden, _model.Layers[layer].FeedForwardNorm);
+
+    /// <summary>Exact causal attention, [tokens, heads, headDim].</summary>
+    /// <param name="layer">The layer's index.</param>
+    /// <param name="queries">[tokens, heads, headDim].</param>
+    /// <param name="keys">[kvHeads, tokens, headDim]; the queries' own are the last.</param>
+    /// <param name="values">The same shape.</param>
+    /// <param name="before">Tokens before the first query's.</param>
+    private Tensor Attended(int layer, Tensor queries, Tensor keys, Tensor values, int before)
+    {
+        long count = queries.shape[0];
+        // [kvHeads, group, count, headDim]: the heads that share a KV head follow each other.
+        Tensor grouped = queries.transpose(0, 1).view(_config.KvHeadCount, _config.HeadCount / _config.KvHeadCount, count, _config.HeadDim);
+        return PromptAttention.Run(grouped, keys, values, before, Shape.Layer(layer).SlidingWindow, AttentionSoftCap).reshape(_config.HeadCount, count, _config.HeadDim).transpose(0, 1);
+    }
+
+    /// <summary>What attention adds to the hidden states, before they are scaled.</summary>
+    private Tensor Output(int layer, Tensor attended) => Norm(_model.Layers[layer].AttentionOutput.Of(attended), _model.Layers[layer].AttentionOutputNorm);
+
+    /// <summary>What the feed-forward part adds to the hidden states, before it is scaled.</summary>
+    private Tensor FedForward(int layer, Tensor normed)
+    {
+        TorchLayer weights = _model.Layers[layer];
+        Tensor gate = weights.Gate.Of(normed);
+        Tensor opened = _config.Activation == Activation.GeluTanh ? nn.functional.gelu(gate, TorchSharp.Modules.GELU.Approximate.tanh) : nn.functional.silu(gate);
+        return Norm(weights.Down.Of(opened * weights.Up.Of(normed)), weights.FeedForwardOutputNorm);
     }
 
     private Tensor Queries(int layer, Tensor normed, int first) =>
         Turned(layer, _model.Layers[layer].Query.Of(normed), _model.Layers[layer].QueryNorm, first, (float)_config.QueryScale);
+
+    private Tensor Keys(int layer, TorchLinear projection, Tensor normed, int first) => Turned(layer, projection.Of(normed), _model.Layers[layer].KeyNorm, first, scale: 1);
 
     /// <summary>Projected heads, normed where the model does so, each or all together, turned and scaled: [tokens, heads, headDim].</summary>
     private Tensor Turned(int layer, Tensor projected, Tensor? norm, int first, float scale)
