@@ -19,6 +19,7 @@ const string Usage = """
       tiers         SmolLM2, protocol of its tiers.json: keys in tiers; every pattern of tiers; indexes
       tiers-texts   SmolLM2: tiers calibrated on one text and judged on others
       host-rows     SmolLM2: retrieved and refined layers with exact and coded rows on the host
+      gradients     SmolLM2: KVmix's importance of layers, by gradients on libtorch, beside measured losses
       own-words     SmolLM2: a profile from its own words beside one from real text
       text          SmolLM2's reference tokens as text, for other programs
     """;
@@ -53,6 +54,7 @@ try
         case "tiers": TiersProtocol.Run(args[1], report, cancellation.Token); break;
         case "tiers-texts": TiersProtocol.RunTexts(args[1], report, cancellation.Token); break;
         case "host-rows": HostRowsProtocol.Run(args[1], report, cancellation.Token); break;
+        case "gradients": GradientsProtocol.Run(args[1], report, cancellation.Token); break;
         case "own-words": OwnWordsProtocol.Run(args[1], report, cancellation.Token); break;
         case "text": report = Report.Plain(ReferenceText.Read(args[1])); break;
         default: Console.Error.WriteLine(Usage); return 2;
