@@ -68,6 +68,9 @@ public sealed class ImpossibleNumbersTests : IDisposable
     [InlineData("lossError", "-0.5", "layers[0].options[0].lossError is -0.5, outside 0 to 1000")]
     [InlineData("outputError", "-1", "layers[0].options[0].outputError is -1, outside 0 to ")]
     [InlineData("recall", "2", "layers[0].options[0].recall is 2, outside 0 to 1")]
+    [InlineData("gradients", "{\"keys\":-0.5,\"values\":1,\"keyFisher\":1,\"valueFisher\":1}", "layers[0].gradients.keys is -0.5, outside 0 to ")]
+    [InlineData("gradients", "{\"keys\":1,\"values\":1,\"keyFisher\":1,\"valueFisher\":\"NaN\"}", "layers[0].gradients.valueFisher at line ")]
+    [InlineData("gradients", "{\"keys\":1,\"values\":1}", "keyFisher")]
     [InlineData("windows", "0", "text.windows is 0, outside 1 to ")]
     [InlineData("tail", "2147483647", "tail is 2147483647, outside 1 to 65536")]
     public void The_place_and_the_value_are_said(string member, string value, string said)
@@ -92,12 +95,25 @@ public sealed class ImpossibleNumbersTests : IDisposable
             LayerProfile layer = profile.Layers[0];
             Assert.Throws<TailorKVException>(() => (profile with { Layers = [layer with { DensePreference = number }, .. profile.Layers.Skip(1)] }).ToJson());
             Assert.Throws<TailorKVException>(() => (profile with { Layers = [layer with { Options = [layer.Options[0] with { Loss = number }] }, .. profile.Layers.Skip(1)] }).ToJson());
+            Assert.Throws<TailorKVException>(() => WithGradients(new LayerGradients(number, 1, 1, 1)).ToJson());
+            Assert.Throws<TailorKVException>(() => WithGradients(new LayerGradients(1, 1, 1, number)).ToJson());
             Assert.Throws<TailorKVException>(() => (plan with { PredictedLoss = number }).ToJson());
             Assert.Throws<TailorKVException>(() => (plan with { PredictedLossError = number }).ToJson());
             Assert.Throws<TailorKVException>(() => (plan with { Layers = [plan.Layers[0] with { LossError = number }, .. plan.Layers.Skip(1)] }).ToJson());
             Assert.Throws<TailorKVException>(() => (plan with { Solver = new SolverCertificate("feasible", 0, number) }).ToJson());
             Assert.Throws<TailorKVException>(() => (machine with { LinkSeconds = number }).ToJson());
         }
+
+        ModelProfile WithGradients(LayerGradients gradients) => profile with { Layers = [.. profile.Layers.Select(layer => layer with { Gradients = gradients })] };
+    }
+
+    /// <summary>Gradients of some layers rank none.</summary>
+    [Property(Arbitrary = [typeof(Arbitraries)], MaxTest = 50)]
+    public void Gradients_are_of_all_layers_or_of_none(ModelProfile profile, NonNegativeInt lacking)
+    {
+        int without = lacking.Get % profile.Layers.Count;
+        ModelProfile some = profile with { Layers = [.. profile.Layers.Select(layer => layer with { Gradients = layer.Layer == without ? null : new LayerGradients(1, 1, 1, 1) })] };
+        Assert.Equal(profile.Layers.Count == 1 ? null : "layers: some have gradients and some have none", some.Problem());
     }
 
     private static ModelProfile WithEveryMember(ModelProfile profile) => profile with
@@ -112,6 +128,7 @@ public sealed class ImpossibleNumbersTests : IDisposable
         Layers = [.. profile.Layers.Select(layer => layer with
         {
             ScreenedOut = 3,
+            Gradients = new LayerGradients(0.25, 0.5, 0.0625, 0.125),
             Densities = [new ContextDensity { Context = 100, Mean = 0.25, Spread = 0.125, Heads = layer.HeadDensePreference }],
             Recalls = [new RecallCurve { Points = [new RecallPoint(16, 0.25), new RecallPoint(32, 0.5)] }],
             Unmeasured = [new UnmeasuredOption(new FullPolicy(), "loss is NaN")],

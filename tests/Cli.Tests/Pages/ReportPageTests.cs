@@ -40,6 +40,7 @@ public class ReportPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.DoesNotContain("id=\"recall\"", page, StringComparison.Ordinal);
         Assert.DoesNotContain("id=\"contexts\"", page, StringComparison.Ordinal);
         Assert.DoesNotContain("id=\"importance\"", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("id=\"gradients\"", page, StringComparison.Ordinal);
         Assert.Contains("id=\"density\"", page, StringComparison.Ordinal);
     }
 
@@ -52,6 +53,7 @@ public class ReportPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
             Layers = [.. _profile.Layers.Select(layer => layer with
             {
                 Densities = [.. new[] { 128, 256 }.Select(context => new ContextDensity { Context = context, Mean = 0.25, Spread = 0.01, Heads = layer.HeadDensePreference })],
+                Gradients = new LayerGradients(0.5 * (layer.Layer + 1), 0.25, 1.5e-5, 2.5e-6),
                 Recalls = [.. indexes.Select(index => new RecallCurve { Index = index, Points = [new(32, 0.5), new(64, 0.75), new(128, 0.9)] })],
                 Options = [.. layer.Options.Select(option => option with { Loss = 0.0479, LossError = 0.0031, LogProbabilityChange = -0.0123, Recall = 0.875 })],
             })],
@@ -62,9 +64,10 @@ public class ReportPageTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Browser browser = await Browser.Load(ProfilePage.Render(ModelProfile.Load(path), path), tool.Folder);
         AssertQuiet(browser);
         Assert.Equal(2 * profile.Layers.Count, browser.Count(Cell, "contexts"));
+        Assert.Equal(2 * profile.Layers.Count, browser.Count(Cell, "gradients"));
         Assert.Equal(2 * 3, browser.Count(Circle, "recall"));
         Assert.Equal(2 * 3 * profile.Layers.Count, browser.Count(Cell, "recall-layers"));
-        foreach (string text in new[] { "exact masses, top 64", "-0.0123 nats", "87.5%", "other.gguf", "12345", "0.250 ± 0.010", "loss 0.0479 ± 0.0031 nats", "0.0200 ± 0.0030" })
+        foreach (string text in new[] { $"layer 0, keys: 5.000e-1, {1.0 / profile.Layers.Count:0.0%} of the largest", "1.500e-5", "exact masses, top 64", "-0.0123 nats", "87.5%", "other.gguf", "12345", "0.250 ± 0.010", "loss 0.0479 ± 0.0031 nats", "0.0200 ± 0.0030" })
             Assert.Contains(text, WebUtility.HtmlDecode(browser.Document), StringComparison.Ordinal);
     }
 

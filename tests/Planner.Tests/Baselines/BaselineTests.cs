@@ -1,3 +1,4 @@
+using FsCheck.Xunit;
 using TailorKV.Planner.Baselines;
 using TailorKV.Planner.Machines;
 using TailorKV.Planner.Models;
@@ -91,6 +92,57 @@ public sealed class BaselineTests
         PlanTarget target = new() { Context = 4096, DeviceBytes = 1 << 20, StepSeconds = 1, Machine = Machine.Load("t4") };
         Baseline[] unmeasured = [.. BaselineCatalogue.For(profile, target).Where(baseline => baseline.PredictedLoss(profile) is null)];
         Assert.StartsWith("ThinK-like, best: ", Assert.Single(unmeasured).Name, StringComparison.Ordinal);
+    }
+
+    /// <summary>A fifth of the layers that are coded, rounded down and one at least, and no other layer's gradients are larger.</summary>
+    [Property(MaxTest = 200)]
+    public void KVmix_gives_a_fifth_of_the_layers_more_bits(int seed)
+    {
+        ModelProfile measured = MeasuredModel.Make(new Random(8));
+        Random random = new(seed);
+        int layers = random.Next(1, 50);
+        int?[] windows = [.. Enumerable.Range(0, layers).Select(_ => random.Next(4) == 0 ? 512 : (int?)null)];
+        // Few different numbers, so that some are alike.
+        ModelProfile profile = measured with
+        {
+            Model = measured.Model with { Shape = measured.Model.Shape with { Layers = layers, SlidingWindows = windows } },
+            Layers = [.. Enumerable.Range(0, layers).Select(layer => measured.Layers[0] with { Layer = layer, Gradients = new LayerGradients(random.Next(8), random.Next(8), 0, 0) })],
+        };
+        Baseline rule = KVmixChoice.Make(profile)!;
+        int[] coded = [.. Enumerable.Range(0, layers).Where(layer => windows[layer] is null)];
+        int[] more = [.. coded.Where(layer => rule.Policies[layer].Equals(Catalogue.Kivi(3, 4)))], less = [.. coded.Where(layer => rule.Policies[layer].Equals(Catalogue.Kivi(2, 2)))];
+        Assert.Equal(coded.Length, more.Length + less.Length);
+        Assert.Equal(coded.Length == 0 ? 0 : Math.Max(1, (int)Math.Floor(coded.Length * 0.2)), more.Length);
+        Assert.All(more, one => Assert.All(less, other => Assert.True(Sum(one) >= Sum(other))));
+        Assert.All(Enumerable.Range(0, layers).Except(coded), layer => Assert.Equal(new FullPolicy(), rule.Policies[layer]));
+
+        double Sum(int layer) => profile.Layers[layer].Gradients!.Keys + profile.Layers[layer].Gradients!.Values;
+    }
+
+    /// <summary>The paper's K2.19 V2.38, of models with 32 layers.</summary>
+    [Fact]
+    public void KVmix_has_the_papers_mean_bits()
+    {
+        ModelProfile measured = MeasuredModel.Make(new Random(8));
+        Baseline rule = KVmixChoice.Make(measured with
+        {
+            Model = measured.Model with { Shape = measured.Model.Shape with { Layers = 32 } },
+            Layers = [.. Enumerable.Range(0, 32).Select(layer => measured.Layers[0] with { Layer = layer, Gradients = new LayerGradients(layer, 0, 0, 0) })],
+        })!;
+        Assert.Equal(2.19, rule.Policies.Average(policy => ((PerChannelFormat)((QuantizedPolicy)policy).Keys).Bits), 0.005);
+        Assert.Equal(2.38, rule.Policies.Average(policy => ((PerTokenFormat)((QuantizedPolicy)policy).Values).Bits), 0.006);
+    }
+
+    [Fact]
+    public void KVmix_is_there_where_gradients_are()
+    {
+        ModelProfile without = MeasuredModel.Make(new Random(10));
+        PlanTarget target = new() { Context = 4096 };
+        Assert.DoesNotContain(BaselineCatalogue.For(without, target), baseline => baseline.Name == "KVmix");
+        ModelProfile with = without with { Layers = [.. without.Layers.Select(layer => layer with { Gradients = new LayerGradients(layer.Layer == 2 ? 1 : 0.5, 0.25, 0, 0) })] };
+        Baseline rule = BaselineCatalogue.For(with, target).Single(baseline => baseline.Name == "KVmix");
+        Assert.Equal([Catalogue.Kivi(2, 2), Catalogue.Kivi(2, 2), Catalogue.Kivi(3, 4), Catalogue.Kivi(2, 2)], rule.Policies);
+        Assert.NotNull(rule.PredictedLoss(with));
     }
 
     [Theory]
