@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using TailorKV.Planner.Baselines;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
@@ -22,17 +23,16 @@ internal static class GradientsProtocol
     public static void Run(string shared, Report report, CancellationToken cancellation)
     {
         string path = Path.Combine(shared, "models", "SmolLM2-135M-Instruct", "model.gguf"), file = Path.Combine(shared, "models", "tiny-recall", "text.txt");
-        var request = new ProfileRequest { Context = Context, Windows = 4, Options = [new FullPolicy(), More, Less, CoarseKeys, CoarseValues], Candidates = [] };
+        var request = new ProfileRequest { Context = Context, Windows = 2, Options = [More, Less, CoarseKeys, CoarseValues], Candidates = [] };
         using var model = CausalLanguageModel.Load(path);
         MeasuringText text = MeasuringText.Open(model, file);
-        Console.Error.WriteLine("gradients");
-        IReadOnlyList<LayerProfile> differentiated = Gradients(path, file, request with { Options = [new FullPolicy()], Gradients = true }, cancellation).Layers;
-        Console.Error.WriteLine("losses");
-        ModelProfile measured = ModelProfiler.Measure(model, text, request, cancellation: cancellation);
-        ModelProfile profile = measured with { Layers = [.. measured.Layers.Zip(differentiated, (layer, other) => layer with { Gradients = other.Gradients })] };
         int length = Context + request.Tail;
+        (LayerGradients[] gradients, double seconds) = Gradients(path, text.Windows(TextPurpose.Calibration, request.WindowCount, length, request.Seed, null, cancellation), cancellation);
+        ModelProfile measured = ModelProfiler.Measure(model, text, request, cancellation: cancellation);
+        ModelProfile profile = measured with { Layers = [.. measured.Layers.Zip(gradients, (layer, its) => layer with { Gradients = its })] };
 
         report.Heading($"SmolLM2-135M-Instruct, {request.WindowCount} windows of {Context:N0} + {request.Tail} tokens of {text.Source}: gradients on libtorch's cpu device, losses on the CPU backend");
+        report.Paragraph($"The gradients of the {request.WindowCount} windows took {seconds:0.0} s, beside other work.");
         report.Table(
             ["layer", "gradient at keys", "at values", "sum", "Fisher information of keys", "of values", "loss of K2V8", "of K8V2", "of K2V2", "of K3V4"],
             profile.Layers.Select(layer => (string[])
@@ -55,7 +55,7 @@ internal static class GradientsProtocol
 
         Baseline rule = BaselineCatalogue.For(profile, new PlanTarget { Context = length }).Single(baseline => baseline.Name == "KVmix");
         int count = rule.Policies.Count(policy => policy.Equals(More)), layers = profile.Layers.Count;
-        using var windows = new Windows(model, text.Windows(TextPurpose.Judgement, 4, length, 1, null, cancellation), Context, cancellation);
+        using var windows = new Windows(model, text.Windows(TextPurpose.Judgement, request.WindowCount, length, 1, null, cancellation), Context, cancellation);
         report.Table(
             [$"the {count} layers of {layers} with K3V4, the others K2V2", "layers", "predicted loss", "measured loss"],
             [
@@ -78,11 +78,15 @@ internal static class GradientsProtocol
         }
     }
 
-    private static ModelProfile Gradients(string path, string file, ProfileRequest request, CancellationToken cancellation)
+    /// <summary>The mean over the windows' contexts, as profiles have it, with the seconds that they took.</summary>
+    private static (LayerGradients[] Means, double Seconds) Gradients(string path, IReadOnlyList<int[]> windows, CancellationToken cancellation)
     {
         using var backend = new TorchBackend();
         using var model = CausalLanguageModel.Load(path, backend);
-        return ModelProfiler.Measure(model, MeasuringText.Open(model, file), request, cancellation: cancellation);
+        var clock = Stopwatch.StartNew();
+        IReadOnlyList<LayerGradients>[] all = [.. windows.Select(window => model.Gradients(window.AsSpan(0, Context), window.Length, cancellation))];
+        return ([.. Enumerable.Range(0, model.Shape.Layers).Select(layer => new LayerGradients(
+            all.Average(one => one[layer].Keys), all.Average(one => one[layer].Values), all.Average(one => one[layer].KeyFisher), all.Average(one => one[layer].ValueFisher)))], clock.Elapsed.TotalSeconds);
     }
 
     private static double Sum(LayerProfile layer) => layer.Gradients!.Keys + layer.Gradients.Values;
