@@ -10,7 +10,10 @@ using TailorKV.Torch;
 
 namespace TailorKV.Quality;
 
-/// <summary>KVmix's importance of SmolLM2's layers, by gradients, beside the losses that coarse codes of these layers were measured to have, and its rule beside others that give as many layers as many bits.</summary>
+/// <summary>
+/// KVmix's importance of SmolLM2's layers, by gradients, beside the losses that coarse codes of these layers were measured to have, and its rule beside others that give as many layers
+/// as many bits.
+/// </summary>
 internal static class GradientsProtocol
 {
     private const int Context = 1024;
@@ -31,13 +34,15 @@ internal static class GradientsProtocol
         ModelProfile measured = ModelProfiler.Measure(model, text, request, cancellation: cancellation);
         ModelProfile profile = measured with { Layers = [.. measured.Layers.Zip(gradients, (layer, its) => layer with { Gradients = its })] };
 
-        report.Heading($"SmolLM2-135M-Instruct, {request.WindowCount} windows of {Context:N0} + {request.Tail} tokens of {text.Source}: gradients on libtorch's cpu device, losses on the CPU backend");
+        report.Heading(
+            $"SmolLM2-135M-Instruct, {request.WindowCount} windows of {Context:N0} + {request.Tail} tokens of {text.Source}: gradients on libtorch's cpu device, losses on the CPU backend");
         report.Paragraph($"The gradients of the {request.WindowCount} windows took {seconds:0.0} s, beside other work.");
         report.Table(
             ["layer", "gradient at keys", "at values", "sum", "Fisher information of keys", "of values", "loss of K2V8", "of K8V2", "of K2V2", "of K3V4"],
             profile.Layers.Select(layer => (string[])
             [
-                $"{layer.Layer}", $"{layer.Gradients!.Keys:0.0000}", $"{layer.Gradients.Values:0.0000}", $"{Sum(layer):0.0000}", $"{layer.Gradients.KeyFisher:0.00e+0}", $"{layer.Gradients.ValueFisher:0.00e+0}",
+                $"{layer.Layer}", $"{layer.Gradients!.Keys:0.0000}", $"{layer.Gradients.Values:0.0000}", $"{Sum(layer):0.0000}",
+                $"{layer.Gradients.KeyFisher:0.00e+0}", $"{layer.Gradients.ValueFisher:0.00e+0}",
                 .. new[] { CoarseKeys, CoarseValues, Less, More }.Select(policy => $"{Loss(layer, policy):0.00000}"),
             ]));
         report.Table(
@@ -86,7 +91,8 @@ internal static class GradientsProtocol
         var clock = Stopwatch.StartNew();
         IReadOnlyList<LayerGradients>[] all = [.. windows.Select(window => model.Gradients(window.AsSpan(0, Context), window.Length, cancellation))];
         return ([.. Enumerable.Range(0, model.Shape.Layers).Select(layer => new LayerGradients(
-            all.Average(one => one[layer].Keys), all.Average(one => one[layer].Values), all.Average(one => one[layer].KeyFisher), all.Average(one => one[layer].ValueFisher)))], clock.Elapsed.TotalSeconds);
+            all.Average(one => one[layer].Keys), all.Average(one => one[layer].Values), all.Average(one => one[layer].KeyFisher), all.Average(one => one[layer].ValueFisher)))],
+            clock.Elapsed.TotalSeconds);
     }
 
     private static double Sum(LayerProfile layer) => layer.Gradients!.Keys + layer.Gradients.Values;

@@ -58,7 +58,8 @@ internal sealed class ProfileCommand : ToolCommand
 
     private readonly Option<bool> _gradients = new("--gradients")
     {
-        Description = $"Measures how the loss follows each layer's keys and values too, by gradients over the first {LayerGradients.MostTokens} tokens of each window's context: KVmix's importance. Needs --device torch or cuda.",
+        Description = $"Measures how the loss follows each layer's keys and values too, by gradients over the first {LayerGradients.MostTokens} tokens of each window's context: "
+            + "KVmix's importance. Needs --device torch or cuda.",
     };
 
     private readonly Option<string?> _out = SharedArguments.Out("<model's name>.profile.json");
@@ -134,7 +135,10 @@ internal sealed class ProfileCommand : ToolCommand
         Terminal.Line($"{result.Model}: {result.Windows} windows of {result.Context} + {result.Tail} tokens, text {result.Text}, seed {result.Seed}, {result.Seconds:0.0} s ("
             + $"{string.Join(", ", result.SecondsByPhase.Select(phase => $"{phase.Name} {phase.Seconds:0.0}"))})");
         Terminal.Table(
-            [">layer", ">dense preference", "TailorKV's side", .. profile.Layers[0].Gradients is null ? Array.Empty<string>() : [">gradient at keys", ">at values"], .. DiagnosticHeadings[1..].Select(heading => ">" + heading), $"cheapest under {ProfileResult.HarmlessLoss} nats", ">bytes"],
+            [
+                ">layer", ">dense preference", "TailorKV's side", .. profile.Layers[0].Gradients is null ? Array.Empty<string>() : [">gradient at keys", ">at values"],
+                .. DiagnosticHeadings[1..].Select(heading => ">" + heading), $"cheapest under {ProfileResult.HarmlessLoss} nats", ">bytes",
+            ],
             result.Layers.Select(layer => (string[])
             [
                 $"{layer.Index}", $"{layer.DensePreference:0.000}", layer.Side,

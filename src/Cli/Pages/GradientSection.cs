@@ -36,7 +36,8 @@ internal static class GradientSection
                 [$"{layer.Layer}", $"{layer.Of.Keys:0.000e+0}", $"{layer.Of.Values:0.000e+0}", $"{layer.Of.KeyFisher:0.000e+0}", $"{layer.Of.ValueFisher:0.000e+0}"]));
         return $"""
             <h2>Gradients</h2>
-            <p>How steeply the text's cross entropy follows each layer's key and value matrices: the norm of its gradient, which KVmix calls the layer's importance. The number in a cell is its share of the largest in percent.</p>
+            <p>How steeply the text's cross entropy follows each layer's key and value matrices: the norm of its gradient, which KVmix calls the layer's importance.
+            The number in a cell is its share of the largest in percent.</p>
             <figure id="gradients">{chart.ToElement()}</figure>
             {table.ToFold()}
             """;

@@ -4,7 +4,10 @@ using TailorKV.Planner.Profiles;
 
 namespace TailorKV.Planner.Baselines;
 
-/// <summary>KVmix's rule (arXiv 2506.08018): a fifth of the layers, those where the loss's gradient at the key and value matrices is largest, get 3 bits for keys and 4 for values, the others 2 for both.</summary>
+/// <summary>
+/// KVmix's rule (arXiv 2506.08018): a fifth of the layers, those where the loss's gradient at the key and value matrices is largest, get 3 bits for keys and 4 for values, the others 2
+/// for both.
+/// </summary>
 internal static class KVmixChoice
 {
     private static readonly LayerPolicy More = Catalogue.Kivi(3, 4);

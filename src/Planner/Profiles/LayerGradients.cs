@@ -1,8 +1,8 @@
 namespace TailorKV.Planner.Profiles;
 
 /// <summary>
-/// How the loss of a text, the mean cross entropy of each next token in nats, follows one layer's keys and values: what KVmix (arXiv 2506.08018) calls a layer's importance, and the Fisher information that
-/// KVQuant (arXiv 2401.18079) fits codes by.
+/// How the loss of a text, the mean cross entropy of each next token in nats, follows one layer's keys and values: what KVmix (arXiv 2506.08018) calls a layer's importance, and the
+/// Fisher information that KVQuant (arXiv 2401.18079) fits codes by.
 /// </summary>
 /// <param name="Keys">L2 norm of the loss's gradient at the layer's key matrix, in nats per token for each unit of a weight; mean over texts.</param>
 /// <param name="Values">The same at its value matrix.</param>

@@ -30,7 +30,9 @@ public sealed record ProfileRequest
     /// <summary>Other files of the same model, with weights stored otherwise, whose loss is measured too: their paths.</summary>
     public IReadOnlyList<string> OtherWeights { get; init; } = [];
 
-    /// <summary>Whether the loss's gradients at each layer's keys and values are measured too: of the context's first <see cref="LayerGradients.MostTokens"/> tokens, on backends that have them.</summary>
+    /// <summary>
+    /// Whether the loss's gradients at each layer's keys and values are measured too: of the context's first <see cref="LayerGradients.MostTokens"/> tokens, on backends that have them.
+    /// </summary>
     public bool Gradients { get; init; }
 
     /// <summary>Windows measured.</summary>

@@ -114,7 +114,8 @@ internal sealed class ProfileRun : IDisposable
     private LayerGradients[] Differentiate(int window)
     {
         LayerGradients[] gradients = Remember(
-            ProfilePhase.Gradients, $"text {window}, gradients", JournalJsonContext.Default.LayerGradientsArray, found => found.Length == _shape.Layers && found.All(layer => layer is not null && layer.Problem() is null),
+            ProfilePhase.Gradients, $"text {window}, gradients", JournalJsonContext.Default.LayerGradientsArray,
+            found => found.Length == _shape.Layers && found.All(layer => layer is not null && layer.Problem() is null),
             () => WindowGradients.Measure(_model, _windows[window], _request.Context, _cancellation));
         Finish(_work.GradientPass);
         return gradients;

@@ -18,7 +18,9 @@ internal static class WindowGradients
         // Of the window's length: rotary embeddings may be scaled by it.
         LayerGradients[] layers = [.. model.Gradients(window[..Math.Min(context, LayerGradients.MostTokens)], window.Length, cancellation)];
         int broken = Array.FindIndex(layers, layer => layer.Problem() is not null);
-        return broken < 0 ? layers : throw new TailorKVException($"the loss's gradient at layer {broken}: {layers[broken].Problem()}", "Profile without --gradients, or on other text with --text", model.Path);
+        return broken < 0
+            ? layers
+            : throw new TailorKVException($"the loss's gradient at layer {broken}: {layers[broken].Problem()}", "Profile without --gradients, or on other text with --text", model.Path);
     }
 
     /// <summary>The mean of each layer over windows.</summary>

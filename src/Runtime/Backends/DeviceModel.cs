@@ -19,7 +19,9 @@ public abstract class DeviceModel : IDisposable
     /// <param name="context">The most tokens that such a session can hold.</param>
     public abstract Transformer CreateTransformer(int context);
 
-    /// <summary>How the loss, the mean cross entropy of every next token of a text in nats, follows each layer's keys and values. The weights stay as they are, and sessions may be at work meanwhile.</summary>
+    /// <summary>
+    /// How the loss, the mean cross entropy of every next token of a text in nats, follows each layer's keys and values. The weights stay as they are, and sessions may be at work meanwhile.
+    /// </summary>
     /// <param name="tokens">The text, two tokens at least; read from an empty cache.</param>
     /// <param name="context">The most tokens of the sessions that it is measured for: rotary embeddings may be scaled by it.</param>
     /// <param name="cancellation">Ends the work with nothing.</param>

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace TailorKV.Torch.Model;
 
 /// <summary>
-/// The gradients of a text's mean cross entropy at each layer's keys and values. Forward, only each layer's input is kept; backward, one layer at a time is computed again with what its derivatives need, so that no more
-/// than one layer's part is there at once. The model's tensors never ask for gradients: others that look at the same memory do.
+/// The gradients of a text's mean cross entropy at each layer's keys and values. Forward, only each layer's input is kept; backward, one layer at a time is computed again with what its
+/// derivatives need, so that no more than one layer's part is there at once. The model's tensors never ask for gradients: others that look at the same memory do.
 /// </summary>
 /// <param name="model">The weights.</param>
 /// <param name="transformer">The arithmetic.</param>
