@@ -36,7 +36,7 @@ internal static class GradientsProtocol
 
         report.Heading(
             $"SmolLM2-135M-Instruct, {request.WindowCount} windows of {Context:N0} + {request.Tail} tokens of {text.Source}: gradients on libtorch's cpu device, losses on the CPU backend");
-        report.Paragraph($"The gradients of the {request.WindowCount} windows took {seconds:0.0} s, beside other work.");
+        report.Paragraph($"The gradients of the {request.WindowCount} windows took {seconds:0.0} s.");
         report.Table(
             ["layer", "gradient at keys", "at values", "sum", "Fisher information of keys", "of values", "loss of K2V8", "of K8V2", "of K2V2", "of K3V4"],
             profile.Layers.Select(layer => (string[])
