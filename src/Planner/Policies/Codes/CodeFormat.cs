@@ -45,10 +45,10 @@ public abstract record CodeFormat
     /// <param name="bits">Bits of a code.</param>
     public static long PackedBytes(int tokens, int headDim, int bits) => RoomBytes(tokens, PackedChannels(headDim, bits), bits);
 
-    /// <summary>Channels that a pack has room for: a whole number of words a token (of 1 bit, which 3 bits have too, 32 codes, of 2 bits 16), and of eights.</summary>
+    /// <summary>Channels that a pack has room for: a whole number of words a token (of 1 bit, which 3 and 5 bits have too, 32 codes, of 2 bits 16), and of eights.</summary>
     public static int PackedChannels(int headDim, int bits)
     {
-        int whole = bits is 1 or 3 ? 32 : bits == 2 ? 16 : 8;
+        int whole = bits % 2 == 1 ? 32 : bits == 2 ? 16 : 8;
         return (headDim + whole - 1) / whole * whole;
     }
 

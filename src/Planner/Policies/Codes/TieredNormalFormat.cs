@@ -18,12 +18,6 @@ public sealed record TieredNormalFormat : CodeFormat
     /// <summary>Bytes of a token's norm.</summary>
     public const int NormBytes = 2;
 
-    // Codes of more bits lie as codes of 4 and, apart, of 1 that splits each of their levels in two.
-    private const int WidestPack = 4;
-
-    // Up to so many channels of a tier queries have 8 bits, and words of a pack hold half as many channels.
-    private const int NarrowChannels = 128;
-
     /// <summary>Bits of a key's code in each tier, 0 to <see cref="MostBits"/>, the tier that counts most first; 2 or 4 tiers.</summary>
     public required IReadOnlyList<int> Tiers { get; init; }
 
@@ -49,24 +43,18 @@ public sealed record TieredNormalFormat : CodeFormat
         return [.. ends.Select((end, tier) => end - (tier == 0 ? 0 : ends[tier - 1]))];
     }
 
-    /// <summary>The packs that codes of so many bits lie in, by their bits: one but for the widest codes, none for 0 bits.</summary>
-    /// <param name="bits">Bits of a tier.</param>
-    public static IReadOnlyList<int> PackBits(int bits) => bits == 0 ? [] : bits <= WidestPack ? [bits] : [WidestPack, bits - WidestPack];
-
-    /// <summary>Channels that a tier's pack has room for: whole words a token.</summary>
+    /// <summary>Channels that a tier's pack has room for: whole words of 16 bits a token.</summary>
     /// <param name="channels">Channels of the tier.</param>
-    /// <param name="bits">Bits of the pack's codes.</param>
+    /// <param name="bits">Bits of its codes.</param>
     public static int TierRoom(int channels, int bits)
     {
-        if (channels > NarrowChannels)
-            return PackedChannels(channels, bits);
-        int whole = bits is 1 or 3 ? 16 : 8;
+        int whole = bits % 2 == 1 ? 16 : 8;
         return (channels + whole - 1) / whole * whole;
     }
 
     /// <inheritdoc/>
     public override long Bytes(int tokens, int headDim) => CacheBytes.Align((long)tokens * NormBytes)
-        + Tiers.Zip(TierChannels(headDim), (bits, channels) => PackBits(bits).Sum(pack => CacheBytes.Align(RoomBytes(tokens, TierRoom(channels, pack), pack)))).Sum();
+        + Tiers.Zip(TierChannels(headDim), (bits, channels) => CacheBytes.Align(RoomBytes(tokens, TierRoom(channels, bits), bits))).Sum();
 
     /// <inheritdoc/>
     public override string? Problem() =>

@@ -155,6 +155,13 @@ internal static class RoundedFactors
         return sum;
     }
 
+    /// <summary>Rounds numbers, so many steps to one.</summary>
+    /// <returns>Their sum.</returns>
+    public static int Round(ReadOnlySpan<float> numbers, float steps, Span<sbyte> rounded) => Round(new Products(numbers, []), steps, rounded);
+
+    /// <summary>The sum of magnitudes.</summary>
+    public static double SumOfMagnitudes(ReadOnlySpan<float> numbers) => SumOfMagnitudes(new Products(numbers, []));
+
     private static int Round(Products products, float steps, Span<sbyte> rounded)
     {
         if (steps == 0)

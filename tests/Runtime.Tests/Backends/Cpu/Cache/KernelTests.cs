@@ -21,13 +21,13 @@ public sealed class KernelTests
         Pick bits, Many headDim, Many tokens, Few queries, bool normal, bool small, Pick groups, RandomData data)
     {
         foreach (int lanes in Widths)
-            PackedCodesComeBackAndMultiply(lanes, bits.Of(1, 2, 3, 4, 8), headDim, tokens, queries, normal, small, groups.Of(32, 64, 96), data.Random());
+            PackedCodesComeBackAndMultiply(lanes, bits.Of(1, 2, 3, 4, 5, 8), headDim, tokens, queries, normal, small, groups.Of(32, 64, 96), data.Random());
     }
 
     private static void PackedCodesComeBackAndMultiply(int lanes, int bits, int headDim, int tokens, int n, bool normal, bool small, int group, Random random)
     {
-        CodeLevels levels = bits < 8 && normal ? CodeLevels.Normal(Math.Min(bits, 4)) : CodeLevels.Steps(bits);
-        int numberBytes = bits < 8 && levels.Largest <= 26 && small ? 1 : 2;
+        CodeLevels levels = bits == 5 || (bits == 4 && normal && small) ? CodeLevels.OfTier(bits) : bits < 8 && normal ? CodeLevels.Normal(bits) : CodeLevels.Steps(bits);
+        int numberBytes = bits < 8 && levels.Largest <= 63 && small ? 1 : 2;
         var kernel = PackKernel.Create(levels, numberBytes, lanes);
         byte[][] codes = [.. Enumerable.Range(0, tokens).Select(_ => Enumerable.Range(0, headDim).Select(_ => (byte)random.Next(1 << bits)).ToArray())];
         using Arena arena = new("codes", 2 * CacheBytes.Align(CodeFormat.PackedBytes(tokens, headDim, bits)));
@@ -62,9 +62,20 @@ public sealed class KernelTests
             int[] factors = [.. Enumerable.Range(0, n * factorStride).Select(i => i % factorStride < matrix[0].Length ? FactorOf(most) : 0)];
             float[] steps = Row(random, n), scales = Row(random, range.Groups * all), before = Row(random, n * stride);
             float[] sums = [.. before];
-            byte[] packed = numberBytes == 1 ? [.. factors.Select(factor => (byte)factor)] : [.. factors.SelectMany(factor => BitConverter.GetBytes((short)factor))];
-            int[] factorSums = [.. Enumerable.Range(0, range.Groups).SelectMany(i => factors.Chunk(factorStride).Select(row => row.Chunk(range.GroupDepth * range.Sums).ElementAt(i).Sum()))];
-            kernel.AddProducts(range, packed, factorStride * numberBytes, steps, factorSums, scales, sums, stride);
+            if (range.Groups == 1 && random.Next(2) == 0)
+            {
+                // Some of the factors alone, whose sums are kept, and then those that are left.
+                int[] some = [.. factors.Select(factor => random.Next(2) == 0 ? factor : 0)], others = [.. factors.Zip(some, (factor, taken) => factor - taken)];
+                var room = new byte[n * all * range.Shape.WordBytes];
+                Add(some, new PartialSums(room, resumes: false, keeps: true));
+                Assert.Equal(before, sums);
+                Add(others, new PartialSums(room, resumes: true, keeps: false));
+            }
+            else
+            {
+                Add(factors, default);
+            }
+
             for (int i = 0; i < sums.Length; i++)
             {
                 int query = i / stride, lane = i % stride;
@@ -78,6 +89,13 @@ public sealed class KernelTests
                         .Select((sums, i) => sums.Sum() * (double)scales[(i * all) + lane] * steps[query]),
                 ];
                 Assert.Equal(before[i] + added.Sum(), sums[i], 1e-6 * (1 + added.Sum(Math.Abs)));
+            }
+
+            void Add(int[] factors, PartialSums partial)
+            {
+                byte[] packed = numberBytes == 1 ? [.. factors.Select(factor => (byte)factor)] : [.. factors.SelectMany(factor => BitConverter.GetBytes((short)factor))];
+                int[] factorSums = [.. Enumerable.Range(0, range.Groups).SelectMany(i => factors.Chunk(factorStride).Select(row => row.Chunk(range.GroupDepth * range.Sums).ElementAt(i).Sum()))];
+                kernel.AddProducts(range, packed, factorStride * numberBytes, steps, factorSums, scales, sums, stride, partial: partial);
             }
         }
 

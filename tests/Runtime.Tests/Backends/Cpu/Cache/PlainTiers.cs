@@ -1,15 +1,17 @@
 using TailorKV.Planner.Policies.Codes;
+using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 
 namespace TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 
 /// <summary>
-/// Tiers said plainly. A coded key is, tier by tier, the levels of its turned elements times the token's size; of 5 bits first those of the level that is split, then what splits it. A query that meets it is
-/// turned, rounded and, of 5 bits, repeated alike, so that their dot product is the score.
+/// Tiers said plainly. A coded key is, tier by tier, the levels of its turned elements times the token's size, nothing where a tier has no bits. A query that meets it is turned and rounded, those parts together
+/// whose products are summed together, so that their dot product is the score.
 /// </summary>
 internal sealed class PlainTiers
 {
     private readonly List<Tier> _tiers = [];
+    private readonly TierRun[][] _sums;
     private readonly bool _rounds;
 
     public PlainTiers(TieredNormalFormat format, float[] queries, float[] keys, bool rounds = true)
@@ -17,6 +19,7 @@ internal sealed class PlainTiers
         _rounds = rounds;
         // Whatever the layout, both channels of a pair lie together: they have the same numbers.
         int[] order = [.. Enumerable.Range(0, keys.Length).OrderByDescending(channel => queries[channel] * keys[channel])];
+        _sums = [.. TierRun.Sums(TierRun.Packs(format, keys.Length)).Select(sum => sum.Select(part => part.Part).ToArray())];
         int first = 0;
         foreach ((int bits, int count) in format.Tiers.Zip(format.TierChannels(keys.Length)))
         {
@@ -32,7 +35,29 @@ internal sealed class PlainTiers
         return [.. _tiers.SelectMany(tier => tier.Code(tier.TurnKey(key), inverse)).Select(level => level * size)];
     }
 
-    public float[] Met(float[] query) => [.. _tiers.SelectMany(tier => _rounds ? tier.Round(tier.TurnQuery(query)) : tier.Unrounded(tier.TurnQuery(query)))];
+    public float[] Met(float[] query)
+    {
+        float[] turned = [.. _tiers.SelectMany(tier => tier.TurnQuery(query))], met = new float[turned.Length];
+        if (!_rounds)
+            return turned;
+        foreach (TierRun[] parts in _sums)
+        {
+            // The least step with which a factor of 8 bits holds the largest, and one of 16 bits all products, of which each factor may have been rounded up by half a step.
+            float largest = parts.Max(part => TierLevels.Unit(part.Bits) * turned[part.Channels].Max(Math.Abs)), halves = parts.Sum(part => Outer(part) * (part.Count + 1) / 2f);
+            double most = parts.Sum(part => (double)TierLevels.Unit(part.Bits) * Outer(part) * turned[part.Channels].Sum(x => (double)Math.Abs(x)));
+            float step = Math.Max(largest / sbyte.MaxValue, (float)(most / (short.MaxValue - halves)));
+            foreach (TierRun part in parts)
+            {
+                float steps = step > 1e-30f ? TierLevels.Unit(part.Bits) / step : 0;
+                for (int i = part.First; i < part.First + part.Count && steps > 0; i++)
+                    met[i] = MathF.Round(turned[i] * steps) * (step / TierLevels.Unit(part.Bits));
+            }
+        }
+
+        return met;
+
+        static int Outer(TierRun part) => TierLevels.InUnits(part.Bits)[^1];
+    }
 
     /// <summary>What the codes stand for, as a key.</summary>
     public float[] Decoded(float[] key)
@@ -41,9 +66,7 @@ internal sealed class PlainTiers
         var decoded = new float[key.Length];
         foreach (Tier tier in _tiers.Where(tier => tier.Bits > 0 && tier.Channels.Length > 0))
         {
-            float[] parts = tier.Code(tier.TurnKey(key), inverse);
-            float[] turned = [.. Enumerable.Range(0, tier.Channels.Length).Select(i => parts.Where((_, j) => j % tier.Channels.Length == i).Sum() * size)];
-            float[] back = PlainRotation.Rotate(turned);
+            float[] back = PlainRotation.Rotate([.. tier.Code(tier.TurnKey(key), inverse).Select(level => level * size)]);
             for (int i = 0; i < back.Length; i++)
                 decoded[tier.Channels[i]] = back[i] * tier.Size / tier.Balances[i];
         }
@@ -60,10 +83,10 @@ internal sealed class PlainTiers
         (double along, double squares) = (0, 0);
         foreach (Tier tier in coded)
         {
-            float[] turned = tier.TurnKey(key), parts = tier.Code(turned, inverse);
+            float[] turned = tier.TurnKey(key), levels = tier.Code(turned, inverse);
             for (int i = 0; i < turned.Length; i++)
             {
-                double level = parts.Where((_, j) => j % turned.Length == i).Sum(), weight = (double)tier.Size * tier.Size;
+                double level = levels[i], weight = (double)tier.Size * tier.Size;
                 (along, squares) = (along + (weight * level * turned[i]), squares + (weight * level * level));
             }
         }
@@ -79,20 +102,11 @@ internal sealed class PlainTiers
 
         public float[] Code(float[] turned, float factor)
         {
-            if (Bits == 0 || turned.Length == 0)
-                return [];
-            float[] levels = Bits == 5 ? SplitLevels.All : NormalLevels.Of(Bits);
-            int[] codes = [.. turned.Select(x => levels.Skip(1).Zip(levels, (above, below) => (below + above) / 2).Count(threshold => x * factor > threshold))];
-            return Bits < 5 ? [.. codes.Select(code => levels[code])]
-                : [.. codes.Select(code => (levels[code & ~1] + levels[code | 1]) / 2), .. codes.Select(code => (levels[code] - levels[code ^ 1]) / 2)];
+            if (Bits == 0)
+                return new float[turned.Length];
+            float[] levels = TierLevels.Of(Bits);
+            return [.. turned.Select(x => levels[levels.Skip(1).Zip(levels, (above, below) => (below + above) / 2).Count(threshold => x * factor > threshold)])];
         }
-
-        public float[] Round(float[] turned) =>
-            Bits == 0 || turned.Length == 0 ? []
-            : Bits < 5 ? PlainHead.Rounded(Bits, PlainHead.LargestNormalLevel(Bits), turned)
-            : [.. PlainHead.Rounded(4, sbyte.MaxValue, turned), .. PlainHead.Rounded(1, 1, turned)];
-
-        public float[] Unrounded(float[] turned) => Bits == 0 ? [] : Bits < 5 ? turned : [.. turned, .. turned];
 
         private static float[] Turn(float[] row) => row.Length == 0 ? [] : PlainRotation.Rotate(row);
     }

@@ -8,13 +8,14 @@ using TailorKV.Runtime.Numbers;
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 
 /// <summary>
-/// Keys of one KV head in the tiers of a <see cref="TieredNormalFormat"/>: each tier's codes lie in packs of their own, and its dots, made by the kernel of its bits, join those of the others; an fp16 size a token
-/// is for all of them. A tier of 0 bits has no packs.
+/// Keys of one KV head in the tiers of a <see cref="TieredNormalFormat"/>: each tier's codes lie in a pack of their own, or with those of tiers of as many bits, and its dots, made by the kernel of its bits, are added
+/// to those of the others in whole numbers; an fp16 size a token is for all of them. A tier of 0 bits has no packs.
 /// </summary>
 internal sealed class TieredKeyCodes : TiledKeyCodes
 {
     private readonly KeyTiers _tiers;
     private readonly TierPack[] _packs;
+    private readonly TierSum[] _sums;
     private readonly NativeBuffer<Half> _sizes;
     private readonly int _codedChannels;
     private bool _finite = true;
@@ -23,9 +24,10 @@ internal sealed class TieredKeyCodes : TiledKeyCodes
     public TieredKeyCodes(Arena arena, int tokens, TieredNormalFormat format, KeyTiers tiers, int lanes)
     {
         _tiers = tiers;
-        _packs = [.. format.Tiers.Zip(tiers.Tiers).Where(tier => tier.First > 0 && tier.Second.Channels.Start.Value < tier.Second.Channels.End.Value)
-            .SelectMany(tier => TierPack.Of(arena, tokens, tier.First, tier.Second, lanes))];
-        _codedChannels = _packs.Where(pack => pack.IsFirst).Sum(pack => pack.Channels.End.Value - pack.Channels.Start.Value);
+        IReadOnlyList<TierRun> runs = TierRun.Packs(format, tiers.HeadDim);
+        _packs = [.. runs.Select(run => new TierPack(arena, tokens, run, tiers, lanes))];
+        _sums = [.. TierRun.Sums(runs).Select(sum => new TierSum([.. sum.Select(part => (_packs[part.Pack], part.Part))]))];
+        _codedChannels = runs.Sum(run => run.Count);
         _sizes = arena.Take<Half>(tokens);
     }
 
@@ -63,8 +65,8 @@ internal sealed class TieredKeyCodes : TiledKeyCodes
         for (int query = 0; query < _queries; query++)
         {
             _tiers.TurnQuery(queries.Slice(query * headDim, headDim), room.Span);
-            foreach (TierPack pack in _packs)
-                pack.Prepare(query, _queries, room.Span);
+            foreach (TierSum sum in _sums)
+                sum.Prepare(query, _queries, room.Span);
         }
     }
 
@@ -87,8 +89,9 @@ internal sealed class TieredKeyCodes : TiledKeyCodes
         ReadOnlySpan<Half> stored = _sizes.Slice(token, count);
         Prefetch.Following(stored);
         new StoredScales(stored, 1, [], 0, _finite).ReadScales(sizes.Slice(token - first, count));
-        foreach (TierPack pack in _packs)
-            pack.AddProducts(first, packs, sizes, scores, stride);
+        using Scratch<byte> partial = new(stackalloc byte[Scratch<byte>.Little], _queries * lanes * sizeof(short));
+        foreach (TierSum sum in _sums)
+            sum.AddProducts(first, packs, sizes, partial.Span, scores, stride);
     }
 
     private static Half Saturate(double value) => (Half)Math.Min(value, (double)Half.MaxValue);
@@ -97,11 +100,7 @@ internal sealed class TieredKeyCodes : TiledKeyCodes
     {
         double squares = 0;
         foreach (TierPack pack in _packs)
-        {
-            if (pack.IsFirst)
-                squares += SumOfSquares.Of(turned[pack.Channels]);
-        }
-
+            squares += SumOfSquares.Of(turned[pack.Channels]);
         return squares;
     }
 }

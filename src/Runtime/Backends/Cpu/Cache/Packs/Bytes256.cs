@@ -17,6 +17,9 @@ internal readonly unsafe struct Bytes256(Vector256<byte> value) : IWords<Bytes25
     public static Bytes256 Load(byte* source) => new(Vector256.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Bytes256 words, byte* destination) => words._value.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes256 Repeat(byte* word) => Sum(*(short*)word);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -40,6 +43,9 @@ internal readonly unsafe struct Bytes256(Vector256<byte> value) : IWords<Bytes25
         new(Vector256.ConditionalSelect(Vector256.Create((byte)15).AsUInt16(), words._value.AsUInt16() >>> 4, words._value.AsUInt16() << 4).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes256 AddBits(Bytes256 words, Bytes256 others, Bytes256 ones) => new((words._value + (others._value & ones._value)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes256 LookUp(Bytes256 table, Bytes256 indices) => new(Avx2.Shuffle(table._value, indices._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -51,6 +57,9 @@ internal readonly unsafe struct Bytes256(Vector256<byte> value) : IWords<Bytes25
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes256 AddProducts(Bytes256 pairs, Bytes256 factors, Bytes256 sums) =>
         new((sums._value.AsInt16() + Avx2.MultiplyAddAdjacent(pairs._value, factors._value.AsSByte())).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes256 AddSums(Bytes256 sums, Bytes256 others) => new((sums._value.AsInt16() + others._value.AsInt16()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void AddScaled(Bytes256 sums, float* scales, float step, float* destination)

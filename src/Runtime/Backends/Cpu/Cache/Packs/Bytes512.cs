@@ -17,6 +17,9 @@ internal readonly unsafe struct Bytes512(Vector512<byte> value) : IWords<Bytes51
     public static Bytes512 Load(byte* source) => new(Vector512.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Bytes512 words, byte* destination) => words._value.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes512 Repeat(byte* word) => Sum(*(short*)word);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -41,6 +44,9 @@ internal readonly unsafe struct Bytes512(Vector512<byte> value) : IWords<Bytes51
         new(Avx512F.TernaryLogic(words._value.AsUInt16() >>> 4, words._value.AsUInt16() << 4, Vector512.Create((byte)15).AsUInt16(), Words512.Merge).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes512 AddBits(Bytes512 words, Bytes512 others, Bytes512 ones) => new((words._value + (others._value & ones._value)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes512 LookUp(Bytes512 table, Bytes512 indices) => new(Avx512BW.Shuffle(table._value, indices._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -52,6 +58,9 @@ internal readonly unsafe struct Bytes512(Vector512<byte> value) : IWords<Bytes51
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes512 AddProducts(Bytes512 pairs, Bytes512 factors, Bytes512 sums) =>
         new((sums._value.AsInt16() + Avx512BW.MultiplyAddAdjacent(pairs._value, factors._value.AsSByte())).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes512 AddSums(Bytes512 sums, Bytes512 others) => new((sums._value.AsInt16() + others._value.AsInt16()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void AddScaled(Bytes512 sums, float* scales, float step, float* destination)

@@ -38,15 +38,23 @@ internal sealed class CodeLevels
     /// <summary>Levels of a unit normal, in units.</summary>
     public static CodeLevels Normal(int bits) => new(bits, NormalLevels.InUnits(bits));
 
-    /// <summary>The levels that <see cref="SplitLevels"/> splits, in units.</summary>
-    public static CodeLevels Split { get; } = new(SplitLevels.Bits - 1, [.. SplitLevels.InUnits]);
+    /// <summary>Levels of a tier's codes, in units: of 5 bits those of codes as <see cref="TierLevels.Put"/> makes them.</summary>
+    public static CodeLevels OfTier(int bits)
+    {
+        sbyte[] ascending = TierLevels.InUnits(bits), levels = new sbyte[ascending.Length];
+        byte[] codes = [.. Enumerable.Range(0, levels.Length).Select(code => (byte)code)];
+        TierLevels.Put(codes, bits);
+        for (int i = 0; i < codes.Length; i++)
+            levels[codes[i]] = ascending[i];
+        return new CodeLevels(bits, levels);
+    }
 
     /// <summary>A code's level.</summary>
     public int Of(int code) => _levels[code];
 
     /// <summary>
     /// For what vectors look up, sixteen bytes a table: how far levels lie above the lowest. Where several codes fit into 4 bits, there is a table for each of them, which has the level of
-    /// that code for all that the 4 bits may be.
+    /// that code for all that the 4 bits may be. Of 5 bits the lower 4 are looked up.
     /// </summary>
     public byte[] Tables()
     {

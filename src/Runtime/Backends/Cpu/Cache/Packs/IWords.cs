@@ -12,6 +12,9 @@ internal unsafe interface IWords<TSelf>
 
     static abstract TSelf Load(byte* source);
 
+    /// <summary>Puts words where <see cref="Load"/> reads them.</summary>
+    static abstract void Store(TSelf words, byte* destination);
+
     /// <summary>One word in all lanes.</summary>
     static abstract TSelf Repeat(byte* word);
 
@@ -32,6 +35,12 @@ internal unsafe interface IWords<TSelf>
     /// <param name="ones">Ones for the bits that are taken.</param>
     static abstract TSelf OrBits(TSelf words, TSelf others, TSelf ones);
 
+    /// <summary>Adds some bits of other words to each byte: words + (others &amp; ones).</summary>
+    /// <param name="words">The words.</param>
+    /// <param name="others">The others.</param>
+    /// <param name="ones">Ones for the bits that are added.</param>
+    static abstract TSelf AddBits(TSelf words, TSelf others, TSelf ones);
+
     /// <summary>Shifts the bits of each byte down; the upper bits of a byte are undefined afterwards.</summary>
     static abstract TSelf ShiftRight(TSelf words, int bits);
 
@@ -49,6 +58,9 @@ internal unsafe interface IWords<TSelf>
 
     /// <summary>sums[lane] += first of pair * first of factors + second of pair * second of factors; the numbers of pairs are not negative.</summary>
     static abstract TSelf AddProducts(TSelf pairs, TSelf factors, TSelf sums);
+
+    /// <summary>Adds sums of products.</summary>
+    static abstract TSelf AddSums(TSelf sums, TSelf others);
 
     /// <summary>destination[lane] += sum * (scales[lane] * step).</summary>
     static abstract void AddScaled(TSelf sums, float* scales, float step, float* destination);

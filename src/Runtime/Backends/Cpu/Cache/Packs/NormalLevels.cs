@@ -16,11 +16,17 @@ internal static class NormalLevels
 
     /// <summary>The levels in ascending order, in units, [2^bits].</summary>
     /// <param name="bits">1 to 4.</param>
-    public static sbyte[] InUnits(int bits) => [.. Tables[bits - 1].Select(level => (sbyte)MathF.Round(level / Unit(bits)))];
+    public static sbyte[] InUnits(int bits) => InUnits(bits, OuterLevels[bits - 1]);
+
+    /// <summary>The levels in ascending order, in units of which the outer one is as many as asked for.</summary>
+    public static sbyte[] InUnits(int bits, int outer) => [.. Tables[bits - 1].Select(level => (sbyte)MathF.Round(level / Unit(bits, outer)))];
 
     /// <summary>What a unit stands for.</summary>
     /// <param name="bits">1 to 4.</param>
-    public static float Unit(int bits) => Tables[bits - 1][^1] / OuterLevels[bits - 1];
+    public static float Unit(int bits) => Unit(bits, OuterLevels[bits - 1]);
+
+    /// <summary>What a unit stands for of which the outer level is as many as asked for.</summary>
+    public static float Unit(int bits, int outer) => Tables[bits - 1][^1] / outer;
 
     /// <summary>The levels themselves.</summary>
     /// <param name="bits">1 to 4.</param>

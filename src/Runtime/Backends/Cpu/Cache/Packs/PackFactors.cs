@@ -27,7 +27,4 @@ internal readonly unsafe struct PackFactors(byte* first, nint stride, nint step,
 
     /// <summary>From one repeated pack's sums to the next's.</summary>
     public nint RepeatSums => step == 0 ? 0 : sumsOfAll;
-
-    /// <summary>Some of the queries.</summary>
-    public PackFactors Of(int from, int count) => new(first + (from * stride), stride, step, count, steps + from, sums + from, sumsOfAll);
 }

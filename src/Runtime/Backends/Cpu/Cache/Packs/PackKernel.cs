@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using TailorKV.Runtime.Backends.Cpu.Kernels;
 
@@ -39,9 +40,9 @@ internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
 
     /// <summary>A kernel.</summary>
     /// <param name="levels">What codes stand for.</param>
-    /// <param name="numberBytes">Bytes of a factor: 2, or 1 for codes of up to 4 bits.</param>
+    /// <param name="numberBytes">Bytes of a factor: 2, or 1 for levels of up to 63 units.</param>
     /// <param name="lanes">32-bit lanes of vectors: 16, 8, or 1 for the plain twin.</param>
-    internal static PackKernel Create(CodeLevels levels, int numberBytes, int lanes) => (numberBytes, lanes) switch
+    public static PackKernel Create(CodeLevels levels, int numberBytes, int lanes) => (numberBytes, lanes) switch
     {
         (_, 1) => new PlainPackKernel(levels, numberBytes),
         (1, 16) => Create<Bytes512>(levels),
@@ -83,9 +84,11 @@ internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
     /// <param name="destination">[n, stride].</param>
     /// <param name="stride">From one query's numbers to the next's.</param>
     /// <param name="factorStep">Bytes from one repeated pack's factors to the next's; 0 where all meet the same.</param>
+    /// <param name="partial">Where sums are made of several packs' products before they are scaled, those of the others.</param>
+    [SkipLocalsInit]
     public void AddProducts(
-        PackRange range, ReadOnlySpan<byte> factors, int factorStride, ReadOnlySpan<float> steps, ReadOnlySpan<int> sums, ReadOnlySpan<float> scales,
-        Span<float> destination, int stride, int factorStep = 0)
+        in PackRange range, ReadOnlySpan<byte> factors, int factorStride, ReadOnlySpan<float> steps, ReadOnlySpan<int> sums, ReadOnlySpan<float> scales,
+        Span<float> destination, int stride, int factorStep = 0, PartialSums partial = default)
     {
         int n = steps.Length, lanes = range.Lanes * range.Repeats, depths = range.Depth * range.Sums;
         if (n == 0 || lanes == 0 || depths == 0)
@@ -95,13 +98,17 @@ internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
         ArgumentOutOfRangeException.ThrowIfLessThan(sums.Length, n * (factorStep == 0 ? range.Groups : range.Repeats));
         ArgumentOutOfRangeException.ThrowIfLessThan(scales.Length, range.Groups * lanes);
         ArgumentOutOfRangeException.ThrowIfLessThan(destination.Length, ((n - 1) * stride) + lanes);
-        fixed (byte* factor = factors)
+        ArgumentOutOfRangeException.ThrowIfLessThan(partial.Room.Length, partial.IsNone ? 0 : n * lanes * range.Shape.WordBytes);
+        fixed (byte* factor = factors, kept = partial.Room)
         fixed (int* sum = sums)
         fixed (float* step = steps, scale = scales, to = destination)
-            AddProducts(range, new PackFactors(factor, factorStride, factorStep, n, step, sum, n), scale, to, stride);
+        {
+            var some = new PackFactors(factor, factorStride, factorStep, n, step, sum, n);
+            AddProducts(new PackWork(range, some, new KeptSums(kept, (nint)lanes * range.Shape.WordBytes, partial.Resumes, partial.Keeps), scale, to, stride));
+        }
     }
 
-    protected abstract void AddProducts(PackRange range, PackFactors factors, float* scales, float* destination, nint stride);
+    protected abstract void AddProducts(in PackWork work);
 
     private static int MostSum(CodeLevels levels) => short.MaxValue / levels.Largest;
 
@@ -113,6 +120,7 @@ internal abstract unsafe class PackKernel(CodeLevels levels, int numberBytes)
             3 => new VectorPackKernel<ICodeBits.Three, TWords>(levels),
             4 when levels.AreEven => new VectorPackKernel<ICodeBits.EvenFour, TWords>(levels),
             4 => new VectorPackKernel<ICodeBits.Four, TWords>(levels),
+            5 => new VectorPackKernel<ICodeBits.Five, TWords>(levels),
             _ => new VectorPackKernel<ICodeBits.Eight, TWords>(levels),
         };
 }

@@ -3,7 +3,7 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 /// <summary>The lanes and depths of consecutive packs that one call of a kernel goes through. For keys each pack is repeated with lanes (tokens) of its own; for values the packs are summed over.</summary>
 /// <param name="First">Where the first pack's first lane lies.</param>
 /// <param name="Shape">A pack's shape.</param>
-/// <param name="FirstDepth">The first depth that takes part; a multiple of a word row's depths, of 3 bits also of a word row's upper bits.</param>
+/// <param name="FirstDepth">The first depth that takes part; a multiple of a word row's depths, of 3 and 5 bits also of a word row's upper bits.</param>
 /// <param name="Depth">How many depths take part; whole word rows.</param>
 /// <param name="GroupDepth">Depths that share scales and a sum of factors: all, or as many as <paramref name="FirstDepth"/> may be; the last group may have fewer.</param>
 /// <param name="Sums">Packs that are summed over.</param>

@@ -6,17 +6,14 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 /// <summary>
 /// A pack: a matrix of codes [depths, lanes], whose products with factors are summed over depths. It lies in word rows: one word for each lane. A word is a pair of numbers, the first of
 /// which holds codes of even depths and the second of odd ones, the first depth in the lowest bits. So one shift of a word row leaves, for each lane, a pair of codes that one instruction multiplies with a pair of
-/// factors and adds; nothing is added across lanes. 3 bits lie as word rows of each code's lower 2 bits and, after all of those, word rows of its upper bit.
+/// factors and adds; nothing is added across lanes. 3 bits lie as word rows of each code's lower 2 bits and, after all of those, word rows of its upper bit; 5 bits likewise, 4 and 1.
 /// </summary>
-/// <param name="Bits">Bits of a code: 1, 2, 3, 4 or 8.</param>
+/// <param name="Bits">Bits of a code: 1, 2, 3, 4, 5 or 8.</param>
 /// <param name="NumberBytes">Bytes of a number: 1 where factors have 8 bits, 2 where they have 16.</param>
 /// <param name="Depths">Depths: whole words.</param>
 /// <param name="Lanes">Lanes.</param>
 internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int Depths, int Lanes)
 {
-    // The upper bits of 3 begin at this bit of each byte and go round, so that shifting by one a pair brings the next beside the lower bits.
-    private const int FirstUpperBit = 2;
-
     // Codes that are written into words at a time.
     private const int Together = 8;
 
@@ -29,25 +26,31 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
     /// <summary>Bytes of a lane's word.</summary>
     public int WordBytes => 2 * NumberBytes;
 
-    /// <summary>Depths of a word row: of 3 bits, of one of the lower bits.</summary>
+    /// <summary>Depths of a word row: of 3 and 5 bits, of one of the lower bits.</summary>
     public int WordRowDepths => DepthsOf(LowerBits);
 
-    /// <summary>Where the word rows of 3 bits' upper bits begin: after 2 bits of each code.</summary>
-    public int UpperBytes => Depths * Lanes / 4;
+    /// <summary>Where the word rows of 3 and 5 bits' upper bits begin: after the lower bits of each code.</summary>
+    public int UpperBytes => Depths * Lanes * LowerBits / 8;
 
-    private int LowerBits => Bits == 3 ? 2 : Bits;
+    private bool HasUpperBit => Bits is 3 or 5;
+
+    private int LowerBits => HasUpperBit ? Bits - 1 : Bits;
+
+    // The upper bits begin at this bit of each byte and go round: shifting by one a pair brings the next where it joins the lower bits of 3, or is what it adds to the level of 5's.
+    private int FirstUpperBit => Bits == 3 ? 2 : 1;
 
     /// <summary>Writes the codes of a lane, from the first depth on; of depths beyond them nothing is left in their words.</summary>
     public void PutLane(byte* pack, int lane, ReadOnlySpan<byte> codes)
     {
         byte* word = pack + (lane * WordBytes);
-        int together = Math.Min(Together, WordRowDepths);
+        // Upper bits go round within a byte: as many codes at a time as a byte of each number has.
+        int together = HasUpperBit ? 2 * 8 / LowerBits : Math.Min(Together, WordRowDepths);
         for (int depth = 0; depth < codes.Length; depth += together)
         {
             ulong some = JoinCodes(codes[depth..Math.Min(depth + together, codes.Length)]);
             int inRow = depth % WordRowDepths;
             Put(word + (depth / WordRowDepths * WordRowBytes), some, LowerBits, inRow / 2 * LowerBits, clear: inRow == 0);
-            if (Bits == 3)
+            if (HasUpperBit)
                 Put(word + UpperRow(depth), some >> LowerBits, 1, UpperBit(depth), clear: depth % DepthsOf(1) == 0);
         }
     }
@@ -56,7 +59,7 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
     public void PutDepth(byte* pack, int depth, ReadOnlySpan<byte> codes)
     {
         PutDepth(pack + (depth / WordRowDepths * WordRowBytes), codes, 0, LowerBits, depth, depth % WordRowDepths / 2 * LowerBits);
-        if (Bits == 3)
+        if (HasUpperBit)
             PutDepth(pack + UpperRow(depth), codes, LowerBits, 1, depth, UpperBit(depth));
     }
 
@@ -65,7 +68,7 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
     {
         byte* word = pack + (lane * WordBytes);
         int code = Get(word + (depth / WordRowDepths * WordRowBytes), LowerBits, depth, depth % WordRowDepths / 2 * LowerBits);
-        return Bits == 3 ? code | (Get(word + UpperRow(depth), 1, depth, UpperBit(depth)) << LowerBits) : code;
+        return HasUpperBit ? code | (Get(word + UpperRow(depth), 1, depth, UpperBit(depth)) << LowerBits) : code;
     }
 
     private int DepthsOf(int bits) => WordBytes * 8 / bits;
@@ -75,8 +78,8 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
     // A byte has, of one row's codes, as many upper bits as it has lower ones of them, and after those the next row's.
     private int UpperBit(int depth)
     {
-        int inRow = depth % WordRowDepths / 2, row = depth % DepthsOf(1) / WordRowDepths;
-        return (inRow / 4 * 8) + (((inRow % 4) + (row * 4) + FirstUpperBit) % 8);
+        int inRow = depth % WordRowDepths / 2, row = depth % DepthsOf(1) / WordRowDepths, inByte = 8 / LowerBits;
+        return (inRow / inByte * 8) + (((inRow % inByte) + (row * inByte) + FirstUpperBit) % 8);
     }
 
     /// <summary>Up to eight codes, one a byte.</summary>
@@ -90,7 +93,7 @@ internal readonly unsafe record struct PackShape(int Bits, int NumberBytes, int 
         return some;
     }
 
-    /// <summary>Writes some bits of codes into a word: those of even depths into its first number, of odd ones into its second. Bits of 3's upper ones go round within their byte.</summary>
+    /// <summary>Writes some bits of codes into a word: those of even depths into its first number, of odd ones into its second. Upper bits go round within their byte.</summary>
     private void Put(byte* word, ulong codes, int bits, int place, bool clear)
     {
         uint even = Gather(codes, bits), odd = Gather(codes >> 8, bits);

@@ -66,10 +66,13 @@ internal sealed unsafe class PackedCodes
         return new((nint)Pack(first), _shape, channels.Start.Value, room, groupDepth, Sums: 1, Repeats: packs, Tokens, (nint)Pack(first) + Prefetch.FarAhead);
     }
 
-    /// <summary>What a kernel goes through for the dots of all keys of packs in all channels there is room for, which share a scale.</summary>
+    /// <summary>What a kernel goes through for the dots of all keys of packs in channels that share a scale.</summary>
     /// <param name="first">The first token, of a pack.</param>
     /// <param name="packs">Packs.</param>
-    public PackRange Keys(int first, int packs) => new((nint)Pack(first), _shape, 0, Channels, Channels, Sums: 1, Repeats: packs, Tokens, (nint)Pack(first) + Prefetch.FarAhead);
+    /// <param name="channel">The first channel: a multiple of 32.</param>
+    /// <param name="channels">Channels: as many as whole words have.</param>
+    public PackRange Keys(int first, int packs, int channel, int channels) =>
+        new((nint)Pack(first), _shape, channel, channels, channels, Sums: 1, Repeats: packs, Tokens, (nint)Pack(first) + Prefetch.FarAhead);
 
     /// <summary>What a kernel goes through for the sums of all values of packs.</summary>
     /// <param name="first">The first token, of a pack.</param>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using TailorKV.Runtime.Backends.Cpu.Kernels;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Packs;
@@ -14,39 +15,41 @@ internal sealed unsafe class VectorPackKernel<TBits, TWords>(CodeLevels levels) 
 
     private readonly byte[] _constants = PackProducts<TBits, TWords>.Constants(levels);
 
-    protected override void AddProducts(PackRange range, PackFactors factors, float* scales, float* destination, nint stride)
+    [SkipLocalsInit]
+    protected override void AddProducts(in PackWork work)
     {
         fixed (byte* constants = _constants)
-            ICount.ForAll(factors.Queries, Together, new Work(range, constants, Levels.Lowest, factors, scales, destination, stride));
+        fixed (PackWork* all = &work)
+            ICount.ForAll(work.Factors.Queries, Together, new Work(all, constants, Levels.Lowest));
     }
 
-    private static void Run<TQueries>(PackRange range, byte* constants, int lowest, PackFactors factors, float* scales, float* destination, nint stride)
+    private static void Run<TQueries>(in PackWork work, int query, byte* constants, int lowest)
         where TQueries : struct, ICount
     {
-        int vector = TWords.Count, done = 0;
+        int vector = TWords.Count, done = 0, lanes = work.Range.Lanes, repeats = work.Range.Repeats;
         // A pack of one vector's lanes goes together with the next, so that they share what a factor costs.
-        if (range.Lanes == vector && factors.Step == 0 && range.Repeats > 1)
+        if (lanes == vector && work.Factors.Step == 0 && repeats > 1)
         {
-            PackProducts<TBits, TWords>.Add<TQueries, ICount.Two>(range, 0, 2 * vector, 0, 2, constants, lowest, factors, scales, destination, stride);
-            done = range.Repeats - (range.Repeats % 2);
+            PackProducts<TBits, TWords>.Add<TQueries, ICount.Two>(work, query, 0, 2 * vector, 0, 2, constants, lowest);
+            done = repeats - (repeats % 2);
         }
 
-        if (done == range.Repeats)
+        if (done == repeats)
             return;
-        int twos = range.Lanes - (range.Lanes % (2 * vector)), ones = range.Lanes - (range.Lanes % vector);
+        int twos = lanes - (lanes % (2 * vector)), ones = lanes - (lanes % vector);
         if (twos > 0)
-            PackProducts<TBits, TWords>.Add<TQueries, ICount.Two>(range, 0, twos, done, 1, constants, lowest, factors, scales, destination, stride);
+            PackProducts<TBits, TWords>.Add<TQueries, ICount.Two>(work, query, 0, twos, done, 1, constants, lowest);
         if (ones > twos)
-            PackProducts<TBits, TWords>.Add<TQueries, ICount.One>(range, twos, ones, done, 1, constants, lowest, factors, scales, destination, stride);
+            PackProducts<TBits, TWords>.Add<TQueries, ICount.One>(work, query, twos, ones, done, 1, constants, lowest);
         // Of values alone, whose lanes are channels, some may be left, and those meet factors of 16 bits.
-        if (range.Lanes > ones)
-            PackProducts<TBits, Words256>.Add<TQueries, ICount.One>(range, ones, range.Lanes, done, 1, constants, lowest, factors, scales, destination, stride);
+        if (lanes > ones)
+            PackProducts<TBits, Words256>.Add<TQueries, ICount.One>(work, query, ones, lanes, done, 1, constants, lowest);
     }
 
-    private readonly struct Work(PackRange range, byte* constants, int lowest, PackFactors factors, float* scales, float* destination, nint stride) : ICountedWork
+    private readonly struct Work(PackWork* all, byte* constants, int lowest) : ICountedWork
     {
         public void Run<TQueries>(int first)
             where TQueries : struct, ICount =>
-            VectorPackKernel<TBits, TWords>.Run<TQueries>(range, constants, lowest, factors.Of(first, TQueries.Value), scales, destination + (first * stride), stride);
+            VectorPackKernel<TBits, TWords>.Run<TQueries>(*all, first, constants, lowest);
     }
 }

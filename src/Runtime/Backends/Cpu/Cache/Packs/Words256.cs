@@ -17,6 +17,9 @@ internal readonly unsafe struct Words256(Vector256<ushort> value) : IWords<Words
     public static Words256 Load(byte* source) => new(Vector256.Load((ushort*)source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Words256 words, byte* destination) => words._value.Store((ushort*)destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words256 Repeat(byte* word) => Sum(*(int*)word);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -39,6 +42,9 @@ internal readonly unsafe struct Words256(Vector256<ushort> value) : IWords<Words
         new(Vector256.ConditionalSelect(Vector256.Create((byte)15).AsUInt16(), words._value >>> 4, words._value << 4));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Words256 AddBits(Words256 words, Words256 others, Words256 ones) => new((words._value.AsByte() + (others._value & ones._value).AsByte()).AsUInt16());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words256 LookUp(Words256 table, Words256 indices) => new(Avx2.Shuffle(table._value.AsByte(), indices._value.AsByte()).AsUInt16());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -50,6 +56,9 @@ internal readonly unsafe struct Words256(Vector256<ushort> value) : IWords<Words
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words256 AddProducts(Words256 pairs, Words256 factors, Words256 sums) =>
         new((sums._value.AsInt32() + Avx2.MultiplyAddAdjacent(pairs._value.AsInt16(), factors._value.AsInt16())).AsUInt16());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Words256 AddSums(Words256 sums, Words256 others) => new((sums._value.AsInt32() + others._value.AsInt32()).AsUInt16());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void AddScaled(Words256 sums, float* scales, float step, float* destination) =>

@@ -23,6 +23,9 @@ internal readonly unsafe struct Words512(Vector512<ushort> value) : IWords<Words
     public static Words512 Load(byte* source) => new(Vector512.Load((ushort*)source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Words512 words, byte* destination) => words._value.Store((ushort*)destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words512 Repeat(byte* word) => Sum(*(int*)word);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -46,6 +49,9 @@ internal readonly unsafe struct Words512(Vector512<ushort> value) : IWords<Words
         new(Avx512F.TernaryLogic(words._value >>> 4, words._value << 4, Vector512.Create((byte)15).AsUInt16(), Merge));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Words512 AddBits(Words512 words, Words512 others, Words512 ones) => new((words._value.AsByte() + (others._value & ones._value).AsByte()).AsUInt16());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words512 LookUp(Words512 table, Words512 indices) => new(Avx512BW.Shuffle(table._value.AsByte(), indices._value.AsByte()).AsUInt16());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -57,6 +63,9 @@ internal readonly unsafe struct Words512(Vector512<ushort> value) : IWords<Words
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Words512 AddProducts(Words512 pairs, Words512 factors, Words512 sums) =>
         new((sums._value.AsInt32() + Avx512BW.MultiplyAddAdjacent(pairs._value.AsInt16(), factors._value.AsInt16())).AsUInt16());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Words512 AddSums(Words512 sums, Words512 others) => new((sums._value.AsInt32() + others._value.AsInt32()).AsUInt16());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void AddScaled(Words512 sums, float* scales, float step, float* destination) =>
