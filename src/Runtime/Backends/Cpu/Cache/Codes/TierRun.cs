@@ -9,12 +9,11 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 /// <param name="Count">Channels.</param>
 internal readonly record struct TierRun(int Bits, int First, int Count)
 {
-    // A multiple of 32, so that word rows are whole, and few enough that so many channels alone are summed in steps that are fine enough.
-    private const int MostSummed = 64;
+    // Channels that go into a sum together: whole word rows of any bits.
+    private const int Together = 32;
 
-    // Steps that a query's element of average magnitude must have at the least, were it as large in all tiers. Rounding adds up to 5 % to the codes' squared error then, at the bits that suit channels
-    // best, and 1.3 % at half as many channels.
-    private const int LeastMeanSteps = 8;
+    // Of the squared error of codes, where each tier's bits suit its channels, rounding queries may add this share.
+    private const double MostRounding = 1.0 / 16;
 
     /// <summary>Where the channels lie in what is turned.</summary>
     public Range Channels => First..(First + Count);
@@ -42,26 +41,53 @@ internal readonly record struct TierRun(int Bits, int First, int Count)
     /// <returns>For each sum its parts, and the pack of each.</returns>
     public static IReadOnlyList<IReadOnlyList<(int Pack, TierRun Part)>> Sums(IReadOnlyList<TierRun> packs)
     {
-        List<List<(int, TierRun)>> sums = [];
-        (double span, double finest) = (0, 0);
+        List<List<(int Pack, TierRun Part)>> sums = [];
+        Load load = default;
         for (int pack = 0; pack < packs.Count; pack++)
         {
             (int bits, int first, int count) = packs[pack];
-            for (int channel = 0; channel < count; channel += MostSummed)
+            for (int channel = 0; channel < count; channel += Together)
             {
-                var part = new TierRun(bits, first + channel, Math.Min(MostSummed, count - channel));
-                double unit = TierLevels.Unit(bits), own = part.Count * unit * TierLevels.InUnits(bits)[^1];
-                if (sums.Count == 0 || LeastMeanSteps * (span + own) > short.MaxValue * Math.Min(finest, unit))
+                var some = new TierRun(bits, first + channel, Math.Min(Together, count - channel));
+                if (sums.Count == 0 || load.With(some).Rounding > MostRounding)
                 {
                     sums.Add([]);
-                    (span, finest) = (0, unit);
+                    load = default;
                 }
 
-                (span, finest) = (span + own, Math.Min(finest, unit));
-                sums[^1].Add((pack, part));
+                load = load.With(some);
+                if (sums[^1] is [.., var last] && last.Pack == pack)
+                    sums[^1][^1] = (pack, last.Part with { Count = last.Part.Count + some.Count });
+                else
+                    sums[^1].Add((pack, some));
             }
         }
 
         return sums;
+    }
+
+    /// <summary>
+    /// How rough the steps are in which a sum's queries are rounded. Bits suit channels where all add alike to a score's squared error: where a query's elements in them, like the square of their usual size,
+    /// go by one over the root of what the bits lose.
+    /// </summary>
+    /// <param name="Channels">Channels.</param>
+    /// <param name="Largest">What the largest levels make of a query, as a multiple of its mean magnitude where a code loses one.</param>
+    /// <param name="Fineness">The sum of the channels' squared steps, as multiples of the step that all share.</param>
+    private readonly record struct Load(int Channels, double Largest, double Fineness)
+    {
+        // The mean magnitude of a unit normal.
+        private const double MeanMagnitude = 0.798;
+
+        /// <summary>The squared error of rounding over that of codes.</summary>
+        public double Rounding => Fineness * Math.Pow(MeanMagnitude * Largest / short.MaxValue, 2) / 12 / Channels;
+
+        public Load With(TierRun some)
+        {
+            double unit = TierLevels.Unit(some.Bits);
+            return new(
+                Channels + some.Count,
+                Largest + (some.Count * unit * TierLevels.InUnits(some.Bits)[^1] / Math.Sqrt(TierLevels.SquaredError(some.Bits))),
+                Fineness + (some.Count / (unit * unit)));
+        }
     }
 }
