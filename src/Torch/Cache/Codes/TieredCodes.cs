@@ -39,7 +39,7 @@ internal sealed class TieredCodes : TorchCodes
         _tiers = [.. coded.Select(one => new Tier(
             one.Channels,
             new PackedCodes(region, tokens, one.Channels, format.Tiers[one.Tier]),
-            new LevelTable(format.Tiers[one.Tier] == SplitLevels.Bits ? SplitLevels.All : NormalLevels.Of(format.Tiers[one.Tier]), _sizes.device)))];
+            new LevelTable(TierLevels.Of(format.Tiers[one.Tier]), _sizes.device)))];
         _order = Numbers((head, tier) => (long[])[.. head.Order[tier.Channels].ToArray().Select(channel => (long)channel)]);
         _keyFactors = Numbers((head, tier) => head.KeyFactors[tier.Channels].ToArray());
         _queryFactors = Numbers((head, tier) => head.QueryFactors[tier.Channels].ToArray());

@@ -67,7 +67,7 @@ public sealed record CodeCase(CodeFormat Format, int KvHeads, int HeadDim, int B
         RotatedAffineFormat affine => PlainHead.Coded(new PerTokenFormat { Bits = affine.Bits, Group = affine.Group }, [.. rows.Select(PlainRotation.Rotate)]),
         RotatedBlockFormat symmetric => PlainHead.Coded(new PerBlockFormat { Bits = symmetric.Bits }, [.. rows.Select(PlainRotation.Rotate)]),
         RotatedNormalFormat normal => [.. rows.Select(row => PlainRotation.NormalCoded(PlainRotation.Rotate(row), normal.Bits))],
-        TieredNormalFormat tiered => [.. rows.Select(row => Whole(tiered, Tiers(head).Coded(row)))],
+        TieredNormalFormat tiered => [.. rows.Select(row => Kept(tiered, Tiers(head).Coded(row)))],
         _ => PlainHead.Coded(Format, rows),
     };
 
@@ -79,18 +79,17 @@ public sealed record CodeCase(CodeFormat Format, int KvHeads, int HeadDim, int B
 
     private PlainTiers Tiers(int head) => new((TieredNormalFormat)Format, Calibration.QueriesOf(head, HeadDim), Calibration.KeysOf(head, HeadDim));
 
-    /// <summary>The twin has codes of 5 bits in two parts, which add up.</summary>
-    private float[] Whole(TieredNormalFormat format, float[] parts)
+    /// <summary>The twin has zeros for channels of tiers without bits, which libtorch's rows leave out.</summary>
+    private float[] Kept(TieredNormalFormat format, float[] levels)
     {
-        List<float> whole = [];
-        int at = 0;
-        foreach ((int bits, int channels) in format.Tiers.Zip(format.TierChannels(HeadDim)).Where(tier => tier.First > 0))
+        List<float> kept = [];
+        int first = 0;
+        foreach ((int bits, int channels) in format.Tiers.Zip(format.TierChannels(HeadDim)))
         {
-            int next = at + (bits == TieredNormalFormat.MostBits ? channels : 0);
-            whole.AddRange(Enumerable.Range(0, channels).Select(i => parts[at + i] + (next > at ? parts[next + i] : 0)));
-            at = next + channels;
+            kept.AddRange(bits > 0 ? levels.AsSpan(first, channels) : []);
+            first += channels;
         }
 
-        return [.. whole];
+        return [.. kept];
     }
 }
