@@ -21,15 +21,18 @@ public sealed record RetrievedPolicy : OffloadedPolicy
         Diagnostic = [new RetrievedPolicy { TopK = 64, Index = new CriticalChannels(8) }],
         Standard =
         [
+            .. from choice in new (int TopK, int[] Keys)[] { (64, [3, 1, 0, 0]), (256, [3, 1, 0, 0]), (256, [4, 2, 1, 1]), (1024, [4, 2, 1, 1]) }
+               select new RetrievedPolicy { TopK = choice.TopK, Index = Catalogue.CodedKeysInTiers(choice.Keys) },
+            // Where bytes are few, what was generated joins the index at once.
             .. from choice in new (int TopK, KeyIndex Index)[]
                {
-                   (256, new CriticalChannels(8)), (1024, new CriticalChannels(12)), (64, Catalogue.CodedKeysInTiers(3, 1, 0, 0)), (256, Catalogue.CodedKeysInTiers(3, 1, 0, 0)),
-                   (256, Catalogue.CodedKeysInTiers(4, 2, 1, 1)), (1024, Catalogue.CodedKeysInTiers(4, 2, 1, 1)),
+                   (256, Catalogue.CodedKeysInTiers(2, 0, 0, 0)), (512, Catalogue.CodedKeysInTiers(2, 0, 0, 0)), (1024, Catalogue.CodedKeysInTiers(2, 0, 0, 0)),
+                   (256, Catalogue.CodedKeysInTiers(3, 0, 0, 0)), (512, Catalogue.CodedKeysInTiers(3, 0, 0, 0)),
+                   (256, Catalogue.CodedKeysInTiers(3, 1, 0, 0)), (512, Catalogue.CodedKeysInTiers(3, 1, 0, 0)), (1024, Catalogue.CodedKeysInTiers(3, 1, 0, 0)),
+                   (1024, Catalogue.CodedKeysInTiers(4, 2, 1, 1)),
+                   (256, new CriticalChannels(8)), (512, new CriticalChannels(12)), (1024, new CriticalChannels(16)), (2048, new CriticalChannels(16)),
                }
-               select new RetrievedPolicy { TopK = choice.TopK, Index = choice.Index },
-            // Where bytes are few, what was generated joins the index at once.
-            .. from choice in new (int TopK, int[] Keys)[] { (256, [2, 0, 0, 0]), (256, [3, 0, 0, 0]), (256, [3, 1, 0, 0]), (512, [3, 1, 0, 0]), (1024, [3, 1, 0, 0]), (1024, [4, 2, 1, 1]) }
-               select new RetrievedPolicy { TopK = choice.TopK, Index = Catalogue.CodedKeysInTiers(choice.Keys), Generated = 0 },
+               select new RetrievedPolicy { TopK = choice.TopK, Index = choice.Index, Generated = 0 },
         ],
         All =
         [
