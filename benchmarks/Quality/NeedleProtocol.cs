@@ -1,5 +1,7 @@
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
+using TailorKV.Planner.Plans;
+using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Tasks;
 using TailorKV.Profiler.Text;
@@ -9,25 +11,35 @@ namespace TailorKV.Quality;
 
 /// <summary>
 /// The table of tiny-recall's README: passages with eight notes, one question; the newest 32 tokens of the passage exact; exact answers, and KL over question
-/// and answer. Every row but full keeps the first 4 tokens exact.
+/// and answer. Every row but full keeps the first 4 tokens exact. Beside them plans of fewer bytes, made from the published profile.
 /// </summary>
 internal static class NeedleProtocol
 {
     private const int Passages = 100;
     private const int Seed = 1;
 
-    public static void Run(string shared, Report report, CancellationToken cancellation)
+    // What a plan has room for besides the passage: question and answer.
+    private const int Asked = 64;
+
+    // A key's and a value's, in bf16.
+    private const int ExactBits = 32;
+
+    private static readonly double[] Shares = [0.06, 0.04];
+
+    public static void Run(string shared, string profilePath, Report report, CancellationToken cancellation)
     {
         string path = Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "..", "..", "models", "tiny-recall");
         using var model = CausalLanguageModel.Load(Path.GetFullPath(path));
         MeasuringText text = MeasuringText.Open(model, Path.Combine(shared, "models", "tiny-recall", "text.txt"));
-        KeyCalibration[] calibrations = Calibrations(model, text, cancellation);
+        ModelProfile profile = ModelProfile.Load(profilePath);
+        KeyCalibration?[] calibrations = [.. profile.Layers.Select(layer => layer.Calibration)];
         foreach ((int length, int theirPassages) in new[] { (2048, 60), (4000, 40) })
         {
             report.Heading($"{length:N0} tokens: {Passages} passages here (seed {Seed}), {theirPassages} there");
             IReadOnlyList<ExactMatchTask> passages = text.Needles(Passages, length, Seed);
-            double[] loss = new double[Rows.Length];
-            int[] right = new int[Rows.Length];
+            Row[] rows = [.. Rows, .. Plans(profile, length + Asked)];
+            double[] loss = new double[rows.Length];
+            int[] right = new int[rows.Length];
             int judged = 0;
             foreach (ExactMatchTask passage in passages)
             {
@@ -35,11 +47,11 @@ internal static class NeedleProtocol
                 int[] window = [.. passage.Context, .. passage.Question, .. passage.Answer];
                 using var measurement = new WindowMeasurement(model, window, passage.Context.Length, null, cancellation) { Calibrations = calibrations };
                 judged += window.Length - passage.Context.Length;
-                for (int row = 0; row < Rows.Length; row++)
+                for (int row = 0; row < rows.Length; row++)
                 {
                     // An answer is right in every token if each is the likeliest after the right ones before it.
                     bool answered = true;
-                    double[] losses = measurement.MeasureAll([.. Enumerable.Repeat(Rows[row].Policy, model.Shape.Layers)], (position, logits) =>
+                    double[] losses = measurement.MeasureAll(rows[row].For(model.Shape.Layers), (position, logits) =>
                     {
                         int index = position + 1 - (window.Length - passage.Answer.Length);
                         answered &= index < 0 || index >= passage.Answer.Length || passage.Follows(index, logits);
@@ -52,8 +64,8 @@ internal static class NeedleProtocol
             }
 
             report.Table(
-                ["every layer", "device bits a pair", "exact answers, ours", "other", "KL, ours", "other"],
-                Rows.Select((row, i) =>
+                ["every layer, or a plan", "device bits a pair", "exact answers, ours", "other", "KL, ours", "other"],
+                rows.Select((row, i) =>
                 {
                     (double accuracy, double kl) = length == 2048 ? row.At2048 : row.At4000;
                     return new[] { row.Name, row.Bits, $"{(double)right[i] / Passages:0.00}", double.IsNaN(accuracy) ? "" : $"{accuracy:0.00}", $"{loss[i] / judged:0.0000}", double.IsNaN(kl) ? "" : $"{kl:0.0000}" };
@@ -63,13 +75,33 @@ internal static class NeedleProtocol
         report.Paragraph("A share p of n passages has a standard error of sqrt(p (1 - p) / n): 0.05 for a half of 100, 0.08 for a half of 40.");
     }
 
-    private static KeyCalibration[] Calibrations(CausalLanguageModel model, MeasuringText text, CancellationToken cancellation)
+    /// <summary>Plans of few bytes, with host memory and without, where there are any.</summary>
+    private static IEnumerable<Row> Plans(ModelProfile profile, int context)
     {
-        int[] window = text.Window(TextPurpose.Calibration, 0, 1, 2048, Seed, null, cancellation);
-        return ModelProfiler.Calibrate(model, window, window.Length - 64, null, cancellation);
+        double full = profile.Model.Shape.FullCacheBytes(context);
+        foreach (double share in Shares)
+        {
+            foreach ((string memory, ModelProfile from) in new[] { ("with host memory", profile), ("nothing on the host", RecordedPlans.WithoutHost(profile)) })
+            {
+                if (RecordedPlans.Best(from, context, (long)(share * full)) is not { } plan)
+                    continue;
+                double taken = (plan.Memory.Cache + plan.Memory.Staging) / full;
+                string kinds = string.Join(", ", plan.Policies.CountBy(policy => policy.Kind.Name).Select(kind => $"{kind.Value} {kind.Key}"));
+                yield return new Row($"plan of {share:0 %} of the bytes, {memory}: {kinds}", $"{ExactBits * taken:0.00}", plan.Policies, Unknown, Unknown);
+            }
+        }
     }
 
-    private sealed record Row(string Name, string Bits, LayerPolicy Policy, (double Right, double Loss) At2048, (double Right, double Loss) At4000);
+    private sealed record Row(string Name, string Bits, IReadOnlyList<LayerPolicy> Policies, (double Right, double Loss) At2048, (double Right, double Loss) At4000)
+    {
+        public Row(string name, string bits, LayerPolicy policy, (double Right, double Loss) at2048, (double Right, double Loss) at4000)
+            : this(name, bits, [policy], at2048, at4000)
+        {
+        }
+
+        /// <summary>One a layer, where one stands for all.</summary>
+        public IReadOnlyList<LayerPolicy> For(int layers) => Policies.Count == layers ? Policies : [.. Enumerable.Repeat(Policies[0], layers)];
+    }
 
     private static readonly Row[] Rows =
     [

@@ -10,14 +10,16 @@ const string Usage = """
 
       sensitivity   SmolLM2, protocol of its sensitivity.json: single layers and whole caches
       findings      SmolLM2, protocol of its findings.json: quantizers, indexes, refined layers
-      needles       tiny-recall at 2,048 and 4,000 tokens: the table of its README
+      needles       tiny-recall at 2,048 and 4,000 tokens: the table of its README, and plans of few bytes
       policies      SmolLM2 at 4,096 tokens on text of another kind: every policy, bytes, KL and perplexity
       llama-cpp     SmolLM2, llama-perplexity's protocol: its cache types q8_0 and q4_0
       truth         SmolLM2: twenty plans, predicted and measured loss
       equal-bytes   SmolLM2: plans beside what others keep in the same device bytes
       evicted       SmolLM2: evicted layers by each score, and plans with them
       tiers         SmolLM2, protocol of its tiers.json: keys in tiers; every pattern of tiers; indexes
+      finer         SmolLM2: bits a RoPE pair beside tiers, and values along principal directions
       tiers-texts   SmolLM2: tiers calibrated on one text and judged on others
+      plans-texts   SmolLM2: plans with keys in tiers and without, on the profile's kind of text and on others
       host-rows     SmolLM2: retrieved and refined layers with exact and coded rows on the host
       gradients     SmolLM2: KVmix's importance of layers, by gradients on libtorch, beside measured losses
       own-words     SmolLM2: a profile from its own words beside one from real text
@@ -45,13 +47,15 @@ try
     {
         case "sensitivity": SensitivityProtocol.Run(args[1], report, cancellation.Token); break;
         case "findings": FindingsProtocol.Run(args[1], report, cancellation.Token); break;
-        case "needles": NeedleProtocol.Run(args[1], report, cancellation.Token); break;
+        case "needles": NeedleProtocol.Run(args[1], "plans/tiny-recall/profile.json", report, cancellation.Token); break;
         case "policies": PolicyTable.Run(args[1], report, cancellation.Token); break;
         case "llama-cpp": LlamaCppProtocol.Run(args[1], report, cancellation.Token); break;
         case "truth": TruthProtocol.Run(args[1], Published, report, cancellation.Token); break;
         case "equal-bytes": EqualBytesProtocol.Run(args[1], Published, report, cancellation.Token); break;
         case "evicted": EvictedProtocol.Run(args[1], Published, report, cancellation.Token); break;
         case "tiers": TiersProtocol.Run(args[1], report, cancellation.Token); break;
+        case "finer": FinerProtocol.Run(args[1], report, cancellation.Token); break;
+        case "plans-texts": PlanTextsProtocol.Run(args[1], Published, "plans/smollm2-135m-instruct/baselines.profile.json", report, cancellation.Token); break;
         case "tiers-texts": TiersProtocol.RunTexts(args[1], report, cancellation.Token); break;
         case "host-rows": HostRowsProtocol.Run(args[1], report, cancellation.Token); break;
         case "gradients": GradientsProtocol.Run(args[1], report, cancellation.Token); break;

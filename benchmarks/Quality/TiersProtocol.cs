@@ -78,34 +78,26 @@ internal static class TiersProtocol
     {
         string folder = Path.Combine(shared, "models", "SmolLM2-135M-Instruct");
         using var model = CausalLanguageModel.Load(Path.Combine(folder, "model.gguf"));
-        string code = Path.Combine(Path.GetTempPath(), $"tailorkv-code-{Environment.ProcessId}.txt");
-        File.WriteAllText(code, string.Join('\n', Directory.EnumerateFiles("src", "*.cs", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Take(120).Select(File.ReadAllText)));
-        try
+        using var code = new SourceCode();
+        MeasuringText bible = MeasuringText.Open(model, Path.Combine(shared, "models", "tiny-recall", "text.txt")), source = MeasuringText.Open(model, code.Path);
+        KeyCalibration[] calibrations = ModelProfiler.Calibrate(model, bible.Windows(TextPurpose.Calibration, 1, Context + Tail, 1, null, cancellation)[0], Context, null, cancellation);
+        using Windows same = Of(bible), other = new(model, Reference(folder)[..2], Context, cancellation), ofCode = Of(source);
+        report.Heading($"Calibrated on the first half of {bible.Source} (tiny-recall's, Bible-like), or on the judged window's own context");
+        var rows = new List<string[]>();
+        foreach ((string name, Windows windows) in new[] { ("the second half of the same text", same), ("the reference's windows (Jargon File)", other), ("C# source", ofCode) })
         {
-            MeasuringText bible = MeasuringText.Open(model, Path.Combine(shared, "models", "tiny-recall", "text.txt")), source = MeasuringText.Open(model, code);
-            KeyCalibration[] calibrations = ModelProfiler.Calibrate(model, bible.Windows(TextPurpose.Calibration, 1, Context + Tail, 1, null, cancellation)[0], Context, null, cancellation);
-            using Windows same = Of(bible), other = new(model, Reference(folder)[..2], Context, cancellation), ofCode = Of(source);
-            report.Heading($"Calibrated on the first half of {bible.Source} (tiny-recall's, Bible-like), or on the judged window's own context");
-            var rows = new List<string[]>();
-            foreach ((string name, Windows windows) in new[] { ("the second half of the same text", same), ("the reference's windows (Jargon File)", other), ("C# source", ofCode) })
+            foreach (CodeFormat keys in new CodeFormat[] { new RotatedNormalFormat { Bits = 1 }, Tiers(3, 1, 0, 0), new RotatedNormalFormat { Bits = 2 }, Tiers(4, 2, 1, 1), new RotatedNormalFormat { Bits = 3 }, Tiers(5, 4, 2, 1) })
             {
-                foreach (CodeFormat keys in new CodeFormat[] { new RotatedNormalFormat { Bits = 1 }, Tiers(3, 1, 0, 0), new RotatedNormalFormat { Bits = 2 }, Tiers(4, 2, 1, 1), new RotatedNormalFormat { Bits = 3 }, Tiers(5, 4, 2, 1) })
-                {
-                    cancellation.ThrowIfCancellationRequested();
-                    windows.Calibrate(calibrations);
-                    double calibrated = windows.Whole(KeysIn(keys)).Loss;
-                    windows.CalibrateByThemselves();
-                    rows.Add([name, keys.Describe(), $"{calibrated:0.0000}", keys.NeedsCalibration ? $"{windows.Whole(KeysIn(keys)).Loss:0.0000}" : ""]);
-                    Console.Error.WriteLine(string.Join("  ", rows[^1]));
-                }
+                cancellation.ThrowIfCancellationRequested();
+                windows.Calibrate(calibrations);
+                double calibrated = windows.Whole(KeysIn(keys)).Loss;
+                windows.CalibrateByThemselves();
+                rows.Add([name, keys.Describe(), $"{calibrated:0.0000}", keys.NeedsCalibration ? $"{windows.Whole(KeysIn(keys)).Loss:0.0000}" : ""]);
+                Console.Error.WriteLine(string.Join("  ", rows[^1]));
             }
+        }
 
-            report.Table(["judged on", "keys", "KL, nats per token", "calibrated by the prompt itself"], rows);
-        }
-        finally
-        {
-            File.Delete(code);
-        }
+        report.Table(["judged on", "keys", "KL, nats per token", "calibrated by the prompt itself"], rows);
 
         Windows Of(MeasuringText text) => new(model, text.Windows(TextPurpose.Judgement, 2, Context + Tail, 1, null, cancellation), Context, cancellation);
     }
