@@ -24,6 +24,13 @@ internal static class NeedleProtocol
     // A key's and a value's, in bf16.
     private const int ExactBits = 32;
 
+    private static readonly RetrievedPolicy[] FewTokens =
+    [
+        .. from topK in new[] { 32, 64 }
+           from index in new KeyIndex[] { new CodedKeys(new TieredNormalFormat { Tiers = [2, 0, 0, 0] }), new CodedKeys(new TieredNormalFormat { Tiers = [3, 1, 0, 0] }), new CriticalChannels(4), new CriticalChannels(8) }
+           select new RetrievedPolicy { TopK = topK, Index = index, Generated = 0 },
+    ];
+
     private static readonly double[] Shares = [0.06, 0.04];
 
     public static void Run(string shared, string profilePath, Report report, CancellationToken cancellation)
@@ -31,7 +38,7 @@ internal static class NeedleProtocol
         string path = Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "..", "..", "models", "tiny-recall");
         using var model = CausalLanguageModel.Load(Path.GetFullPath(path));
         MeasuringText text = MeasuringText.Open(model, Path.Combine(shared, "models", "tiny-recall", "text.txt"));
-        ModelProfile profile = ModelProfile.Load(profilePath);
+        ModelProfile profile = WithFewTokens(model, text, ModelProfile.Load(profilePath), cancellation);
         KeyCalibration?[] calibrations = [.. profile.Layers.Select(layer => layer.Calibration)];
         foreach ((int length, int theirPassages) in new[] { (2048, 60), (4000, 40) })
         {
@@ -72,7 +79,24 @@ internal static class NeedleProtocol
                 }));
         }
 
+        report.Paragraph(
+            $"Plans are made from the published profile, of {profile.Context + profile.Tail:N0} tokens, with options of very few bytes besides, which `profile --options all` has: {string.Join("; ", FewTokens.Select(option => option.Describe()))}.");
         report.Paragraph("A share p of n passages has a standard error of sqrt(p (1 - p) / n): 0.05 for a half of 100, 0.08 for a half of 40.");
+    }
+
+    /// <summary>The profile with options of very few bytes, measured on its own windows.</summary>
+    private static ModelProfile WithFewTokens(CausalLanguageModel model, MeasuringText text, ModelProfile profile, CancellationToken cancellation)
+    {
+        using var windows = new Windows(
+            model, text.Windows(TextPurpose.Calibration, profile.Text.Windows, profile.Context + profile.Tail, profile.Text.Seed, null, cancellation), profile.Context, cancellation);
+        windows.Calibrate([.. profile.Layers.Select(layer => layer.Calibration)]);
+        return profile with
+        {
+            Layers = [.. profile.Layers.Select(layer => layer with
+            {
+                Options = [.. layer.Options, .. Catalogue.Allowed(FewTokens, model.Shape.Layer(layer.Layer), layer.Layer).Select(option => new MeasuredOption { Policy = option, Loss = windows.SingleLayer(layer.Layer, option), OutputError = 0 })],
+            })],
+        };
     }
 
     /// <summary>Plans of few bytes, with host memory and without, where there are any.</summary>
