@@ -55,7 +55,7 @@ internal static class EqualBytesProtocol
                 ["cache", "device bytes", "share of full", "KL, nats per token"],
                 rows.Select(row => (string[])[row.Name, $"{row.Bytes}", $"{(double)row.Bytes / full:0.0%}{(row.Bytes > limit ? ", over" : "")}", $"{row.Loss:0.000000}"]));
             double kivi = rows.Where(row => row.Kind == "KIVI").Select(row => row.Loss).DefaultIfEmpty(double.NaN).Min();
-            double best = rows.Where(row => row.Bytes <= limit && row.Kind is "KIVI" or "rotated" or "per channel and rotated" or "tiers" or "llama.cpp").Select(row => row.Loss).DefaultIfEmpty(double.NaN).Min();
+            double best = rows.Where(row => row.Bytes <= limit && row.Kind is "KIVI" or "rotated" or "per channel and rotated" or "tiers" or "evicted" or "llama.cpp").Select(row => row.Loss).DefaultIfEmpty(double.NaN).Min();
             foreach ((string name, _, _, double loss) in rows.Where(row => row.Kind == "ours" && double.IsFinite(best)))
             {
                 string beside = double.IsFinite(kivi) ? $"{loss / kivi:0.0000} of the best uniform KIVI-style, " : "";

@@ -79,6 +79,17 @@ internal static class RecordedCaches
             yield return ($"tiers, K {string.Join('-', keys)}, V{values}", Catalogue.InTiers(keys, values));
         }
 
+        foreach (double share in new[] { 0.75, 0.5, 0.25, 0.125 })
+        {
+            yield return ($"evicted, {100 * share:0.#} % kept by recent attention, rotated K4V4", new EvictedPolicy
+            {
+                Share = share,
+                Score = EvictionScore.RecentAttention,
+                Keys = new RotatedNormalFormat { Bits = 4 },
+                Values = new RotatedNormalFormat { Bits = 4 },
+            });
+        }
+
         yield return ("llama.cpp, q8_0", BaselineCatalogue.LlamaCpp(new RotatedBlockFormat { Bits = 8 }));
         yield return ("llama.cpp, q4_0", BaselineCatalogue.LlamaCpp(new RotatedBlockFormat { Bits = 4 }));
     }
