@@ -20,6 +20,7 @@ const string Usage = """
       finer         SmolLM2: bits a RoPE pair beside tiers, and values along principal directions
       tiers-texts   SmolLM2: tiers calibrated on one text and judged on others
       plans-texts   SmolLM2: plans with keys in tiers and without, on the profile's kind of text and on others
+      few-bytes     SmolLM2 at 4,096 tokens: retrieved layers of the fewest device bytes, by index and tokens
       host-rows     SmolLM2: retrieved and refined layers with exact and coded rows on the host
       gradients     SmolLM2: KVmix's importance of layers, by gradients on libtorch, beside measured losses
       own-words     SmolLM2: a profile from its own words beside one from real text
@@ -57,6 +58,7 @@ try
         case "finer": FinerProtocol.Run(args[1], report, cancellation.Token); break;
         case "plans-texts": PlanTextsProtocol.Run(args[1], Published, "plans/smollm2-135m-instruct/baselines.profile.json", report, cancellation.Token); break;
         case "tiers-texts": TiersProtocol.RunTexts(args[1], report, cancellation.Token); break;
+        case "few-bytes": FewBytesProtocol.Run(args[1], Published, report, cancellation.Token); break;
         case "host-rows": HostRowsProtocol.Run(args[1], report, cancellation.Token); break;
         case "gradients": GradientsProtocol.Run(args[1], report, cancellation.Token); break;
         case "own-words": OwnWordsProtocol.Run(args[1], report, cancellation.Token); break;
