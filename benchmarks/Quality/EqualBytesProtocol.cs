@@ -32,7 +32,7 @@ internal static class EqualBytesProtocol
         using var windows = new Windows(model, text.Windows(TextPurpose.Judgement, WindowCount, context, 1, null, cancellation), profile.Context, cancellation);
         windows.Calibrate([.. profile.Layers.Select(layer => layer.Calibration)]);
         long full = model.Shape.FullCacheBytes(context);
-        report.Paragraph($"SmolLM2-135M-Instruct, {context:N0} tokens, {text.Source}: {WindowCount} windows of the half that the profile did not see, {profile.Tail} tokens judged in each. Of caches alike in every layer each that fits is measured, but for those that leave two fifths of the bytes unused; llama.cpp's are measured though they do not fit.");
+        report.Paragraph($"SmolLM2-135M-Instruct, {context:N0} tokens, {text.Source}: {WindowCount} windows of the half that the profile did not see, {profile.Tail} tokens judged in each. Of caches alike in every layer each that fits is measured, but for those that leave two fifths of the bytes unused; llama.cpp's are measured though they do not fit. Plans with critical channels hold predicted queries among their activations, which no row counts.");
 
         foreach (double share in Shares)
         {

@@ -17,19 +17,16 @@ internal static class RecordedPlans
     /// <summary>The share of the full cache that one of <see cref="TruthPlans"/> may take; every other one has nothing on the host.</summary>
     public static double TruthShare(int plan) => LeastShare + ((MostShare - LeastShare) * (plan / 2) / ((TruthPlans / 2) - 1));
 
-    /// <summary>The best plan whose caches and staging take at most so many device bytes; null where none does.</summary>
+    /// <summary>
+    /// The best plan whose caches and staging take at most so many device bytes; null where none does. Weights, activations and logits come on top: those of a plan that predicts queries hold these too.
+    /// </summary>
     public static Plan? Best(ModelProfile profile, int context, long cacheBytes)
     {
         MemoryBreakdown full = Plan.Uniform(profile.Model, context, new FullPolicy()).Memory;
         long others = full.Device - full.Cache - full.Staging;
-        try
-        {
-            return new PlanBuilder(profile, new PlanTarget { Context = context, DeviceBytes = others + cacheBytes }).Build();
-        }
-        catch (InfeasiblePlanException)
-        {
-            return null;
-        }
+        long predicted = MemoryModel.Activations(profile.Model.Shape, context, PlanTarget.DefaultPrefillChunk, predictsQueries: true) - full.Activations;
+        return new[] { Within(profile, context, others + cacheBytes), Within(profile, context, others + predicted + cacheBytes) }
+            .OfType<Plan>().Where(plan => plan.Memory.Cache + plan.Memory.Staging <= cacheBytes).MinBy(plan => plan.PredictedLoss);
     }
 
     /// <summary>A profile of the options that need no host memory.</summary>
@@ -43,4 +40,16 @@ internal static class RecordedPlans
     {
         Layers = [.. profile.Layers.Select(layer => layer with { Options = [.. layer.Options.Where(option => keeps(option.Policy, profile.Model.Shape.Layer(layer.Layer)))] })],
     };
+
+    private static Plan? Within(ModelProfile profile, int context, long deviceBytes)
+    {
+        try
+        {
+            return new PlanBuilder(profile, new PlanTarget { Context = context, DeviceBytes = deviceBytes }).Build();
+        }
+        catch (InfeasiblePlanException)
+        {
+            return null;
+        }
+    }
 }
