@@ -17,18 +17,13 @@ internal static class EqualBytesProtocol
 
     private static readonly double[] Shares = [0.25, 0.15, 0.09, 0.05];
 
-    /// <param name="shared">The folder of models and references.</param>
-    /// <param name="profilePath">The published profile.</param>
-    /// <param name="plansOnly">Leaves out what no new profile changes: llama.cpp's caches and those alike in every layer but evicted ones, the tau rule and KVTuner's search.</param>
-    /// <param name="report">Where the tables go.</param>
-    /// <param name="cancellation">Ends the work.</param>
-    public static void Run(string shared, string profilePath, bool plansOnly, Report report, CancellationToken cancellation)
+    public static void Run(string shared, string profilePath, Report report, CancellationToken cancellation)
     {
         using var model = CausalLanguageModel.Load(Path.Combine(shared, "models", "SmolLM2-135M-Instruct", "model.gguf"));
         ModelProfile profile = ModelProfile.Load(profilePath);
         MeasuringText text = MeasuringText.Open(model, Path.Combine(shared, "models", "tiny-recall", "text.txt"));
         int context = profile.Context + profile.Tail;
-        ModelProfile? pairs = plansOnly ? null : KVTunerProfile(model, text, profile, cancellation);
+        ModelProfile pairs = KVTunerProfile(model, text, profile, cancellation);
         using var windows = new Windows(model, text.Windows(TextPurpose.Judgement, WindowCount, context, 1, null, cancellation), profile.Context, cancellation);
         windows.Calibrate([.. profile.Layers.Select(layer => layer.Calibration)]);
         long full = model.Shape.FullCacheBytes(context);
@@ -42,14 +37,12 @@ internal static class EqualBytesProtocol
             foreach ((string name, LayerPolicy policy) in RecordedCaches.OfEqualBytes())
             {
                 string kind = name.Split(',')[0];
-                if (plansOnly && kind != "evicted")
-                    continue;
                 Add(name, kind, [.. Enumerable.Repeat(policy, model.Shape.Layers)], requireFit: kind != "llama.cpp");
             }
 
-            for (int bits = 1; bits <= 2 && !plansOnly; bits++)
-                Add($"TailorKV-{bits} (threshold 0.2)", "tau rule", TailorKVRule.Make(profile, context, bits).Policies, requireFit: false);
-            if (pairs is not null && RecordedPlans.Best(pairs, context, limit) is { } tuned)
+            Add("TailorKV-1 (threshold 0.2)", "tau rule", TailorKVRule.Make(profile, context, 1).Policies, requireFit: false);
+            Add("TailorKV-2 (threshold 0.2)", "tau rule", TailorKVRule.Make(profile, context, 2).Policies, requireFit: false);
+            if (RecordedPlans.Best(pairs, context, limit) is { } tuned)
                 Add("KVTuner-style: KIVI pairs by layer", "search", tuned.Policies, requireFit: true);
             if (RecordedPlans.Best(RecordedPlans.WithoutEvicted(RecordedPlans.WithoutHost(profile)), context, limit) is { } whole)
                 Add("plan, nothing on the host, no token lost", "ours", whole.Policies, requireFit: true);

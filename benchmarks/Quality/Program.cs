@@ -15,7 +15,6 @@ const string Usage = """
       llama-cpp     SmolLM2, llama-perplexity's protocol: its cache types q8_0 and q4_0
       truth         SmolLM2: twenty plans, predicted and measured loss
       equal-bytes   SmolLM2: plans beside what others keep in the same device bytes
-      equal-bytes-plans   of these only the plans and evicted layers
       evicted       SmolLM2: evicted layers by each score, and plans with them
       tiers         SmolLM2, protocol of its tiers.json: keys in tiers; every pattern of tiers; indexes
       finer         SmolLM2: bits a RoPE pair beside tiers, and values along principal directions
@@ -53,7 +52,7 @@ try
         case "policies": PolicyTable.Run(args[1], report, cancellation.Token); break;
         case "llama-cpp": LlamaCppProtocol.Run(args[1], report, cancellation.Token); break;
         case "truth": TruthProtocol.Run(args[1], Published, report, cancellation.Token); break;
-        case "equal-bytes" or "equal-bytes-plans": EqualBytesProtocol.Run(args[1], Published, args[0] == "equal-bytes-plans", report, cancellation.Token); break;
+        case "equal-bytes": EqualBytesProtocol.Run(args[1], Published, report, cancellation.Token); break;
         case "evicted": EvictedProtocol.Run(args[1], Published, report, cancellation.Token); break;
         case "tiers": TiersProtocol.Run(args[1], report, cancellation.Token); break;
         case "finer": FinerProtocol.Run(args[1], report, cancellation.Token); break;
