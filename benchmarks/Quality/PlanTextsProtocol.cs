@@ -29,7 +29,7 @@ internal static class PlanTextsProtocol
         ];
         report.Heading($"Plans of {context:N0} tokens: keys in tiers beside none");
         report.Paragraph(
-            "Of both profiles full, quantized and refined layers alone, so that the key formats are what differs. Without tiers: every pair of rotated normal codes of 1 to 4 bits, KIVI's and llama.cpp's, refined by 32 and 128 (plans/smollm2-135m-instruct/baselines.profile.json, one window). With them: the standard options (profile.json, two windows). Both of text.txt's first half, which is Bible-like.");
+            "Of both profiles full, quantized and refined layers alone, so that the key formats are what differs. Without tiers: every pair of rotated normal codes of 1 to 4 bits, KIVI's and llama.cpp's, refined by 32 and 128 (plans/smollm2-135m-instruct/baselines.profile.json, one window). With them: the standard options (profile.json, two windows). Both of text.txt's first half, which is Bible-like. Refined layers differ in how many tokens they fetch too, up to 1,024 with tiers: rows without host memory are those that compare formats alone.");
         var rows = new List<string[]>();
         using var code = new SourceCode();
         foreach ((string name, IReadOnlyList<int[]> text) in Texts(model, shared, folder, code.Path, context, cancellation))
