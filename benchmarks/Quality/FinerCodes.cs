@@ -1,3 +1,4 @@
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 
 namespace TailorKV.Quality;
@@ -11,10 +12,10 @@ namespace TailorKV.Quality;
 internal sealed class FinerCodes(float[] scales, float[] weights, int[] bits)
 {
     /// <summary>The squared error that codes of 0 to 5 bits leave of a unit normal.</summary>
-    public static IReadOnlyList<double> Errors { get; } = [1, 0.3634, 0.1175, 0.03455, 0.0095, 0.00283];
+    private static readonly double[] Errors = [1, .. Enumerable.Range(1, TieredNormalFormat.MostBits).Select(TierLevels.SquaredError)];
 
     // Nothing is coded in a direction of no bits, and its level is 0.
-    private static readonly float[][] Levels = [[0], .. Enumerable.Range(1, 4).Select(NormalLevels.Of), SplitLevels.All];
+    private static readonly float[][] Levels = [[0], .. Enumerable.Range(1, TieredNormalFormat.MostBits).Select(TierLevels.Of)];
 
     /// <summary>Puts what the codes stand for in a row's place.</summary>
     public void Rewrite(Span<float> row)
@@ -54,7 +55,7 @@ internal sealed class FinerCodes(float[] scales, float[] weights, int[] bits)
         var bits = new int[importances.Count];
         for (int spent = 0; spent < total; spent++)
         {
-            int best = Enumerable.Range(0, bits.Length).MaxBy(i => bits[i] == Errors.Count - 1 ? -1 : importances[i] * (Errors[bits[i]] - Errors[bits[i] + 1]));
+            int best = Enumerable.Range(0, bits.Length).MaxBy(i => bits[i] == Errors.Length - 1 ? -1 : importances[i] * (Errors[bits[i]] - Errors[bits[i] + 1]));
             bits[best]++;
         }
 

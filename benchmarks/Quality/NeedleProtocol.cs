@@ -1,6 +1,6 @@
+using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
-using TailorKV.Planner.Plans;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Tasks;
