@@ -7,6 +7,7 @@ using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Weights;
 using TailorKV.Torch.Cache;
+using TailorKV.Torch.Cache.Layers;
 using TailorKV.Torch.Library;
 using TailorKV.Torch.Memory;
 using TailorKV.Torch.Model;
@@ -90,7 +91,7 @@ public sealed class TorchBackend : Backend
     public override bool HasGradients => true;
 
     /// <inheritdoc/>
-    public override DeviceModel Load(ModelFiles files) => Named(
+    public override DeviceModel Load(ModelFiles files) => Scarcity.Named(
         () => new TorchModel(this, files, _device, _cuda ? ScalarType.BFloat16 : ScalarType.Float32), $"the weights of {Path.GetFileName(files.Path)}");
 
     /// <inheritdoc/>
@@ -102,10 +103,10 @@ public sealed class TorchBackend : Backend
     }
 
     /// <inheritdoc/>
-    public override DeviceArena TakeDevice(string name, long bytes) => Named(() => new TorchArena(name, bytes, _device), $"{ByteSize.Format(bytes)} for {name}");
+    public override DeviceArena TakeDevice(string name, long bytes) => Scarcity.Named(() => new TorchArena(name, bytes, _device), $"{ByteSize.Format(bytes)} for {name}");
 
     /// <inheritdoc/>
-    public override Arena TakeHost(string name, long bytes) => _cuda ? Named(() => PinnedMemory.Take(name, bytes), $"{ByteSize.Format(bytes)} for {name}") : new Arena(name, bytes);
+    public override Arena TakeHost(string name, long bytes) => _cuda ? Scarcity.Named(() => PinnedMemory.Take(name, bytes), $"{ByteSize.Format(bytes)} for {name}") : new Arena(name, bytes);
 
     /// <inheritdoc/>
     public override LayerCache CreateCache(
@@ -124,18 +125,5 @@ public sealed class TorchBackend : Backend
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-    }
-
-    /// <summary>Does what takes memory, and names the lack of it.</summary>
-    internal static T Named<T>(Func<T> take, string what)
-    {
-        try
-        {
-            return take();
-        }
-        catch (System.Runtime.InteropServices.ExternalException exception) when (exception.Message.Contains("memory", StringComparison.OrdinalIgnoreCase))
-        {
-            throw new CapacityExceededException($"libtorch has no memory for {what}: {exception.Message.Split('\n')[0]}", "Plan with less --vram or a shorter context, or free memory");
-        }
     }
 }

@@ -2,6 +2,7 @@ using TailorKV.Planner.Profiles;
 using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Models;
+using TailorKV.Torch.Memory;
 using static TorchSharp.torch;
 
 namespace TailorKV.Torch.Model;
@@ -68,7 +69,7 @@ internal sealed class TorchModel : DeviceModel
     public override IReadOnlyList<LayerGradients> Gradients(ReadOnlySpan<int> tokens, int context, CancellationToken cancellation = default)
     {
         int[] text = tokens.ToArray();
-        return TorchBackend.Named(() => new TextGradients(this, CreateTransformer(context), text, cancellation).Measure(), $"gradients over {text.Length} tokens");
+        return Scarcity.Named(() => new TextGradients(this, CreateTransformer(context), text, cancellation).Measure(), $"gradients over {text.Length} tokens");
     }
 
     /// <inheritdoc/>

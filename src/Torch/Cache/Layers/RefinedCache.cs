@@ -4,7 +4,7 @@ using TailorKV.Torch.Cache.Rows;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace TailorKV.Torch.Cache;
+namespace TailorKV.Torch.Cache.Layers;
 
 /// <summary>
 /// The middle lies in codes on the device and exactly, or in finer codes, on the host. Every query sees all of it: by its codes, but for the tokens that the codes give the most probability, whose

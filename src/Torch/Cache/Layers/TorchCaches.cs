@@ -1,6 +1,6 @@
 using TailorKV.Planner.Policies;
 
-namespace TailorKV.Torch.Cache;
+namespace TailorKV.Torch.Cache.Layers;
 
 /// <summary>Makes layer caches: each kind of policy has its line here.</summary>
 internal static class TorchCaches

@@ -8,7 +8,7 @@ using TailorKV.Torch.Memory;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace TailorKV.Torch.Cache;
+namespace TailorKV.Torch.Cache.Layers;
 
 /// <summary>
 /// Of the middle each KV head keeps only the tokens that its score puts highest, the highest first: attention does not ask for their order. What joins later takes free places, then those

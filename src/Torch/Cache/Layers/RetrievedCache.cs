@@ -5,7 +5,7 @@ using TailorKV.Torch.Cache.Rows;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace TailorKV.Torch.Cache;
+namespace TailorKV.Torch.Cache.Layers;
 
 /// <summary>The middle lies on the host; a query sees, as the host keeps them, the tokens of it that the index chooses, and nothing of the rest.</summary>
 internal sealed class RetrievedCache : WindowedCache

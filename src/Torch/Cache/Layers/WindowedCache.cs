@@ -5,7 +5,7 @@ using TailorKV.Torch.Memory;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace TailorKV.Torch.Cache;
+namespace TailorKV.Torch.Cache.Layers;
 
 /// <summary>
 /// Positions [0, sinks) exact, then the middle, kept in a way of its own, then the window of the newest positions exact. Blocks that leave the window join the middle. What is scored are sinks,

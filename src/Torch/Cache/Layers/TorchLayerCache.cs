@@ -4,7 +4,7 @@ using TailorKV.Torch.Memory;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace TailorKV.Torch.Cache;
+namespace TailorKV.Torch.Cache.Layers;
 
 /// <summary>A layer's cache in libtorch's operations, all KV heads at once.</summary>
 /// <param name="request">What it is made for.</param>

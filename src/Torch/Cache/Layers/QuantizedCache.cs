@@ -3,7 +3,7 @@ using TailorKV.Torch.Cache.Codes;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace TailorKV.Torch.Cache;
+namespace TailorKV.Torch.Cache.Layers;
 
 /// <summary>The middle lies in codes, and every query sees all of it.</summary>
 internal sealed class QuantizedCache : WindowedCache

@@ -4,7 +4,7 @@ using TailorKV.Torch.Memory;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace TailorKV.Torch.Cache;
+namespace TailorKV.Torch.Cache.Layers;
 
 /// <summary>Everything uncoded on the device; with a sliding window, the window.</summary>
 internal sealed class FullCache : TorchLayerCache
