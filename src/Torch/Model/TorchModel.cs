@@ -2,6 +2,7 @@ using TailorKV.Planner.Profiles;
 using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Models;
+using TailorKV.Runtime.Weights;
 using TailorKV.Torch.Memory;
 using static TorchSharp.torch;
 
@@ -22,7 +23,7 @@ internal sealed class TorchModel : DeviceModel
     /// <param name="backend">The backend.</param>
     /// <param name="files">The model.</param>
     /// <param name="device">The device.</param>
-    /// <param name="type">The type that matrices have there.</param>
+    /// <param name="type">The type that matrices have there, but for those that are stored in f32.</param>
     public TorchModel(Backend backend, ModelFiles files, Device device, ScalarType type)
     {
         (_backend, _files, _device) = (backend, files, device);
@@ -57,10 +58,11 @@ internal sealed class TorchModel : DeviceModel
     public override Backend Backend => _backend;
 
     /// <inheritdoc/>
-    public override long WeightBytes => _tensors.Sum(tensor => tensor.numel() * tensor.element_size());
+    public override long WeightBytes => _files.Weights.StoredBytes;
 
     /// <inheritdoc/>
-    public override long LaidOutBytes => 0;
+    /// <remarks>What they take on the device beyond their stored size.</remarks>
+    public override long LaidOutBytes => Math.Max(0, _tensors.Sum(tensor => tensor.numel() * tensor.element_size()) - WeightBytes);
 
     /// <inheritdoc/>
     public override TorchTransformer CreateTransformer(int context) => new(_files, this, _device, context);
@@ -84,7 +86,7 @@ internal sealed class TorchModel : DeviceModel
     {
         long rows = stored.Shape[0];
         int columns = (int)stored.Shape[1], some = (int)Math.Min(rows, Math.Max(1, Piece / columns));
-        Tensor matrix = Kept(empty([rows, columns], type, _device));
+        Tensor matrix = Kept(empty([rows, columns], stored.Type == WeightType.F32 ? ScalarType.Float32 : type, _device));
         var numbers = new float[some * columns];
         for (long first = 0; first < rows; first += some)
         {
