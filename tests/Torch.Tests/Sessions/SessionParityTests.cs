@@ -50,9 +50,58 @@ public sealed class SessionParityTests : IDisposable
             AssertClose(cpu.Decode(token).ToArray(), torch.Decode(token).ToArray());
     }
 
+    /// <summary>Sessions of one model on two threads give what each gives alone.</summary>
+    [Fact]
+    public async Task Sessions_at_work_at_once_do_not_meet()
+    {
+        new TinyModel("llama").WriteFolder(_folder.Path);
+        using var model = CausalLanguageModel.Load(_folder.Path, TestedTorch.Instance.Backend);
+        var plan = Plan.Uniform(model.Fingerprint, Context, new QuantizedPolicy { Keys = new RotatedNormalFormat { Bits = 2 }, Values = new RotatedNormalFormat { Bits = 2 }, Recent = 8 });
+        float[][] alone = [Last(1), Last(2)];
+        for (int round = 0; round < 5; round++)
+        {
+            float[][] together = await Task.WhenAll(Task.Run(() => Last(1)), Task.Run(() => Last(2)));
+            Assert.Equal(alone[0], together[0]);
+            Assert.Equal(alone[1], together[1]);
+        }
+
+        float[] Last(int step)
+        {
+            using Session session = model.CreateSession(plan);
+            int[] text = [.. Enumerable.Range(0, Prompt).Select(i => i * step % TinyModel.Vocabulary)];
+            ReadOnlySpan<float> logits = session.Prefill(text);
+            for (int i = 0; i < 10; i++)
+                logits = session.Decode(i * step % TinyModel.Vocabulary);
+            return logits.ToArray();
+        }
+    }
+
+    [Fact]
+    public void A_session_whose_prompt_was_cancelled_is_empty_and_usable()
+    {
+        new TinyModel("llama").WriteFolder(_folder.Path);
+        using var model = CausalLanguageModel.Load(_folder.Path, TestedTorch.Instance.Backend);
+        using Session session = model.CreateFullSession(Context, prefillChunk: 10), fresh = model.CreateFullSession(Context, prefillChunk: 10);
+        int[] text = [.. Enumerable.Range(0, Prompt).Select(i => i % TinyModel.Vocabulary)];
+        using CancellationTokenSource source = new();
+        Assert.Throws<OperationCanceledException>(() => session.Prefill(text, progress: new Cancelling(source), cancellation: source.Token).Length);
+        Assert.Equal(0, session.Tokens);
+        Assert.Equal(fresh.Prefill(text).ToArray(), session.Prefill(text).ToArray());
+    }
+
     private static void AssertClose(float[] expected, float[] actual)
     {
         double norm = Math.Sqrt(expected.Sum(x => (double)x * x)), difference = Math.Sqrt(expected.Zip(actual, (x, y) => ((double)x - y) * (x - y)).Sum());
         Assert.True(difference <= 2e-3 * norm, $"differs by {difference} of {norm}");
+    }
+
+    /// <summary>Cancels once a fifth is done.</summary>
+    private sealed class Cancelling(CancellationTokenSource source) : IProgress<double>
+    {
+        public void Report(double value)
+        {
+            if (value > 0.2)
+                source.Cancel();
+        }
     }
 }
