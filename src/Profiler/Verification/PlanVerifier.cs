@@ -103,7 +103,8 @@ public sealed class PlanVerifier
         int[] right = Right(session, "answers, plan", progress, cancellation);
         int judged = _windows.Count * _request.Tail;
         int scored = _windows.Count * (_request.Tail - 1);
-        MemoryBreakdown memory = plan.Memory.OfOne(plan.Target.Batch);
+        // The session's plan counts weights as its backend lays them out.
+        MemoryBreakdown memory = session.Plan.Memory.OfOne(plan.Target.Batch);
         return new PlanVerification
         {
             Device = new PredictedAndMeasured(memory.Device, session.MeasuredDeviceBytes),
