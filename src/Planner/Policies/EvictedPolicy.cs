@@ -14,6 +14,12 @@ public sealed record EvictedPolicy : WindowedPolicy
     /// <summary>The last queries whose attention counts (SnapKV's window).</summary>
     public const int ObservedQueries = 32;
 
+    /// <summary>Neighbours whose attention is averaged, a token among them (SnapKV's pooling).</summary>
+    public const int PooledNeighbours = 7;
+
+    /// <summary>Positions after the prompt for which attention is expected.</summary>
+    public const int PositionsToCome = 512;
+
     // Elements of a head whose products with each other are summed.
     private const int MostCovariances = 1 << 10;
 

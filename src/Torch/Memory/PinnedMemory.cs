@@ -14,12 +14,7 @@ internal static class PinnedMemory
     public static Arena Take(string name, long bytes)
     {
         using Tensor plain = zeros(bytes + CacheBytes.Alignment, ScalarType.Byte);
-        return Of(name, bytes, plain.pin_memory());
+        Tensor pinned = plain.pin_memory().DetachFromDisposeScope();
+        return new Arena(name, pinned.storage<byte>().data_ptr(), bytes, pinned);
     }
-
-    /// <summary>A tensor's memory as an arena, which disposes of it.</summary>
-    /// <param name="name">What it stands for, for messages.</param>
-    /// <param name="bytes">The arena's size.</param>
-    /// <param name="memory">Zeros in the host's memory, <see cref="CacheBytes.Alignment"/> bytes more than that.</param>
-    internal static Arena Of(string name, long bytes, Tensor memory) => new(name, memory.DetachFromDisposeScope().storage<byte>().data_ptr(), bytes, memory);
 }

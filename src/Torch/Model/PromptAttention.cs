@@ -1,3 +1,4 @@
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -34,7 +35,7 @@ internal static class PromptAttention
         for (long first = 0; first < count; first += some)
         {
             long rows = Math.Min(some, count - first);
-            Tensor scores = (queries.narrow(2, first, rows).matmul(sharedKeys.transpose(-1, -2)) / cap).tanh() * cap;
+            Tensor scores = SoftCap.Of(queries.narrow(2, first, rows).matmul(sharedKeys.transpose(-1, -2)), cap);
             scores.masked_fill_(Seen(before + first, rows, tokens, window, queries.device).logical_not(), float.NegativeInfinity);
             parts.Add(scores.softmax(-1).matmul(sharedValues));
         }

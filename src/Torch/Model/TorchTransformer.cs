@@ -8,6 +8,7 @@ using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Models;
 using TailorKV.Torch.Cache.Queries;
 using TailorKV.Torch.Memory;
+using TailorKV.Torch.Numbers;
 using TailorKV.Torch.Rotary;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -163,7 +164,7 @@ internal sealed class TorchTransformer : Transformer
     internal Tensor Logits(Tensor hidden)
     {
         Tensor all = new TorchLinear(_model.Output, Bias: null).Of(Norm(hidden, _model.FinalNorm)) * (float)_config.LogitScale;
-        return _config.LogitSoftCap is { } cap ? (all / (float)cap).tanh() * (float)cap : all;
+        return SoftCap.Of(all, (float?)_config.LogitSoftCap);
     }
 
     private Tensor Normed(int layer, Tensor hidden) => Norm(hidden, _model.Layers[layer].AttentionNorm);

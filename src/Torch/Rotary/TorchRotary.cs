@@ -35,8 +35,16 @@ internal sealed class TorchRotary(RotaryEmbedding embedding, bool interleaved, D
             (x, y) = (turning.narrow(-1, 0, Pairs), turning.narrow(-1, Pairs, Pairs));
         }
 
-        return cat([(x * cosines) - (y * sines), (y * cosines) + (x * sines), Rest(heads)], -1);
+        return TurnPairs(heads, x, y, cosines, sines);
     }
+
+    /// <summary>Pairs turned by given angles, and after them the channels that do not turn.</summary>
+    /// <param name="heads">[..., headDim].</param>
+    /// <param name="x">The pairs' first channels, [..., pairs].</param>
+    /// <param name="y">Their second ones.</param>
+    /// <param name="cosines">What meets [..., pairs].</param>
+    /// <param name="sines">The same.</param>
+    public Tensor TurnPairs(Tensor heads, Tensor x, Tensor y, Tensor cosines, Tensor sines) => cat([(x * cosines) - (y * sines), (y * cosines) + (x * sines), Rest(heads)], -1);
 
     /// <summary>Heads that <see cref="Turn"/> turned, turned back; their pairs stay halves apart.</summary>
     /// <inheritdoc cref="Turn"/>

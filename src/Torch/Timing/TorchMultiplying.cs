@@ -1,4 +1,5 @@
 using TailorKV.Runtime.Backends;
+using TailorKV.Runtime.Backends.Cpu.Timing;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -7,14 +8,12 @@ namespace TailorKV.Torch.Timing;
 /// <summary>A decoder layer's seven products by one token, in the type that the backend keeps matrices in.</summary>
 internal sealed class TorchMultiplying : TimedWork
 {
-    private static readonly (double Rows, double Columns)[] Products = [(1, 1), (0.25, 1), (0.25, 1), (1, 1), (3, 1), (3, 1), (1, 3)];
-
     private readonly Tensor[] _matrices;
     private readonly Tensor[] _inputs;
 
     public TorchMultiplying(int hidden, Device device, ScalarType type)
     {
-        _matrices = [.. Products.Select(product => full([(long)(product.Rows * hidden), (long)(product.Columns * hidden)], 0.01, type, device).DetachFromDisposeScope())];
+        _matrices = [.. WeightMultiplying.Products.Select(product => full([(long)(product.Rows * hidden), (long)(product.Columns * hidden)], 0.01, type, device).DetachFromDisposeScope())];
         _inputs = [.. _matrices.Select(matrix => ones([1, matrix.shape[1]], type, device).DetachFromDisposeScope())];
         Amount = _matrices.Sum(matrix => (double)matrix.numel());
     }

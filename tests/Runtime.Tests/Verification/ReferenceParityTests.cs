@@ -10,23 +10,15 @@ namespace TailorKV.Runtime.Tests.Verification;
 
 public class ReferenceParityTests
 {
-    public static TheoryData<string> Fixtures { get; } =
-    [
-        "gemma2", "gemma3", "granite", "linear-rope", "llama-biases", "llama-headdim", "llama-tied-bf16", "llama-untied", "llama3-rope", "mistral-no-window", "mistral-sliding", "olmo2", "phi3",
-        "phi3-longrope", "qwen2-bias", "qwen2-some-windows", "qwen3-qknorm", "smollm3-nope", "yarn-rope",
-    ];
+    public static TheoryData<string> Fixtures => ArchitectureFixtures.All;
 
     [Theory]
     [MemberData(nameof(Fixtures))]
     public void Architectures_equal_the_reference(string name)
     {
-        string folder = SharedData.Require($"fixtures/architectures/{name}");
-        using var model = CausalLanguageModel.Load(folder);
-        IReadOnlyList<TensorDifference> differences = ReferenceComparison.Compare(model, Path.Combine(folder, "reference.safetensors"), 1e-3);
-        Assert.Equal(1 + (4 * model.Shape.Layers), differences.Count);
-        Assert.All(differences, difference => Assert.True(difference.Passed, difference.ToString()));
+        using var model = CausalLanguageModel.Load(ArchitectureFixtures.Folder(name));
         Assert.All(
-            differences.Where(difference => difference.Name.EndsWith(".attention", StringComparison.Ordinal)
+            ArchitectureFixtures.Compare(model).Where(difference => difference.Name.EndsWith(".attention", StringComparison.Ordinal)
                 || difference.Name.EndsWith(".key", StringComparison.Ordinal) || difference.Name.EndsWith(".value", StringComparison.Ordinal)),
             difference => Assert.True(difference.Absolute <= 1e-4, difference.ToString()));
     }
@@ -35,18 +27,8 @@ public class ReferenceParityTests
     [MemberData(nameof(Fixtures))]
     public void Greedy_tokens_equal_the_reference(string name)
     {
-        string folder = SharedData.Require($"fixtures/architectures/{name}");
-        using JsonDocument reference = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "reference.json")));
-        int promptTokens = reference.RootElement.GetProperty("prompt_tokens").GetInt32();
-        int[] expected = [.. reference.RootElement.GetProperty("greedy_tokens").EnumerateArray().Select(token => token.GetInt32())];
-        using var tensors = SafetensorsFile.Open(Path.Combine(folder, "reference.safetensors"));
-        int[] prompt = [.. tensors.ReadIntegers("input_ids").Take(promptTokens).Select(token => (int)token)];
-        using var model = CausalLanguageModel.Load(folder);
-        using Session session = model.CreateFullSession(promptTokens + expected.Length, ExactPrecision.Float32, prefillChunk: 16);
-        var written = new List<int> { TensorPrimitives.IndexOfMax(session.Prefill(prompt)) };
-        while (written.Count < expected.Length)
-            written.Add(TensorPrimitives.IndexOfMax(session.Decode(written[^1])));
-        Assert.Equal(expected, written);
+        using var model = CausalLanguageModel.Load(ArchitectureFixtures.Folder(name));
+        ArchitectureFixtures.WritesGreedyTokens(model);
     }
 
     [Theory]

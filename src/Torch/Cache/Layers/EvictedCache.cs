@@ -24,16 +24,14 @@ internal sealed class EvictedCache : WindowedCache
     private readonly Tensor _scores;
     private readonly Tensor _row;
     private readonly Tensor _order;
-    private readonly int _blocks;
-    private int _ofPrompt;
-    private int _joined;
+    private readonly KeptBlocks _blocks;
 
     public EvictedCache(EvictedPolicy policy, CacheRequest request)
         : base(policy, request)
     {
         _policy = policy;
         int kept = policy.KeptTokens(request.Context), middle = policy.MiddleTokens(request.Context), heads = request.Layer.KvHeads, headDim = request.Layer.HeadDim;
-        _blocks = kept / policy.BlockTokens;
+        _blocks = new KeptBlocks(kept / policy.BlockTokens);
         _queries = policy.PromptQueries.Any ? new TorchPromptQueries(policy.PromptQueries, request.Layer, request.SoftCap, request.Staging) : null;
         if (policy.Keys is null)
         {
@@ -57,13 +55,12 @@ internal sealed class EvictedCache : WindowedCache
     /// <inheritdoc/>
     public override PromptQueries? PromptQueries => _queries;
 
-    private int Kept => Math.Min(_blocks, _ofPrompt + _joined) * _policy.BlockTokens;
+    private int Kept => _blocks.Count * _policy.BlockTokens;
 
     /// <inheritdoc/>
     protected override void StoreMiddle(Tensor keys, Tensor values)
     {
-        (_ofPrompt, _joined) = (Math.Min(_blocks, Middle / _policy.BlockTokens), 0);
-        int kept = _ofPrompt * _policy.BlockTokens;
+        int kept = _blocks.Load(Middle / _policy.BlockTokens) * _policy.BlockTokens;
         Tensor scores = _scores.narrow(1, 0, Middle), order = _order.narrow(1, 0, kept);
         EvictionScores.Fill(_policy.Score, _queries, keys, values, SinkTokens, scores, _row.narrow(1, 0, Tokens));
         // They have served, and other layers overwrite them.
@@ -81,9 +78,8 @@ internal sealed class EvictedCache : WindowedCache
     /// <inheritdoc/>
     protected override void AddToMiddle(int first, Tensor keys, Tensor values)
     {
-        if (NextBlock() is { } block)
+        if (_blocks.Join() is { } block)
             Write(block * _policy.BlockTokens, keys, values);
-        _joined++;
     }
 
     /// <inheritdoc/>
@@ -92,18 +88,6 @@ internal sealed class EvictedCache : WindowedCache
         Tensor weights = Scores(queries, _codes is null ? queries.matmul(_exactKeys!.Read(0, Kept).transpose(1, 2)) : _codes.Scores(queries, Kept)).softmax(-1);
         Tensor middle = weights.narrow(-1, SinkTokens, Kept);
         return SumOfEnds(weights) + (_codes is null ? middle.matmul(_exactValues!.Read(0, Kept)) : _codes.Sum(middle));
-    }
-
-    /// <summary>Where the next block that joins lies; null where there is room for no block but the first.</summary>
-    private int? NextBlock()
-    {
-        int free = _blocks - _ofPrompt;
-        if (_joined < free)
-            return _ofPrompt + _joined;
-        if (_blocks < 2)
-            return null;
-        int lowest = Math.Max(0, _ofPrompt - 1), turn = (_joined - free) % (_blocks - 1);
-        return turn < lowest ? lowest - turn : turn + 1;
     }
 
     private void Write(int first, Tensor keys, Tensor values)

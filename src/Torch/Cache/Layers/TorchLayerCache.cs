@@ -1,6 +1,7 @@
 using TailorKV.Planner.Models;
 using TailorKV.Runtime.Backends;
 using TailorKV.Torch.Memory;
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -84,5 +85,5 @@ internal abstract class TorchLayerCache(CacheRequest request) : LayerCache
     protected abstract Tensor Attend(Tensor queries, Tensor? predicted);
 
     /// <summary>Scores as the softmax takes them: capped where the model caps them.</summary>
-    protected Tensor Capped(Tensor scores) => request.SoftCap is { } cap ? (scores / cap).tanh() * cap : scores;
+    protected Tensor Capped(Tensor scores) => SoftCap.Of(scores, request.SoftCap);
 }

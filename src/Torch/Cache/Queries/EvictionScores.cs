@@ -1,4 +1,5 @@
 using TailorKV.Planner.Policies;
+using TailorKV.Torch.Numbers;
 using TailorKV.Torch.Rotary;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -8,12 +9,6 @@ namespace TailorKV.Torch.Cache.Queries;
 /// <summary>What each token of a prompt's middle is kept by: the scores of <see cref="EvictionScore"/>.</summary>
 internal static class EvictionScores
 {
-    // Neighbours whose attention is averaged, a token among them (SnapKV's pooling).
-    private const int Pool = 7;
-
-    // Positions after the prompt for which attention is expected.
-    private const int PositionsToCome = 512;
-
     /// <summary>Fills the scores in; where no queries are known that a score needs, later tokens score higher.</summary>
     /// <param name="score">Which score.</param>
     /// <param name="queries">What is known of the prompt's queries, or null.</param>
@@ -39,7 +34,7 @@ internal static class EvictionScores
         else if (score == EvictionScore.RecentAttention)
         {
             AddRecentAttention(queries, keys, first, scores);
-            scores.copy_(nn.functional.avg_pool1d(scores.unsqueeze(1), Pool, stride: 1, padding: Pool / 2, count_include_pad: false).squeeze(1));
+            scores.copy_(nn.functional.avg_pool1d(scores.unsqueeze(1), EvictedPolicy.PooledNeighbours, stride: 1, padding: EvictedPolicy.PooledNeighbours / 2, count_include_pad: false).squeeze(1));
         }
         else
         {
@@ -57,9 +52,7 @@ internal static class EvictionScores
         {
             using var scope = NewDisposeScope();
             // A query sees nothing after it.
-            Tensor seen = queries.At(position).matmul(keys.narrow(1, 0, position + 1).transpose(1, 2));
-            if (queries.SoftCap is { } cap)
-                seen = (seen / cap).tanh() * cap;
+            Tensor seen = SoftCap.Of(queries.At(position).matmul(keys.narrow(1, 0, position + 1).transpose(1, 2)), queries.SoftCap);
             long some = Math.Min(scores.shape[1], position + 1 - first);
             if (some > 0)
                 scores.narrow(1, 0, some).add_(seen.softmax(-1).narrow(-1, first, some).sum(1));
@@ -87,15 +80,10 @@ internal static class EvictionScores
     private static (Tensor Mean, Tensor Covariance) TurnedToCome(TorchRotary rotary, int tokens, Tensor mean, Tensor covariance)
     {
         double[] cosines = new double[rotary.Pairs], sines = new double[rotary.Pairs];
-        rotary.Embedding.MeanAngles(tokens, PositionsToCome, cosines, sines);
+        rotary.Embedding.MeanAngles(tokens, EvictedPolicy.PositionsToCome, cosines, sines);
         Tensor cosine = tensor(cosines, ScalarType.Float64, mean.device), sine = tensor(sines, ScalarType.Float64, mean.device);
         return (Turned(mean), Turned(Turned(covariance).transpose(-1, -2)));
 
-        Tensor Turned(Tensor rows)
-        {
-            int pairs = rotary.Pairs;
-            Tensor x = rows.narrow(-1, 0, pairs), y = rows.narrow(-1, pairs, pairs);
-            return cat([(x * cosine) - (y * sine), (y * cosine) + (x * sine), rows.narrow(-1, 2 * pairs, rows.shape[^1] - (2 * pairs))], -1);
-        }
+        Tensor Turned(Tensor rows) => rotary.TurnPairs(rows, rows.narrow(-1, 0, rotary.Pairs), rows.narrow(-1, rotary.Pairs, rotary.Pairs), cosine, sine);
     }
 }

@@ -8,8 +8,8 @@ namespace TailorKV.Runtime.Backends.Cpu.Timing;
 /// <summary>A decoder layer's seven products by one token.</summary>
 internal sealed class WeightMultiplying : TimedWork
 {
-    // Four query heads share a KV head, and the feed-forward is three times as wide as the hidden states.
-    private static readonly (double Rows, double Columns)[] Products = [(1, 1), (0.25, 1), (0.25, 1), (1, 1), (3, 1), (3, 1), (1, 3)];
+    /// <summary>The matrices' sizes over the hidden states' length: four query heads share a KV head, and the feed-forward is three times as wide as the hidden states.</summary>
+    public static readonly (double Rows, double Columns)[] Products = [(1, 1), (0.25, 1), (0.25, 1), (1, 1), (3, 1), (3, 1), (1, 3)];
 
     private readonly string _path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
     private readonly MappedFile _file;

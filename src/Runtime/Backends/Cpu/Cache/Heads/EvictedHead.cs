@@ -22,16 +22,14 @@ internal sealed class EvictedHead : WindowedHead
     private readonly NativeBuffer<float> _scores;
     private readonly NativeBuffer<float> _row;
     private readonly NativeBuffer<int> _order;
-    private readonly int _blocks;
-    private int _ofPrompt;
-    private int _joined;
+    private readonly KeptBlocks _blocks;
 
     public EvictedHead(EvictedPolicy policy, HeadRequest request)
         : base(policy, request)
     {
         (_policy, _queries) = (policy, request.PromptQueries);
         int kept = policy.KeptTokens(request.Context);
-        _blocks = kept / policy.BlockTokens;
+        _blocks = new KeptBlocks(kept / policy.BlockTokens);
         if (policy.Keys is null)
         {
             _exactKeys = new KeyTiles(request.Device, kept, HeadDim, policy.Precision);
@@ -48,19 +46,18 @@ internal sealed class EvictedHead : WindowedHead
         _order = request.Staging.Take<int>(kept);
     }
 
-    protected override int Kept => Math.Min(_blocks, _ofPrompt + _joined) * _policy.BlockTokens;
+    protected override int Kept => _blocks.Count * _policy.BlockTokens;
 
     public override void Prepare(AttentionStep step) => _codedKeys?.Prepare(step.Queries);
 
-    protected override void ClearMiddle() => _ofPrompt = _joined = 0;
+    protected override void ClearMiddle() => _blocks.Load(0);
 
     protected override void StoreMiddle(NativeBuffer<float> keys, NativeBuffer<float> values)
     {
-        int block = _policy.BlockTokens;
-        _ofPrompt = Math.Min(_blocks, Middle / block);
+        int block = _policy.BlockTokens, ofPrompt = _blocks.Load(Middle / block);
         Span<float> scores = _scores.Slice(0, Middle);
         EvictionScores.Fill(_policy.Score, _queries, keys, values, HeadDim, Tokens, SinkTokens, scores, _row.Slice(0, Tokens));
-        Span<int> order = _order.Slice(0, _ofPrompt * block);
+        Span<int> order = _order.Slice(0, ofPrompt * block);
         TopK.Select(scores, order);
         order.Sort(new HighestFirst(_scores));
         using Scratch<float> room = new([], 2 * block * HeadDim);
@@ -80,9 +77,8 @@ internal sealed class EvictedHead : WindowedHead
 
     protected override void AddToMiddle(int first, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
     {
-        if (NextBlock() is { } block)
+        if (_blocks.Join() is { } block)
             Write(block * _policy.BlockTokens, keys, values);
-        _joined++;
     }
 
     protected override void ScoreMiddle(AttentionStep step, int first, int end, Span<float> scores)
@@ -95,18 +91,6 @@ internal sealed class EvictedHead : WindowedHead
     {
         _exactValues?.AddWeighted(weights, ScoreStride, first, end, outputs);
         _codedValues?.AddWeighted(weights, largest, ScoreStride, first, end, outputs);
-    }
-
-    /// <summary>Where the next block that joins lies; null where there is room for no block but the first.</summary>
-    private int? NextBlock()
-    {
-        int free = _blocks - _ofPrompt;
-        if (_joined < free)
-            return _ofPrompt + _joined;
-        if (_blocks < 2)
-            return null;
-        int lowest = Math.Max(0, _ofPrompt - 1), turn = (_joined - free) % (_blocks - 1);
-        return turn < lowest ? lowest - turn : turn + 1;
     }
 
     private void Write(int first, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)

@@ -11,12 +11,6 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Queries;
 /// <summary>What each token of a prompt's middle is kept by: the scores of <see cref="EvictionScore"/>.</summary>
 internal static class EvictionScores
 {
-    // Neighbours whose attention is averaged, a token among them (SnapKV's pooling).
-    private const int Pool = 7;
-
-    // Positions after the prompt for which attention is expected.
-    private const int PositionsToCome = 512;
-
     // Tokens of one span.
     private const int Some = 1 << 12;
 
@@ -80,7 +74,7 @@ internal static class EvictionScores
         Span<float> pooled = row[..scores.Length];
         for (int i = 0; i < scores.Length; i++)
         {
-            Span<float> around = scores[Math.Max(0, i - (Pool / 2))..Math.Min(scores.Length, i + (Pool / 2) + 1)];
+            Span<float> around = scores[Math.Max(0, i - (EvictedPolicy.PooledNeighbours / 2))..Math.Min(scores.Length, i + (EvictedPolicy.PooledNeighbours / 2) + 1)];
             pooled[i] = TensorPrimitives.Sum<float>(around) / around.Length;
         }
 
@@ -121,7 +115,7 @@ internal static class EvictionScores
         int pairs = rotary.Pairs, headDim = mean.Length;
         using Scratch<double> angles = new([], 2 * pairs);
         Span<double> cosines = angles.Span[..pairs], sines = angles.Span[pairs..];
-        rotary.MeanAngles(tokens, PositionsToCome, cosines, sines);
+        rotary.MeanAngles(tokens, EvictedPolicy.PositionsToCome, cosines, sines);
         Turn(mean, 1, cosines, sines);
         for (int i = 0; i < headDim; i++)
             Turn(covariance.Slice(i * headDim, headDim), 1, cosines, sines);
