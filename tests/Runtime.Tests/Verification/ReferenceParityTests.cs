@@ -1,8 +1,3 @@
-using System.Numerics.Tensors;
-using System.Text.Json;
-using TailorKV.Planner.Models;
-using TailorKV.Runtime.Formats;
-using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Verification;
 using TailorKV.Tests;
 
