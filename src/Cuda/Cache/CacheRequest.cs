@@ -1,0 +1,20 @@
+using TailorKV.Cuda.Memory;
+using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies.Codes;
+using TailorKV.Runtime.Memory;
+
+namespace TailorKV.Cuda.Cache;
+
+/// <summary>What a layer's cache is made for, and of.</summary>
+/// <param name="Layer">The layer's shape.</param>
+/// <param name="Context">The most tokens it can hold.</param>
+/// <param name="Device">Where device buffers come from.</param>
+/// <param name="Host">Where host buffers come from.</param>
+/// <param name="Staging">Where device buffers come from that are needed only while the layer runs or is loaded, and that other layers overwrite.</param>
+/// <param name="SoftCap">Where a score s becomes cap * tanh(s / cap), the cap; else null.</param>
+/// <param name="Calibration">What is known of the layer's queries and keys; null where the policy does not need it.</param>
+internal sealed record CacheRequest(LayerShape Layer, int Context, CudaArena Device, Arena Host, CudaArena Staging, float? SoftCap, KeyCalibration? Calibration)
+{
+    /// <summary>The card.</summary>
+    public Card Card => Device.Card;
+}

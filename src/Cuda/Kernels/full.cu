@@ -1,0 +1,89 @@
+// Full layers: rows of bf16 or f32 (ELEMENT_BYTES), [kvHeads, capacity, headDim], a position's at the position modulo the capacity.
+#include "attention.cuh"
+
+#if ELEMENT_BYTES == 2
+typedef unsigned short Element;
+__device__ __forceinline__ Element elementOf(float x) { return floatToBrain(x); }
+#else
+typedef float Element;
+__device__ __forceinline__ Element elementOf(float x) { return x; }
+#endif
+
+struct FullArguments {
+    // Of one token: [heads, headDim], [kvHeads, headDim].
+    const float* queries;
+    const float* keys;
+    const float* values;
+    float* attended;
+    // [heads, splits, PARTIAL]; not used where there is one split.
+    float* partials;
+    // The position of the workspace's first token; row is how far on this one is.
+    const int* position;
+    Element* cachedKeys;
+    Element* cachedValues;
+    // Elements from a KV head to the next.
+    long long headStride;
+    int row, capacity, splits;
+    // Query heads that share a KV head, a multiple of GROUP: the z-th block takes those from GROUP * z on.
+    int group;
+    float cap;
+};
+
+// A block a KV head, split and part of its queries. The block that has the newest token puts it in its place first.
+KERNEL(attendFull, FullArguments, THREADS) {
+    SHARED(float, room, WARPS * GROUP * PARTIAL);
+    int kvHead = blockIdx.x, split = blockIdx.y, firstQuery = blockIdx.z * GROUP;
+    int token = load(a.position) + a.row, held = min(token + 1, a.capacity), slot = token % a.capacity;
+    // Splits are whole passes of the block's warps, so that none but the last ends within one.
+    constexpr int PASS = WARPS * ROWS * AHEAD;
+    int share = ((held + a.splits - 1) / a.splits + PASS - 1) / PASS * PASS, begin = split * share, end = min(held, begin + share);
+    Element* keys = a.cachedKeys + kvHead * a.headStride;
+    Element* values = a.cachedValues + kvHead * a.headStride;
+    if (slot >= begin && slot < end) {
+        for (int c = threadIdx.x; c < HEAD_DIM; c += THREADS) {
+            store(keys + (long long)slot * HEAD_DIM + c, elementOf(load(a.keys + kvHead * HEAD_DIM + c)));
+            store(values + (long long)slot * HEAD_DIM + c, elementOf(load(a.values + kvHead * HEAD_DIM + c)));
+        }
+        __syncthreads();
+    }
+    float queries[GROUP][OWN];
+    int head = kvHead * a.group + firstQuery;
+#pragma unroll
+    for (int g = 0; g < GROUP; g++) readRow(a.queries + (long long)(head + g) * HEAD_DIM, queries[g]);
+    RunningSoftmax softmax;
+    softmax.begin();
+    for (int first = begin + (int)(threadIdx.x / WARP) * ROWS * AHEAD; first < end; first += PASS) {
+        float k[AHEAD][OWN], v[AHEAD][OWN];
+        bool there[AHEAD];
+#pragma unroll
+        for (int t = 0; t < AHEAD; t++) {
+            int at = first + t * ROWS + (int)(threadIdx.x % WARP) / LANES;
+            there[t] = at < end;
+            // What is not there is read from the last row, and weighed by nothing.
+            readRow(keys + (long long)min(at, end - 1) * HEAD_DIM, k[t]);
+            readRow(values + (long long)min(at, end - 1) * HEAD_DIM, v[t]);
+        }
+        softmax.take(queries, k, v, there, a.cap);
+    }
+    softmax.finish(room, a.partials + ((long long)head * a.splits + split) * PARTIAL, (long long)a.splits * PARTIAL, a.splits == 1 ? a.attended + (long long)head * HEAD_DIM : nullptr);
+}
+
+struct FullStoreArguments {
+    // [kvHeads, stride, headDim] of a prompt, on the card or pinned.
+    const float* keys;
+    const float* values;
+    Element* cachedKeys;
+    Element* cachedValues;
+    long long stride, headStride;
+    int first, capacity;
+};
+
+// A block a KV head and token.
+KERNEL(storeFull, FullStoreArguments, 64) {
+    int token = a.first + blockIdx.y;
+    long long from = (blockIdx.x * a.stride + token) * HEAD_DIM, to = blockIdx.x * a.headStride + (long long)(token % a.capacity) * HEAD_DIM;
+    for (int c = threadIdx.x; c < HEAD_DIM; c += 64) {
+        store(a.cachedKeys + to + c, elementOf(load(a.keys + from + c)));
+        store(a.cachedValues + to + c, elementOf(load(a.values + from + c)));
+    }
+}

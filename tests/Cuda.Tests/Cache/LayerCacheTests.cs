@@ -1,0 +1,67 @@
+using FsCheck;
+using FsCheck.Fluent;
+using FsCheck.Xunit;
+using TailorKV.Planner;
+using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies;
+using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Tests.Backends.Cpu.Cache;
+using TailorKV.Testing;
+
+namespace TailorKV.Cuda.Tests.Cache;
+
+/// <summary>Layer caches on the emulated card are the plain heads', in whatever order warps run.</summary>
+public class LayerCacheTests
+{
+    /// <summary>Kernels are compiled for a shape, so cases are of a few.</summary>
+    private static readonly LayerShape[] Shapes = [new(4, 2, 32, null), new(6, 2, 64, 37), new(5, 1, 6, null), new(3, 3, 80, null), new(8, 1, 128, null), new(12, 1, 16, 9)];
+
+    public static Arbitrary<CacheCase> Full() => Arb.From(
+        from shape in Gen.Elements(Shapes)
+        from policy in PolicyGenerators.OfKind("full", shape, 1)
+        from context in Gen.Choose(1, 90)
+        from prompt in Gen.Choose(0, context)
+        from seed in Gen.Choose(0, int.MaxValue - 1)
+        from softCap in Gen.Elements<float?>(null, 5, 50)
+        select new CacheCase(policy, shape, context, prompt, seed) { SoftCap = softCap, RoundsQueries = false });
+
+    [Property(MaxTest = 40)]
+    public Property Full_layers_attend() => Prop.ForAll(Full(), one =>
+    {
+        EmulatedCard.Require();
+        EmulatedCard.Seed((ulong)one.Seed % 5);
+        _ = CacheConformance.Attends(one, TestedCuda.Instance);
+    });
+
+    [Property(MaxTest = 20)]
+    public Property Full_layers_take_their_bytes() => Prop.ForAll(Full(), one =>
+    {
+        EmulatedCard.Require();
+        CacheConformance.TakesItsBytes(one, TestedCuda.Instance);
+    });
+
+    /// <summary>Several splits of a context, and the merge after them.</summary>
+    [Fact]
+    public void A_long_context_is_split_and_merged()
+    {
+        EmulatedCard.Require();
+        ulong before = EmulatedCard.Launches("mergeSplits");
+        (int compared, _) = CacheConformance.Attends(new CacheCase(new FullPolicy(), new LayerShape(2, 1, 32, null), 1200, 1190, Seed: 3) { RoundsQueries = false }, TestedCuda.Instance);
+        Assert.Equal(20, compared);
+        Assert.True(EmulatedCard.Launches("mergeSplits") >= before + 10);
+    }
+
+    [Fact]
+    public void What_has_no_kernels_is_refused_by_name()
+    {
+        EmulatedCard.Require();
+        EvictedPolicy policy = new() { Share = 0.5, Score = EvictionScore.KeyNorm };
+        LayerShape layer = new(2, 1, 32, null);
+        CacheBytes bytes = policy.Bytes(layer, 100);
+        using DeviceArena device = EmulatedCard.Backend.TakeDevice("device", bytes.Device), staging = EmulatedCard.Backend.TakeDevice("staging", bytes.Staging);
+        using Arena host = EmulatedCard.Backend.TakeHost("host", bytes.Host);
+        TailorKVException exception = Assert.Throws<TailorKVException>(() => EmulatedCard.Backend.CreateCache(policy, layer, 100, device, host, staging));
+        Assert.Contains("evicted", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("full", exception.Message, StringComparison.Ordinal);
+    }
+}
