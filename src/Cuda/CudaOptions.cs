@@ -1,3 +1,5 @@
+using TailorKV.Cuda.Compiling;
+
 namespace TailorKV.Cuda;
 
 /// <summary>Which card a <see cref="CudaBackend"/> runs on.</summary>
@@ -8,4 +10,7 @@ public sealed record CudaOptions
 
     /// <summary>Where compiled kernels are kept; null for the folder that TAILORKV_KERNEL_CACHE names, or the user's cache.</summary>
     public string? KernelCache { get; init; }
+
+    /// <summary>The text of a kernel source in place of the embedded one: tests plant faults there.</summary>
+    internal Func<KernelSource, string>? KernelText { get; init; }
 }

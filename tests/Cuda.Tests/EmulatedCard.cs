@@ -13,7 +13,7 @@ namespace TailorKV.Cuda.Tests;
 internal static unsafe class EmulatedCard
 {
     private static readonly Lazy<string?> Folder = new(Build);
-    private static readonly Lazy<CudaBackend> Opened = new(() => new CudaBackend(new CudaOptions { KernelCache = Path.Combine(Folder.Value!, "kernels") }));
+    private static readonly Lazy<CudaBackend> Opened = new(() => new CudaBackend(new CudaOptions { KernelCache = KernelFolder }));
 
     /// <summary>A backend on the emulated card, which all tests share.</summary>
     public static CudaBackend Backend
@@ -26,7 +26,10 @@ internal static unsafe class EmulatedCard
     }
 
     /// <summary>Where kernels of all tests are kept.</summary>
-    public static ImageCache Images => new(Path.Combine(Folder.Value!, "kernels"));
+    public static ImageCache Images => new(KernelFolder);
+
+    /// <summary>The same, as a folder.</summary>
+    public static string KernelFolder => Path.Combine(Folder.Value!, "kernels");
 
     /// <summary>The stand-in for NVRTC.</summary>
     public static Nvrtc Compiler

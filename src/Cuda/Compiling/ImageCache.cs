@@ -70,7 +70,8 @@ internal sealed class ImageCache(string folder)
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            File.Delete(beside);
+            if (File.Exists(beside))
+                File.Delete(beside);
         }
     }
 }

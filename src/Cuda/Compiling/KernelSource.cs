@@ -15,7 +15,7 @@ internal sealed record KernelSource(string Family, params (string Name, string V
     /// <summary>The source and its macros in words, for messages and as a key.</summary>
     public string Name => Macros.Length == 0 ? Family : $"{Family} ({string.Join(", ", Macros.Select(macro => $"{macro.Name}={macro.Value}"))})";
 
-    /// <summary>CUDA C++.</summary>
+    /// <summary>CUDA C++, as embedded.</summary>
     public string Text => Read($"{Family}.cu");
 
     /// <summary>What sources include, the prelude first.</summary>

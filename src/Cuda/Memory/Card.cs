@@ -20,7 +20,7 @@ internal sealed class Card : IDisposable
         Context = new PrimaryContext(options.Card);
         Stream = new Driver.Stream(Context);
         ImageCache images = options.KernelCache is { } folder ? new ImageCache(folder) : ImageCache.OfUser();
-        Compiler = new KernelCompiler(Nvrtc.Find, images, Context.Capability, Context.DriverVersion);
+        Compiler = new KernelCompiler(Nvrtc.Find, images, Context.Capability, Context.DriverVersion, options.KernelText);
         Kernels = new KernelLibrary(Context, Compiler);
         _numbers = new DeviceMemory(Context, MostNumbers * sizeof(int));
     }

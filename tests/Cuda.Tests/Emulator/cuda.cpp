@@ -231,6 +231,7 @@ EXPORT Result cuGraphDestroy(Graph* graph) { GATE; delete graph; return OK; }
 EXPORT Result cuGraphExecDestroy(Graph* graph) { GATE; drainAll(); delete graph; return OK; }
 EXPORT Result cuGraphLaunch(Graph* graph, Stream* stream) {
     GATE; NEED_CONTEXT;
+    blocks.launches["graph"]++;
     for (const auto& operation : graph->operations) enqueue(stream, operation);
     return OK;
 }
