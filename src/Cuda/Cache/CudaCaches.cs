@@ -9,6 +9,7 @@ internal static class CudaCaches
     private static readonly Dictionary<PolicyKind, Func<LayerPolicy, CacheRequest, CudaLayerCache>> Makers = new()
     {
         [FullPolicy.Registration] = (policy, request) => new FullCache((FullPolicy)policy, request),
+        [QuantizedPolicy.Registration] = (policy, request) => new QuantizedCache((QuantizedPolicy)policy, request),
     };
 
     /// <summary>A layer's cache.</summary>

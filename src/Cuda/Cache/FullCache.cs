@@ -20,7 +20,7 @@ internal sealed class FullCache : CudaLayerCache
     private readonly nint _keys;
     private readonly nint _values;
     private readonly int _capacity;
-    private readonly int _splits;
+    private readonly Partials _partials;
     private readonly long _headStride;
 
     /// <summary>Takes the memory.</summary>
@@ -32,7 +32,7 @@ internal sealed class FullCache : CudaLayerCache
         (_shape, _merge) = (new AttentionShape(Layer), new Merge(Card));
         int element = policy.Precision.Bytes();
         _capacity = Math.Min(request.Context, Layer.SlidingWindow ?? request.Context);
-        _splits = _shape.Splits(Layer.KvHeads, _capacity, Card.Context.Processors);
+        _partials = new Partials(_shape, request, _capacity, besides: 0);
         long bytes = policy.BytesPerKvHead(Layer, request.Context).Device;
         _headStride = bytes / element;
         _keys = request.Device.TakeBytes(Layer.KvHeads * bytes);
@@ -45,15 +45,15 @@ internal sealed class FullCache : CudaLayerCache
     public override void Launch(nint position, int count, Workspace workspace)
     {
         int queries = Layer.Heads * Layer.HeadDim * sizeof(float), keys = Layer.KvHeads * Layer.HeadDim * sizeof(float);
-        nint partials = workspace.Scores.Address();
+        nint partials = _partials.Address(workspace);
         for (int row = 0; row < count; row++)
         {
             nint attended = workspace.Attended.Address() + (row * queries);
-            _attend.Launch(Card.Stream, new Grid(Layer.KvHeads, _splits, _shape.Parts), AttentionShape.Threads, new Arguments(
+            _attend.Launch(Card.Stream, new Grid(Layer.KvHeads, _partials.Splits, _shape.Parts), AttentionShape.Threads, new Arguments(
                 workspace.Queries.Address() + (row * queries), workspace.Keys.Address() + (row * keys), workspace.Values.Address() + (row * keys), attended, partials, position,
-                _keys, _values, _headStride, row, _capacity, _splits, _shape.QueriesOfHead, Cap));
-            if (_splits > 1)
-                _merge.Run(partials, attended, Layer.Heads, Layer.HeadDim, _splits);
+                _keys, _values, _headStride, row, _capacity, _partials.Splits, _shape.QueriesOfHead, Cap));
+            if (_partials.Splits > 1)
+                _merge.Run(partials, attended, Layer.Heads, Layer.HeadDim, _partials.Splits);
         }
     }
 

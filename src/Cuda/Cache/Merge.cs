@@ -11,6 +11,7 @@ internal sealed class Merge(Card card)
     private const int Threads = 128;
 
     private readonly Kernel _kernel = card.Kernels.Kernel(Source, "mergeSplits");
+    private readonly Kernel _turned = card.Kernels.Kernel(Source, "mergeTurned");
 
     /// <summary>Its source.</summary>
     public static KernelSource Source { get; } = new("merge");
@@ -21,7 +22,8 @@ internal sealed class Merge(Card card)
     /// <param name="heads">Query heads.</param>
     /// <param name="headDim">Channels.</param>
     /// <param name="splits">Splits.</param>
-    public void Run(nint partials, nint attended, int heads, int headDim, int splits) => _kernel.Launch(card.Stream, new Grid(heads), Threads, new Arguments(partials, attended, headDim, splits));
+    /// <param name="turned">Whether the sums of all splits but the first are of turned values.</param>
+    public void Run(nint partials, nint attended, int heads, int headDim, int splits, bool turned = false) => (turned ? _turned : _kernel).Launch(card.Stream, new Grid(heads), Threads, new Arguments(partials, attended, headDim, splits));
 
     [StructLayout(LayoutKind.Sequential)]
     private readonly record struct Arguments(nint Partials, nint Attended, int HeadDim, int Splits);

@@ -5,8 +5,14 @@
 
 constexpr int WARPS = 4, THREADS = WARPS * WARP;
 // Channels of a row that a lane reads at once, lanes that share a row, and how often they go on to have all of it.
+#ifdef CODED
+// Codes lie in runs of 8 channels, whatever their number; of the last run some may not be there.
+constexpr int RUN = 8;
+#else
 constexpr int RUN = HEAD_DIM % 8 == 0 ? 8 : HEAD_DIM % 4 == 0 ? 4 : HEAD_DIM % 2 == 0 ? 2 : 1;
-constexpr int RUNS = HEAD_DIM / RUN;
+#endif
+constexpr bool WHOLE = HEAD_DIM % RUN == 0;
+constexpr int RUNS = (HEAD_DIM + RUN - 1) / RUN;
 constexpr int LANES = RUNS <= 1 ? 1 : RUNS <= 2 ? 2 : RUNS <= 4 ? 4 : RUNS <= 8 ? 8 : RUNS <= 16 ? 16 : 32;
 constexpr int TURNS = (RUNS + LANES - 1) / LANES;
 constexpr int OWN = TURNS * RUN;
@@ -34,7 +40,11 @@ template <class T> __device__ __forceinline__ void readRow(const T* row, float* 
             continue;
         }
         const T* at = row + channelOf(turn);
-        if constexpr (sizeof(T) == 2) {
+        if constexpr (!WHOLE) {
+#pragma unroll
+            for (int i = 0; i < RUN; i++)
+                to[i] = channelOf(turn) + i >= HEAD_DIM ? 0 : sizeof(T) == 2 ? brainToFloat(load((const unsigned short*)(at + i))) : load((const float*)(at + i));
+        } else if constexpr (sizeof(T) == 2) {
             if constexpr (RUN == 8) {
                 uint4 words = load((const uint4*)at);
                 unsigned w[4] = {words.x, words.y, words.z, words.w};
@@ -70,7 +80,7 @@ struct RunningSoftmax {
         }
     }
 
-    // Takes AHEAD tokens of each group of lanes; of those that are not there, scores are minus infinity and values zero.
+    // Takes AHEAD tokens of each group of lanes; of those that are not there, values are any numbers.
     __device__ __forceinline__ void take(const float (*queries)[OWN], const float (*keys)[OWN], const float (*values)[OWN], const bool* there, float cap) {
         float scores[AHEAD][GROUP];
 #pragma unroll
@@ -80,10 +90,20 @@ struct RunningSoftmax {
                 float dot = 0;
 #pragma unroll
                 for (int i = 0; i < OWN; i++) dot += queries[g][i] * keys[t][i];
-#pragma unroll
-                for (int step = LANES / 2; step > 0; step /= 2) dot += __shfl_xor_sync(ALL, dot, step);
-                scores[t][g] = there[t] ? softCap(dot, cap) * LOG2E : MINUS_INFINITY;
+                scores[t][g] = scoreOf(dot, there[t], cap);
             }
+        weigh(scores, values);
+    }
+
+    // The score of a token of which each lane of a group has summed its own channels: to base 2, and minus infinity where the token is not there.
+    static __device__ __forceinline__ float scoreOf(float dot, bool there, float cap) {
+#pragma unroll
+        for (int step = LANES / 2; step > 0; step /= 2) dot += __shfl_xor_sync(ALL, dot, step);
+        return there ? softCap(dot, cap) * LOG2E : MINUS_INFINITY;
+    }
+
+    // Takes the values of AHEAD tokens whose scores are known; those of minus infinity count for nothing.
+    __device__ __forceinline__ void weigh(const float (*scores)[GROUP], const float (*values)[OWN]) {
 #pragma unroll
         for (int g = 0; g < GROUP; g++) {
             float now = most[g];
@@ -127,7 +147,8 @@ struct RunningSoftmax {
                 for (int turn = 0; turn < TURNS; turn++)
                     if (inRow(turn))
 #pragma unroll
-                        for (int i = 0; i < RUN; i++) own[channelOf(turn) + i] = sums[g][turn * RUN + i];
+                        for (int i = 0; i < RUN; i++)
+                            if (WHOLE || channelOf(turn) + i < HEAD_DIM) own[channelOf(turn) + i] = sums[g][turn * RUN + i];
                 if (lane == 0) { own[HEAD_DIM] = most[g]; own[HEAD_DIM + 1] = weights[g]; }
             }
         }

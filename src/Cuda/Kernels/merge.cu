@@ -1,5 +1,5 @@
 // Joins what the splits of a token's attention left, each with a softmax of its own.
-#include "prelude.cuh"
+#include "rotation.cuh"
 
 constexpr int THREADS = 128;
 
@@ -26,4 +26,29 @@ KERNEL(mergeSplits, MergeArguments, THREADS) {
         }
         store(a.attended + (long long)blockIdx.x * a.headDim + c, sum / weights);
     }
+}
+
+// The same where the splits after the first have sums of turned values (blocks of the largest power of two that divides headDim): they are turned back once.
+KERNEL(mergeTurned, MergeArguments, THREADS) {
+    constexpr int MOST = 1024;
+    SHARED(float, turned, MOST);
+    const float* partials = a.partials + (long long)blockIdx.x * a.splits * (a.headDim + 2);
+    float most = MINUS_INFINITY, weights = 0;
+    for (int split = 0; split < a.splits; split++) most = fmaxf(most, load(partials + (long long)split * (a.headDim + 2) + a.headDim));
+    for (int c = threadIdx.x; c < a.headDim; c += THREADS) {
+        float sum = 0;
+        weights = 0;
+        for (int split = 0; split < a.splits; split++) {
+            const float* own = partials + (long long)split * (a.headDim + 2);
+            float score = load(own + a.headDim), factor = score == MINUS_INFINITY ? 0 : exp2f(score - most);
+            weights += load(own + a.headDim + 1) * factor;
+            if (split > 0) sum += load(own + c) * factor;
+        }
+        turned[c] = sum;
+    }
+    __syncthreads();
+    rotateBlock(turned, a.headDim, THREADS);
+    float score = load(partials + a.headDim), factor = score == MINUS_INFINITY ? 0 : exp2f(score - most);
+    for (int c = threadIdx.x; c < a.headDim; c += THREADS)
+        store(a.attended + (long long)blockIdx.x * a.headDim + c, (turned[c] + load(partials + c) * factor) / weights);
 }

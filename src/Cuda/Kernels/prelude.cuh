@@ -20,6 +20,11 @@ __device__ __forceinline__ unsigned short floatToHalf(float x) {
     asm("cvt.rn.f16.f32 %0, %1;" : "=h"(half) : "f"(x));
     return half;
 }
+__device__ __forceinline__ unsigned short doubleToHalf(double x) {
+    unsigned short half;
+    asm("cvt.rn.f16.f64 %0, %1;" : "=h"(half) : "d"(x > 65504 ? 65504 : x));
+    return half;
+}
 // Global memory is read and written by way of these, so that the emulator sees it.
 template <class T> __device__ __forceinline__ T load(const T* address) { return *address; }
 template <class T> __device__ __forceinline__ void store(T* address, T value) { *address = value; }

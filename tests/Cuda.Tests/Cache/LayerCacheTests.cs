@@ -4,6 +4,7 @@ using FsCheck.Xunit;
 using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 using TailorKV.Testing;
@@ -15,6 +16,16 @@ public class LayerCacheTests
 {
     /// <summary>Kernels are compiled for a shape, so cases are of a few.</summary>
     private static readonly LayerShape[] Shapes = [new(4, 2, 32, null), new(6, 2, 64, 37), new(5, 1, 6, null), new(3, 3, 80, null), new(8, 1, 128, null), new(12, 1, 16, 9)];
+
+    private static readonly LayerShape[] QuantizedShapes = [new(4, 2, 32, null), new(3, 1, 64, null), new(2, 1, 6, null), new(6, 2, 80, null)];
+
+    private static readonly CodeFormat[] ValueFormats =
+    [
+        new RotatedNormalFormat { Bits = 1 }, new RotatedNormalFormat { Bits = 2 }, new RotatedNormalFormat { Bits = 3 }, new RotatedNormalFormat { Bits = 4 }, new PerTokenFormat { Bits = 4, Group = 32 },
+        new PerTokenFormat { Bits = 8, Group = 64 }, new RotatedAffineFormat { Bits = 3, Group = 32 }, new PerBlockFormat { Bits = 8 }, new RotatedBlockFormat { Bits = 4 },
+    ];
+
+    private static readonly CodeFormat[] KeyFormats = [.. ValueFormats, new PerChannelFormat { Bits = 2, Group = 32 }, new PerChannelFormat { Bits = 8, Group = 64 }, new PerChannelFormat { Bits = 3, Group = 32 }];
 
     public static Arbitrary<CacheCase> Full() => Arb.From(
         from shape in Gen.Elements(Shapes)
@@ -35,6 +46,37 @@ public class LayerCacheTests
 
     [Property(MaxTest = 20)]
     public Property Full_layers_take_their_bytes() => Prop.ForAll(Full(), one =>
+    {
+        EmulatedCard.Require();
+        CacheConformance.TakesItsBytes(one, TestedCuda.Instance);
+    });
+
+    /// <summary>Layers in codes of any format that there are kernels for.</summary>
+    public static Arbitrary<CacheCase> Quantized() => Arb.From(
+        from shape in Gen.Elements(QuantizedShapes)
+        from keys in Gen.Elements(KeyFormats)
+        from values in Gen.Elements(ValueFormats)
+        from sinks in Gen.Elements(0, 4)
+        from recent in Gen.Elements(0, 5)
+        from generated in Gen.Elements(0, 3)
+        from precision in Gen.Elements(ExactPrecision.BFloat16, ExactPrecision.Float32)
+        let policy = new QuantizedPolicy { Keys = keys, Values = values, Sinks = sinks, Recent = recent, Generated = generated, Precision = precision }
+        from context in Gen.Choose(1, 40 + (2 * policy.BlockTokens))
+        from prompt in Gen.Choose(0, context)
+        from seed in Gen.Choose(0, int.MaxValue - 1)
+        from softCap in Gen.Elements<float?>(null, null, 5)
+        select new CacheCase(policy, shape, context, prompt, seed) { SoftCap = softCap, RoundsQueries = false });
+
+    [Property(MaxTest = 60)]
+    public Property Quantized_layers_attend() => Prop.ForAll(Quantized(), one =>
+    {
+        EmulatedCard.Require();
+        EmulatedCard.Seed((ulong)one.Seed % 5);
+        _ = CacheConformance.Attends(one, TestedCuda.Instance);
+    });
+
+    [Property(MaxTest = 30)]
+    public Property Quantized_layers_take_their_bytes() => Prop.ForAll(Quantized(), one =>
     {
         EmulatedCard.Require();
         CacheConformance.TakesItsBytes(one, TestedCuda.Instance);

@@ -101,6 +101,18 @@ static inline unsigned short floatToHalf(float x) {
     return (unsigned short)(sign | ((size - 0x38000000u + 0xfffu + ((size >> 13) & 1)) >> 13));
 }
 
+// Of a double straight, not by way of a float: rounded to odd first, a float keeps which way the rest lies.
+static inline unsigned short doubleToHalf(double x) {
+    if (x > 65504) x = 65504;
+    float f = (float)x;
+    if ((double)f != x) {
+        unsigned bits = __float_as_uint(f);
+        if (((double)f > x) == (x > 0)) bits--;
+        f = __uint_as_float(bits | 1);
+    }
+    return floatToHalf(f);
+}
+
 // Reads of global memory by way of which the emulator checks addresses and counts sectors.
 template <class T> static inline T load(const T* address) { emulator->access(address, sizeof(T), 0); return *address; }
 template <class T> static inline void store(T* address, T value) { emulator->access(address, sizeof(T), 1); *address = value; }
