@@ -11,30 +11,33 @@ internal sealed class AttentionShape
     /// <summary>Threads of a block.</summary>
     public const int Threads = 128;
 
-    // Queries of a block: their sums lie in registers, and once in shared memory.
-    private const int MostQueries = 8, MostShared = 40 << 10, Warps = 4, MostHeadDim = 1024;
+    private const int MostShared = 40 << 10, Warps = 4, MostHeadDim = 512;
 
     private readonly int _headDim;
 
     /// <summary>Chooses.</summary>
     /// <param name="layer">The layer's shape.</param>
+    /// <param name="mostQueries">The most queries that a block does at once: of exact rows 8, of codes 4, whose numbers need registers too.</param>
     /// <exception cref="TailorKVException">Its heads have more channels than the kernels know.</exception>
-    public AttentionShape(LayerShape layer)
+    public AttentionShape(LayerShape layer, int mostQueries)
     {
         (_headDim, QueriesOfHead) = (layer.HeadDim, layer.Heads / layer.KvHeads);
         if (_headDim > MostHeadDim)
             throw new TailorKVException($"heads of {_headDim} channels are more than the CUDA kernels' {MostHeadDim}", "Run the model on the CPU or libtorch");
-        Group = Enumerable.Range(1, MostQueries).Last(queries => QueriesOfHead % queries == 0 && (queries == 1 || (Warps * queries * (_headDim + 2) * sizeof(float) <= MostShared && queries * _headDim <= 1024)));
+        // Their numbers lie in registers, and once in shared memory.
+        int most = Math.Clamp(MostShared / (Warps * Partial * sizeof(float)), 1, mostQueries);
+        Parts = (QueriesOfHead + most - 1) / most;
+        Group = (QueriesOfHead + Parts - 1) / Parts;
     }
 
     /// <summary>Query heads that share a KV head.</summary>
     public int QueriesOfHead { get; }
 
-    /// <summary>Of those, as many as a block does.</summary>
+    /// <summary>Of those, as many as a block does; the last block may have fewer.</summary>
     public int Group { get; }
 
-    /// <summary>Blocks that do the others.</summary>
-    public int Parts => QueriesOfHead / Group;
+    /// <summary>Blocks that share a KV head's queries.</summary>
+    public int Parts { get; }
 
     /// <summary>Floats that a split leaves for each query: sums, the largest score, the sum of weights.</summary>
     public int Partial => _headDim + 2;

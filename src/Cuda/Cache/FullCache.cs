@@ -29,7 +29,7 @@ internal sealed class FullCache : CudaLayerCache
     public FullCache(FullPolicy policy, CacheRequest request)
         : base(request)
     {
-        (_shape, _merge) = (new AttentionShape(Layer), new Merge(Card));
+        (_shape, _merge) = (new AttentionShape(Layer, mostQueries: 8), new Merge(Card));
         int element = policy.Precision.Bytes();
         _capacity = Math.Min(request.Context, Layer.SlidingWindow ?? request.Context);
         _partials = new Partials(_shape, request, _capacity, besides: 0);

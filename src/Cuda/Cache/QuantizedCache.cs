@@ -34,7 +34,7 @@ internal sealed class QuantizedCache : CudaLayerCache
     public QuantizedCache(QuantizedPolicy policy, CacheRequest request)
         : base(request)
     {
-        (_policy, _shape, _merge, _promptMiddle) = (policy, new AttentionShape(Layer), new Merge(Card), new PositionPlace(Card));
+        (_policy, _shape, _merge, _promptMiddle) = (policy, new AttentionShape(Layer, mostQueries: 4), new Merge(Card), new PositionPlace(Card));
         int middle = policy.MiddleTokens(request.Context), element = policy.Precision.Bytes();
         _partials = new Partials(_shape, request, middle, besides: 1);
         long row = (long)Layer.HeadDim * element, sinks = CacheBytes.Align(policy.Sinks * row), window = CacheBytes.Align(policy.WindowCapacity * row), head = 2 * (sinks + window);

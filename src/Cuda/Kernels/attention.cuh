@@ -1,5 +1,5 @@
 // Attention of GROUP queries that share a KV head, over rows that a warp's lanes read 16 bytes at a time, with a running softmax (Flash-Decoding, arXiv 2307.08691).
-// HEAD_DIM and GROUP are macros of the compilation. How a kind of rows is added: docs/cuda.md.
+// Where the last block of a KV head has fewer queries, it does the last one several times and leaves it once. HEAD_DIM and GROUP are macros of the compilation. How a kind of rows is added: docs/cuda.md.
 #pragma once
 #include "prelude.cuh"
 
@@ -125,8 +125,8 @@ struct RunningSoftmax {
         }
     }
 
-    // Joins the softmaxes of all lanes of the block that have the same channels; what comes out lies in room, PARTIAL floats for each warp and query, and then at to, PARTIAL floats a query.
-    __device__ __forceinline__ void finish(float* room, float* to, long long stride, float* outputs) {
+    // Joins the softmaxes of all lanes of the block that have the same channels; what comes out lies in room, PARTIAL floats for each warp and query, and then, of so many queries, at to, PARTIAL floats each.
+    __device__ __forceinline__ void finish(float* room, float* to, long long stride, float* outputs, int queries) {
 #pragma unroll
         for (int step = LANES; step < WARP; step *= 2)
 #pragma unroll
@@ -153,7 +153,7 @@ struct RunningSoftmax {
             }
         }
         __syncthreads();
-        for (int i = threadIdx.x; i < GROUP * HEAD_DIM; i += THREADS) {
+        for (int i = threadIdx.x; i < queries * HEAD_DIM; i += THREADS) {
             int g = i / HEAD_DIM, c = i % HEAD_DIM;
             float now = MINUS_INFINITY, sum = 0, weight = 0;
             for (int w = 0; w < WARPS; w++) now = fmaxf(now, room[(w * GROUP + g) * PARTIAL + HEAD_DIM]);

@@ -24,7 +24,7 @@ struct FullArguments {
     // Elements from a KV head to the next.
     long long headStride;
     int row, capacity, splits;
-    // Query heads that share a KV head, a multiple of GROUP: the z-th block takes those from GROUP * z on.
+    // Query heads that share a KV head: the z-th block takes those from GROUP * z on.
     int group;
     float cap;
 };
@@ -32,7 +32,7 @@ struct FullArguments {
 // A block a KV head, split and part of its queries. The block that has the newest token puts it in its place first.
 KERNEL(attendFull, FullArguments, THREADS) {
     SHARED(float, room, WARPS * GROUP * PARTIAL);
-    int kvHead = blockIdx.x, split = blockIdx.y, firstQuery = blockIdx.z * GROUP;
+    int kvHead = blockIdx.x, split = blockIdx.y, firstQuery = blockIdx.z * GROUP, count = min(GROUP, a.group - firstQuery);
     int token = load(a.position) + a.row, held = min(token + 1, a.capacity), slot = token % a.capacity;
     // Splits are whole passes of the block's warps, so that none but the last ends within one.
     constexpr int PASS = WARPS * ROWS * AHEAD;
@@ -49,7 +49,7 @@ KERNEL(attendFull, FullArguments, THREADS) {
     float queries[GROUP][OWN];
     int head = kvHead * a.group + firstQuery;
 #pragma unroll
-    for (int g = 0; g < GROUP; g++) readRow(a.queries + (long long)(head + g) * HEAD_DIM, queries[g]);
+    for (int g = 0; g < GROUP; g++) readRow(a.queries + (long long)(head + min(g, count - 1)) * HEAD_DIM, queries[g]);
     RunningSoftmax softmax;
     softmax.begin();
     for (int first = begin + (int)(threadIdx.x / WARP) * ROWS * AHEAD; first < end; first += PASS) {
@@ -65,7 +65,7 @@ KERNEL(attendFull, FullArguments, THREADS) {
         }
         softmax.take(queries, k, v, there, a.cap);
     }
-    softmax.finish(room, a.partials + ((long long)head * a.splits + split) * PARTIAL, (long long)a.splits * PARTIAL, a.splits == 1 ? a.attended + (long long)head * HEAD_DIM : nullptr);
+    softmax.finish(room, a.partials + ((long long)head * a.splits + split) * PARTIAL, (long long)a.splits * PARTIAL, a.splits == 1 ? a.attended + (long long)head * HEAD_DIM : nullptr, count);
 }
 
 struct FullStoreArguments {

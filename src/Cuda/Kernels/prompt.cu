@@ -16,13 +16,13 @@ struct PromptArguments {
 
 KERNEL(attendPrompt, PromptArguments, THREADS) {
     SHARED(float, room, WARPS * GROUP * PARTIAL);
-    int kvHead = blockIdx.x, row = blockIdx.y, head = kvHead * a.group + (int)blockIdx.z * GROUP;
+    int kvHead = blockIdx.x, row = blockIdx.y, head = kvHead * a.group + (int)blockIdx.z * GROUP, count = min(GROUP, a.group - (int)blockIdx.z * GROUP);
     int end = a.first + row + 1, begin = max(0, end - a.window);
     const float* keys = a.keys + kvHead * a.stride * HEAD_DIM;
     const float* values = a.values + kvHead * a.stride * HEAD_DIM;
     float queries[GROUP][OWN];
 #pragma unroll
-    for (int g = 0; g < GROUP; g++) readRow(a.queries + ((long long)row * a.heads + head + g) * HEAD_DIM, queries[g]);
+    for (int g = 0; g < GROUP; g++) readRow(a.queries + ((long long)row * a.heads + head + min(g, count - 1)) * HEAD_DIM, queries[g]);
     RunningSoftmax softmax;
     softmax.begin();
     for (int first = begin + (int)(threadIdx.x / WARP) * ROWS * AHEAD; first < end; first += WARPS * ROWS * AHEAD) {
@@ -37,5 +37,5 @@ KERNEL(attendPrompt, PromptArguments, THREADS) {
         }
         softmax.take(queries, k, v, there, a.cap);
     }
-    softmax.finish(room, nullptr, 0, a.attended + ((long long)row * a.heads + head) * HEAD_DIM);
+    softmax.finish(room, nullptr, 0, a.attended + ((long long)row * a.heads + head) * HEAD_DIM, count);
 }

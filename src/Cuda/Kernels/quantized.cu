@@ -144,25 +144,25 @@ struct AttendArguments {
     float* partials;
     // The first split is of sinks and window, the others of codes.
     int splits;
-    // Query heads that share a KV head, a multiple of GROUP.
+    // Query heads that share a KV head.
     int group;
     float cap;
 };
 
-__device__ __forceinline__ void attendEnds(const AttendArguments& a, int kvHead, int head, int tokens, int middle, RunningSoftmax& softmax) {
+__device__ __forceinline__ void attendEnds(const AttendArguments& a, int kvHead, int head, int count, int tokens, int middle, RunningSoftmax& softmax) {
     const Ends& ends = a.state.ends;
-    int sinks = min(ends.sinks, tokens), count = tokens - middle;
+    int sinks = min(ends.sinks, tokens), held = tokens - middle;
     float queries[GROUP][OWN];
 #pragma unroll
-    for (int g = 0; g < GROUP; g++) readRow(a.queries + (long long)(head + g) * HEAD_DIM, queries[g]);
-    for (int first = (int)(threadIdx.x / WARP) * ROWS * AHEAD; first < count; first += WARPS * ROWS * AHEAD) {
+    for (int g = 0; g < GROUP; g++) readRow(a.queries + (long long)(head + min(g, count - 1)) * HEAD_DIM, queries[g]);
+    for (int first = (int)(threadIdx.x / WARP) * ROWS * AHEAD; first < held; first += WARPS * ROWS * AHEAD) {
         float k[AHEAD][OWN], v[AHEAD][OWN];
         bool there[AHEAD];
 #pragma unroll
         for (int t = 0; t < AHEAD; t++) {
             int one = first + t * ROWS + (int)(threadIdx.x % WARP) / LANES;
-            there[t] = one < count;
-            one = min(one, count - 1);
+            there[t] = one < held;
+            one = min(one, held - 1);
             bool sink = one < sinks;
             long long at = kvHead * ends.headStride + (long long)(sink ? one : (one + middle) % ends.windowCapacity) * HEAD_DIM;
             readRow((sink ? ends.sinkKeys : ends.windowKeys) + at, k[t]);
@@ -172,12 +172,12 @@ __device__ __forceinline__ void attendEnds(const AttendArguments& a, int kvHead,
     }
 }
 
-__device__ __forceinline__ void attendCodes(const AttendArguments& a, int kvHead, int head, int begin, int end, float* turned, const float* keyLevels, const float* valueLevels, RunningSoftmax& softmax) {
+__device__ __forceinline__ void attendCodes(const AttendArguments& a, int kvHead, int head, int count, int begin, int end, float* turned, const float* keyLevels, const float* valueLevels, RunningSoftmax& softmax) {
     // Queries as they meet codes: turned in shared memory where keys are.
     float queries[GROUP][OWN], ofOffsets[GROUP];
 #if KEY_TURNED
     for (int g = 0; g < GROUP; g++) {
-        for (int c = threadIdx.x; c < HEAD_DIM; c += THREADS) turned[c] = load(a.queries + (long long)(head + g) * HEAD_DIM + c);
+        for (int c = threadIdx.x; c < HEAD_DIM; c += THREADS) turned[c] = load(a.queries + (long long)(head + min(g, count - 1)) * HEAD_DIM + c);
         __syncthreads();
         rotateBlock(turned, HEAD_DIM, THREADS);
 #pragma unroll
@@ -191,7 +191,7 @@ __device__ __forceinline__ void attendCodes(const AttendArguments& a, int kvHead
     }
 #else
 #pragma unroll
-    for (int g = 0; g < GROUP; g++) readRow(a.queries + (long long)(head + g) * HEAD_DIM, queries[g]);
+    for (int g = 0; g < GROUP; g++) readRow(a.queries + (long long)(head + min(g, count - 1)) * HEAD_DIM, queries[g]);
 #endif
 #pragma unroll
     for (int g = 0; g < GROUP; g++) ofOffsets[g] = 0;
@@ -273,18 +273,18 @@ KERNEL(attend, AttendArguments, THREADS) {
     SHARED(float, room, WARPS * GROUP * PARTIAL);
     SHARED(float, turned, HEAD_DIM);
     SHARED(float, levels, 32);
-    int kvHead = blockIdx.x, split = blockIdx.y, head = kvHead * a.group + (int)blockIdx.z * GROUP;
+    int kvHead = blockIdx.x, split = blockIdx.y, head = kvHead * a.group + (int)blockIdx.z * GROUP, count = min(GROUP, a.group - (int)blockIdx.z * GROUP);
     int tokens = load(a.state.position) + a.state.row + 1, middle = middleOf(a.state.ends, load(a.state.promptMiddle), tokens);
     if (threadIdx.x < 32) levels[threadIdx.x] = threadIdx.x < 16 ? a.state.keyLevels.of[threadIdx.x] : a.state.valueLevels.of[threadIdx.x - 16];
     __syncthreads();
     RunningSoftmax softmax;
     softmax.begin();
     if (split == 0) {
-        attendEnds(a, kvHead, head, tokens, middle, softmax);
+        attendEnds(a, kvHead, head, count, tokens, middle, softmax);
     } else {
         constexpr int PASS = WARPS * ROWS * BATCH;
         int share = ((middle + a.splits - 2) / (a.splits - 1) + PASS - 1) / PASS * PASS, begin = (split - 1) * share, end = min(middle, begin + share);
-        if (begin < end) attendCodes(a, kvHead, head, begin, end, turned, levels, (const float*)levels + 16, softmax);
+        if (begin < end) attendCodes(a, kvHead, head, count, begin, end, turned, levels, (const float*)levels + 16, softmax);
     }
-    softmax.finish(room, a.partials + ((long long)head * a.splits + split) * PARTIAL, (long long)a.splits * PARTIAL, nullptr);
+    softmax.finish(room, a.partials + ((long long)head * a.splits + split) * PARTIAL, (long long)a.splits * PARTIAL, nullptr, count);
 }

@@ -19,7 +19,7 @@ internal sealed class PromptAttention
     /// <param name="shape">The model's sizes.</param>
     public PromptAttention(Card card, ModelShape shape)
     {
-        (_card, _shape, _attention) = (card, shape, new AttentionShape(shape.Layer(0)));
+        (_card, _shape, _attention) = (card, shape, new AttentionShape(shape.Layer(0), mostQueries: 8));
         _kernel = card.Kernels.Kernel(_attention.Source("prompt"), "attendPrompt");
     }
 

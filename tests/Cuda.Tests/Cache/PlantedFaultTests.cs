@@ -15,7 +15,7 @@ public sealed class PlantedFaultTests : IDisposable
         { "full", "slot = token % a.capacity;", "slot = (token + 1) % a.capacity;" },
         { "full", "there[t] = at < end;", "there[t] = at < end - 1;" },
         { "full", "        __syncthreads();\n", "" },
-        { "full", "(long long)(head + g) * HEAD_DIM", "(long long)head * HEAD_DIM" },
+        { "full", "(long long)(head + min(g, count - 1)) * HEAD_DIM", "(long long)head * HEAD_DIM" },
         { "attention", "weights[g] *= before;", "" },
         { "attention", "        __syncthreads();\n", "" },
         { "attention", "step < WARP; step *= 2)", "step < WARP / 2; step *= 2)" },

@@ -1,0 +1,117 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using TailorKV.Cuda.Cache;
+using TailorKV.Cuda.Compiling;
+using TailorKV.Cuda.Models;
+using TailorKV.Planner.Models;
+using TailorKV.Tests;
+
+namespace TailorKV.Cuda.Tests.Compiling;
+
+/// <summary>NVIDIA's own compiler, which needs no card, takes every kernel, and what it says of them is recorded. Where it is not below artifacts/nvrtc (.ci/fetch-nvrtc) the tests are skipped.</summary>
+public partial class RealCompilerTests
+{
+    // The variable that has the record written anew.
+    private const string Record = "TAILORKV_RECORD";
+
+    private static readonly int[] Architectures = [80, 86, 89, 90];
+
+    private static readonly string Recorded = Path.Combine(SharedData.Root, "benchmarks", "results", "cuda-kernels.md");
+
+    /// <summary>Kernels by what they are compiled for: Llama-3.1-8B's attention (32 heads, 8 KV heads, 128 channels), SmolLM2-135M's (9, 3, 64), matrices of all types.</summary>
+    private static IEnumerable<KernelSource> Sources()
+    {
+        yield return RowKernels.Source;
+        foreach (DeviceFormat format in Enum.GetValues<DeviceFormat>())
+            yield return Products.SourceOf(format);
+        yield return Merge.Source;
+        LayerShape llama = new(32, 8, 128, null), smol = new(9, 3, 64, null);
+        foreach (LayerShape layer in new[] { llama, smol })
+        {
+            yield return new AttentionShape(layer, mostQueries: 8).Source("prompt");
+            yield return new AttentionShape(layer, mostQueries: 8).Source("full", ("ELEMENT_BYTES", "2"));
+        }
+
+        foreach (string codes in new[] { "0 4 128 1 0 4 128 1", "0 3 128 1 0 3 128 1", "0 2 128 1 0 2 128 1", "0 1 128 1 0 1 128 1", "2 8 32 0 2 8 32 0", "3 4 32 0 1 4 32 0", "3 8 32 0 1 8 32 0", "3 2 64 0 1 2 64 0" })
+        {
+            string[] values = codes.Split(' '), names = ["KIND", "BITS", "SPAN", "TURNED"];
+            (string, string)[] macros = [.. names.Select((name, i) => ($"KEY_{name}", values[i])), .. names.Select((name, i) => ($"VALUE_{name}", values[4 + i]))];
+            yield return new AttentionShape(llama, mostQueries: 4).Source("quantized", [("ELEMENT_BYTES", "2"), ("BLOCK_TOKENS", values[0] == "3" ? values[2] : "1"), .. macros]);
+        }
+    }
+
+    [Fact]
+    public void Compiles_every_kernel_for_every_card_and_attention_spills_nothing()
+    {
+        Nvrtc compiler = Open();
+        var rows = new string[Sources().Count() * Architectures.Length][];
+        Parallel.For(0, rows.Length, new ParallelOptions { MaxDegreeOfParallelism = 2 }, i =>
+        {
+            (KernelSource source, int architecture) = (Sources().ElementAt(i / Architectures.Length), Architectures[i % Architectures.Length]);
+            Nvrtc.Compiled compiled = compiler.Compile(source.Text, $"{source.Family}.cu", KernelSource.Headers, [.. KernelCompiler.Options(source, architecture, assembly: false), "--ptxas-options=-v"], assembly: false);
+            Assert.NotEmpty(compiled.Image);
+            rows[i] = [.. Kernels().Matches(compiled.Log).Select(match => Row(source, architecture, match))];
+            Assert.Equal(Regex.Count(source.Text, @"^KERNEL\(", RegexOptions.Multiline), rows[i].Length);
+        });
+        Assert.Equal(KernelSource.Families.Order(StringComparer.Ordinal), Sources().Select(source => source.Family).Distinct().Order(StringComparer.Ordinal));
+        string[] all = [.. rows.SelectMany(row => row)];
+        Assert.All(all.Where(row => row.Contains("attend", StringComparison.Ordinal)), row => Assert.Contains("| 0 |", row, StringComparison.Ordinal));
+        string table = Table(compiler, all);
+        if (Environment.GetEnvironmentVariable(Record) is { Length: > 0 })
+            File.WriteAllText(Recorded, table);
+        Assert.Equal(table, File.ReadAllText(Recorded));
+    }
+
+    private static Nvrtc Open()
+    {
+        string path = Path.Combine(SharedData.Root, "artifacts", "nvrtc", "libnvrtc.so.11.2");
+        Assert.SkipUnless(File.Exists(path), $"{path} is not there (.ci/fetch-nvrtc)");
+        return Nvrtc.Open(path);
+    }
+
+    private static string Row(KernelSource source, int architecture, Match kernel)
+    {
+        int registers = int.Parse(kernel.Groups["registers"].Value, CultureInfo.InvariantCulture), shared = int.Parse(kernel.Groups["shared"] is { Success: true } group ? group.Value : "0", CultureInfo.InvariantCulture);
+        string name = kernel.Groups["name"].Value;
+        return $"| {source.Name} | {name} | {architecture} | {registers} | {kernel.Groups["spills"].Value} | {shared} | {Warps(registers, shared, Threads(source, name), architecture)} |";
+    }
+
+    /// <summary>Warps of a multiprocessor, of 64 (8.0, 9.0) or 48: registers are given out to a warp by 256, shared memory by 128 bytes with a kilobyte of each block's for the system.</summary>
+    private static int Warps(int registers, int shared, int threads, int architecture)
+    {
+        int warps = threads / 32, most = architecture is 80 or 90 ? 64 : 48, blocks = architecture switch { 80 or 90 => 32, 86 => 16, _ => 24 };
+        int sharedOfProcessor = architecture switch { 80 => 164, 90 => 228, _ => 100 } << 10;
+        int ofRegisters = 65536 / ((registers * 32 + 255) / 256 * 256) / warps, ofShared = sharedOfProcessor / (((shared + 127) / 128 * 128) + 1024);
+        return warps * Math.Min(Math.Min(most / warps, blocks), Math.Min(ofRegisters, ofShared));
+    }
+
+    private static int Threads(KernelSource source, string name) => Regex.Match(source.Text, $@"^KERNEL\({name}, \w+, (.*)\) \{{", RegexOptions.Multiline).Groups[1].Value switch
+    {
+        "64" => 64,
+        "THREADS" when source.Family == "rows" => 256,
+        _ => 128,
+    };
+
+    private static string Table(Nvrtc compiler, string[] rows)
+    {
+        StringBuilder text = new();
+        text.Append(CultureInfo.InvariantCulture, $"""
+            # The CUDA kernels as NVRTC {compiler.Version} compiles them
+
+            Registers a thread, bytes spilled, bytes of shared memory a block, and warps that a multiprocessor holds at once (of 64 at 8.0 and 9.0, 48 at 8.6 and 8.9). Attention is compiled for the shapes of Llama-3.1-8B
+            (32 heads, 8 KV heads, 128 channels) and SmolLM2-135M (9, 3, 64). Kinds of codes: 0 normal, 1 affine, 2 per block, 3 per channel. No card is needed: `.ci/fetch-nvrtc`, then
+            `{Record}=1 dotnet test tests/Cuda.Tests -c Release --filter FullyQualifiedName~RealCompilerTests`; without the variable the test holds the compiler to this page.
+
+            | source | kernel | architecture | registers | spilled | shared | warps |
+            | --- | --- | --- | --- | --- | --- | --- |
+
+            """);
+        foreach (string row in rows)
+            text.Append(row).Append('\n');
+        return text.ToString();
+    }
+
+    [GeneratedRegex(@"Compiling entry function '(?<name>\w+)'[^\n]*\n[^\n]*\n[^\n]*?(?<spills>\d+) bytes spill stores[^\n]*\n[^\n]*Used (?<registers>\d+) registers(?:, (?<shared>\d+) bytes smem)?")]
+    private static partial Regex Kernels();
+}
