@@ -62,10 +62,10 @@ internal static unsafe class EmulatedCard
     /// <summary>What a kernel asked of memory while it was counted.</summary>
     public static Traffic TrafficOf(string kernel)
     {
-        ulong* numbers = stackalloc ulong[5];
+        ulong* numbers = stackalloc ulong[7];
         fixed (byte* name = System.Text.Encoding.UTF8.GetBytes(kernel + "\0"))
             ((delegate* unmanaged<byte*, ulong*, void>)NativeLibrary.GetExport(Driver, "emulator_traffic"))(name, numbers);
-        return new Traffic((long)numbers[0], (long)numbers[1], (long)numbers[2], (long)numbers[3], (long)numbers[4]);
+        return new Traffic((long)numbers[0], (long)numbers[1], (long)numbers[2], (long)numbers[3], (long)numbers[4], (long)numbers[5], (long)numbers[6]);
     }
 
     private static string? Build()
@@ -113,5 +113,7 @@ internal static unsafe class EmulatedCard
     /// <param name="Bytes">Bytes that they needed.</param>
     /// <param name="SharedRequests">Shared accesses: as many as there would be without conflicts.</param>
     /// <param name="SharedTurns">Turns that banks took to serve them.</param>
-    internal readonly record struct Traffic(long Requests, long Sectors, long Bytes, long SharedRequests, long SharedTurns);
+    /// <param name="KeptSectors">Sectors that warps touched, each once a warp and block: what a cache that keeps a warp's last sectors asks of the memory.</param>
+    /// <param name="KeptBytes">Bytes of those that they needed.</param>
+    internal readonly record struct Traffic(long Requests, long Sectors, long Bytes, long SharedRequests, long SharedTurns, long KeptSectors, long KeptBytes);
 }

@@ -2,8 +2,9 @@
 //   low plane    the codes' bits, of 3 bits the lower two: for 16 tokens after another, LOW units of 16 bytes for each run of 8 channels, [16-token batch][unit][run][16 bytes]. A token's 8 codes of a run
 //                take LOW bytes, its first channel's lowest; so a lane reads whole units, and the lanes that share tokens read units side by side.
 //   upper plane  of 3 bits the upper one, the same with one unit.
-//   scales       NORMAL: an fp16 norm a token. AFFINE: fp16 scale and zero, [token][group of SPAN channels][2]. BLOCK: an fp16 scale, [token][block of 32 channels].
-//                CHANNEL (keys): fp16 scales and zeros, [2][group of SPAN tokens][channel].
+//   scales       in fp16. NORMAL: a norm a token. BLOCK: a scale for each token and block of 32 channels. AFFINE: scale and zero for each token and group of SPAN channels. Of 8 tokens (AFFINE: 4) those of a group
+//                lie together, 16 bytes, [tokens / 8][group][8]; where groups are not 1, 2 or 4, and what is planned would not do for that, token by token.
+//                CHANNEL (keys): [scale, zero][group of SPAN tokens][channel].
 #pragma once
 #define CODED
 #include "attention.cuh"
@@ -11,6 +12,7 @@
 
 constexpr int NORMAL = 0, AFFINE = 1, BLOCK = 2, CHANNEL = 3;
 constexpr int BATCH = 16;
+static_assert(AHEAD == 4, "scales are read for four tokens");
 
 struct CodedRows {
     unsigned char* low;
@@ -21,6 +23,19 @@ struct CodedRows {
     // CHANNEL: groups of tokens that there is room for.
     int groups;
 };
+
+// A lane's own halves of a row of them; channels that are not there have the last one's.
+__device__ __forceinline__ void readHalves(const unsigned short* row, int turn, unsigned short* own) {
+    if constexpr (WHOLE) {
+        uint4 words = load((const uint4*)(row + min(channelOf(turn), HEAD_DIM - RUN)));
+        unsigned w[4] = {words.x, words.y, words.z, words.w};
+#pragma unroll
+        for (int i = 0; i < RUN; i++) own[i] = (unsigned short)(w[i / 2] >> (i % 2 * 16));
+    } else {
+#pragma unroll
+        for (int i = 0; i < RUN; i++) own[i] = load(row + min(channelOf(turn) + i, HEAD_DIM - 1));
+    }
+}
 
 // Levels of a unit normal, in ascending order; those of other kinds are whole numbers.
 struct Levels { float of[16]; };
@@ -72,14 +87,42 @@ template <int KIND, int BITS, int SPAN> struct Codes {
             }
     }
 
-    // What a token's levels are multiplied with and what is added, in one of a lane's runs.
-    __device__ __forceinline__ float2 scaleOf(int token, int turn) const {
-        int channel = min(channelOf(turn), HEAD_DIM - 1);
-        if (KIND == NORMAL) return make_float2(halfToFloat(load(scales + token)) * (1 / sqrtf((float)HEAD_DIM)), 0);
-        if (KIND == BLOCK) return make_float2(halfToFloat(load(scales + (long long)token * GROUPS + channel / SPAN)), 0);
-        if (KIND == CHANNEL) return make_float2(1, 1);
-        unsigned both = load((const unsigned*)scales + (long long)token * GROUPS + channel / SPAN);
-        return make_float2(halfToFloat((unsigned short)both), halfToFloat((unsigned short)(both >> 16)));
+    // Halves of a token and group; tokens whose halves lie together.
+    static constexpr int HALVES = KIND == AFFINE ? 2 : 1, TOGETHER = GROUPS == 1 || GROUPS == 2 || GROUPS == 4 ? 8 / HALVES : 1;
+
+    // Where those of a token and group lie.
+    static __device__ __forceinline__ long long placeOf(int token, int group) { return ((long long)(token / TOGETHER) * GROUPS + group) * (TOGETHER * HALVES) + token % TOGETHER * HALVES; }
+
+    // What the levels of AHEAD tokens are multiplied with, and what is added, in one of a lane's runs: 0 for tokens that are not there, whatever lies in their place.
+    __device__ __forceinline__ void scalesOf(int first, int end, int turn, float2* own) const {
+        int group = min(channelOf(turn), HEAD_DIM - 1) / SPAN;
+        float perUnit = KIND == NORMAL ? 1 / sqrtf((float)HEAD_DIM) : 1;
+        unsigned halves[AHEAD];
+        if constexpr (KIND == CHANNEL) {
+            for (int t = 0; t < AHEAD; t++) own[t] = make_float2(1, 1);
+            return;
+        } else if constexpr (TOGETHER > 1) {
+            // first is a multiple of AHEAD.
+            int known = min(first, (end - 1) / AHEAD * AHEAD);
+            if constexpr (HALVES == 2) {
+                uint4 words = load((const uint4*)(scales + placeOf(known, group)));
+                halves[0] = words.x; halves[1] = words.y; halves[2] = words.z; halves[3] = words.w;
+            } else {
+                uint2 words = load((const uint2*)(scales + placeOf(known, group)));
+                halves[0] = words.x & 0xffff; halves[1] = words.x >> 16; halves[2] = words.y & 0xffff; halves[3] = words.y >> 16;
+            }
+        } else {
+#pragma unroll
+            for (int t = 0; t < AHEAD; t++) {
+                const unsigned short* at = scales + placeOf(min(first + t, end - 1), group);
+                halves[t] = HALVES == 2 ? load((const unsigned*)at) : load(at);
+            }
+        }
+#pragma unroll
+        for (int t = 0; t < AHEAD; t++) {
+            bool there = first + t < end;
+            own[t] = make_float2(there ? halfToFloat((unsigned short)halves[t]) * perUnit : 0, there && HALVES == 2 ? halfToFloat((unsigned short)(halves[t] >> 16)) : 0);
+        }
     }
 };
 
@@ -109,7 +152,7 @@ template <int KIND, int BITS, int SPAN> __device__ __forceinline__ void encodeRo
         unsigned short norm = doubleToHalf(sqrt(squares));
         float deviation = halfToFloat(norm) * (1 / sqrtf((float)HEAD_DIM));
         inverse = deviation > 0 ? 1 / deviation : 0;
-        if (lane == 0) store(scales + token, norm);
+        if (lane == 0) store(scales + C::placeOf(token, 0), norm);
     }
     for (int run = lane; run < RUNS; run += WARP) {
         float scale = 0, zero = 0;
@@ -128,12 +171,12 @@ template <int KIND, int BITS, int SPAN> __device__ __forceinline__ void encodeRo
                 unsigned short ofScale = floatToHalf(clampHalf((most - zero) / C::MOST));
                 scale = halfToFloat(ofScale);
                 inverse = scale > 0 ? 1 / scale : 0;
-                if (run * RUN == group * SPAN) store((unsigned*)scales + (long long)token * C::GROUPS + group, ofScale | (unsigned)ofZero << 16);
+                if (run * RUN == group * SPAN) store((unsigned*)(scales + C::placeOf(token, group)), ofScale | (unsigned)ofZero << 16);
             } else {
                 scale = clampHalf(BITS == 8 ? fabsf(largest) / 127 : largest / -8);
                 unsigned short stored = floatToHalf(scale);
                 inverse = halfToFloat(stored) == 0 ? 0 : 1 / scale;
-                if (run * RUN == group * SPAN) store(scales + (long long)token * C::GROUPS + group, stored);
+                if (run * RUN == group * SPAN) store(scales + C::placeOf(token, group), stored);
             }
         }
         unsigned long long low = 0;

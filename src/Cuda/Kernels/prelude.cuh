@@ -7,7 +7,7 @@ constexpr unsigned ALL = 0xffffffffu;
 
 #ifndef TAILORKV_EMULATOR
 // A kernel takes one struct, named a.
-#define KERNEL(name, Arguments, threads) extern "C" __global__ void __launch_bounds__(threads) name(const Arguments a)
+#define KERNEL(name, Arguments, threads) extern "C" __global__ void __launch_bounds__(threads, 1) name(const Arguments a)
 #define SHARED(type, name, count) __shared__ __align__(16) type name[count]
 
 __device__ __forceinline__ float halfToFloat(unsigned short half) {

@@ -212,32 +212,39 @@ __device__ __forceinline__ void attendCodes(const AttendArguments& a, int kvHead
 #pragma unroll
         for (int g = 0; g < GROUP; g++) ofOffsets[g] = 0;
 #pragma unroll
-        for (int turn = 0; turn < TURNS; turn++)
+        for (int turn = 0; turn < TURNS; turn++) {
+            unsigned short ofScales[RUN], ofZeros[RUN];
+            readHalves(scales, turn, ofScales);
+            readHalves(zeros, turn, ofZeros);
 #pragma unroll
             for (int i = 0; i < RUN; i++) {
-                int c = min(channelOf(turn) + i, HEAD_DIM - 1);
-                float scale = halfToFloat(load(scales + c)), zero = halfToFloat(load(zeros + c));
+                float scale = halfToFloat(ofScales[i]), zero = halfToFloat(ofZeros[i]);
 #pragma unroll
                 for (int g = 0; g < GROUP; g++) {
                     met[g][turn * RUN + i] = queries[g][turn * RUN + i] * scale;
                     ofOffsets[g] += queries[g][turn * RUN + i] * zero;
                 }
             }
+        }
 #endif
 #pragma unroll
         for (int some = 0; some < BATCH; some += AHEAD) {
             float scores[AHEAD][GROUP], v[AHEAD][OWN];
+            float2 keyScales[TURNS][AHEAD], valueScales[TURNS][AHEAD];
+            int token = batch * BATCH + some;
+#pragma unroll
+            for (int turn = 0; turn < TURNS; turn++) {
+                keys.scalesOf(token, end, turn, keyScales[turn]);
+                values.scalesOf(token, end, turn, valueScales[turn]);
+            }
 #pragma unroll
             for (int t = 0; t < AHEAD; t++) {
-                int token = batch * BATCH + some + t, known = min(token, end - 1);
-                float k[OWN];
+                float k[OWN], dots[GROUP];
                 Keys::levelsOf(keyCodes, some + t, keyLevels, k);
-                float dots[GROUP];
 #pragma unroll
                 for (int g = 0; g < GROUP; g++) dots[g] = KEY_KIND == CHANNEL ? ofOffsets[g] : 0;
 #pragma unroll
-                for (int turn = 0; turn < TURNS; turn++) {
-                    float2 scale = keys.scaleOf(known, turn);
+                for (int turn = 0; turn < TURNS; turn++)
 #pragma unroll
                     for (int g = 0; g < GROUP; g++) {
                         float dot = 0, sum = 0;
@@ -250,18 +257,15 @@ __device__ __forceinline__ void attendCodes(const AttendArguments& a, int kvHead
                             if (KEY_KIND == AFFINE) sum += queries[g][i];
 #endif
                         }
-                        dots[g] += KEY_KIND == CHANNEL ? dot : scale.x * dot + scale.y * sum;
+                        dots[g] += KEY_KIND == CHANNEL ? dot : keyScales[turn][t].x * dot + keyScales[turn][t].y * sum;
                     }
-                }
 #pragma unroll
-                for (int g = 0; g < GROUP; g++) scores[t][g] = RunningSoftmax::scoreOf(dots[g], token < end, a.cap);
+                for (int g = 0; g < GROUP; g++) scores[t][g] = RunningSoftmax::scoreOf(dots[g], token + t < end, a.cap);
                 Values::levelsOf(valueCodes, some + t, valueLevels, v[t]);
 #pragma unroll
-                for (int turn = 0; turn < TURNS; turn++) {
-                    float2 scale = values.scaleOf(known, turn);
+                for (int turn = 0; turn < TURNS; turn++)
 #pragma unroll
-                    for (int i = turn * RUN; i < (turn + 1) * RUN; i++) v[t][i] = scale.x * v[t][i] + scale.y;
-                }
+                    for (int i = turn * RUN; i < (turn + 1) * RUN; i++) v[t][i] = valueScales[turn][t].x * v[t][i] + valueScales[turn][t].y;
             }
             softmax.weigh(scores, v);
         }

@@ -14,7 +14,8 @@
 #include "abi.h"
 #include "fibers.h"
 
-struct Traffic { uint64_t requests = 0, sectors = 0, bytes = 0, sharedRequests = 0, sharedWavefronts = 0; };
+// Of each warp request, and of each warp's whole run (kept*: what its cache need not fetch again counts once).
+struct Traffic { uint64_t requests = 0, sectors = 0, bytes = 0, sharedRequests = 0, sharedWavefronts = 0, keptSectors = 0, keptBytes = 0; };
 
 class Blocks {
 public:
@@ -217,15 +218,20 @@ private:
 
     void count() {
         Traffic& all = traffic[kernelName];
-        for (auto& warp : globalRequests)
+        for (auto& warp : globalRequests) {
+            // Of a sector, which of its bytes were needed.
+            std::unordered_map<uintptr_t, uint32_t> kept;
             for (auto& request : warp) {
-                std::set<uintptr_t> sectors, words;
+                std::map<uintptr_t, uint32_t> sectors;
                 for (auto& part : request.parts)
-                    for (unsigned i = 0; i < part.second; i++) { words.insert(part.first + i); sectors.insert((part.first + i) / 32); }
+                    for (unsigned i = 0; i < part.second; i++) sectors[(part.first + i) / 32] |= 1u << ((part.first + i) % 32);
                 all.requests++;
                 all.sectors += sectors.size();
-                all.bytes += words.size();
+                for (auto& sector : sectors) { all.bytes += (unsigned)__builtin_popcount(sector.second); kept[sector.first] |= sector.second; }
             }
+            all.keptSectors += kept.size();
+            for (auto& sector : kept) all.keptBytes += (unsigned)__builtin_popcount(sector.second);
+        }
         for (auto& warp : sharedRequests)
             for (auto& request : warp) {
                 // Words of one bank are read one after another, but for the same word; wide accesses go in as many turns as they take.

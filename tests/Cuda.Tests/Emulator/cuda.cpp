@@ -306,6 +306,6 @@ EXPORT uint64_t emulator_launches(const char* kernel) { GATE; return blocks.laun
 EXPORT void emulator_traffic(const char* kernel, uint64_t* numbers) {
     GATE;
     const Traffic& one = blocks.traffic[kernel];
-    numbers[0] = one.requests; numbers[1] = one.sectors; numbers[2] = one.bytes; numbers[3] = one.sharedRequests; numbers[4] = one.sharedWavefronts;
+    numbers[0] = one.requests; numbers[1] = one.sectors; numbers[2] = one.bytes; numbers[3] = one.sharedRequests; numbers[4] = one.sharedWavefronts; numbers[5] = one.keptSectors; numbers[6] = one.keptBytes;
 }
 EXPORT uint64_t emulator_used() { GATE; return used; }
