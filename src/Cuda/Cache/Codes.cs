@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using TailorKV.Cuda.Memory;
-using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Packs;
@@ -27,10 +26,18 @@ internal sealed class Codes
     /// <param name="format">The format.</param>
     /// <param name="tokens">The most tokens that are coded, a whole number of blocks.</param>
     /// <param name="request">What the layer's cache is made for, and of.</param>
-    /// <exception cref="TailorKVException">There are no kernels for the format.</exception>
+    /// <exception cref="ArgumentException">Keys in tiers have no calibration.</exception>
     public Codes(CodeFormat format, int tokens, CacheRequest request)
     {
         int headDim = request.Layer.HeadDim;
+        _headBytes = format.Bytes(tokens, headDim);
+        _start = request.Device.TakeBytes(request.Layer.KvHeads * _headBytes);
+        if (format is TieredNormalFormat tiered)
+        {
+            (_kind, Tiers) = (4, new Tiers(tiered, tokens, request));
+            return;
+        }
+
         (_kind, _bits, _span, Turned) = format switch
         {
             RotatedNormalFormat normal => (0, normal.Bits, headDim, true),
@@ -39,18 +46,19 @@ internal sealed class Codes
             PerBlockFormat symmetric => (2, symmetric.Bits, PerBlockFormat.BlockChannels, false),
             RotatedBlockFormat symmetric => (2, symmetric.Bits, PerBlockFormat.BlockChannels, true),
             PerChannelFormat channel => (3, channel.Bits, channel.Group, false),
-            _ => throw Lacks.Format(format),
+            _ => throw new ArgumentException($"There are no codes of {format.Describe()}.", nameof(format)),
         };
         int low = _bits == 3 ? 2 : _bits;
         _upper = ((long)tokens + Batch - 1) / Batch * Batch * ((headDim + Run - 1) / Run) * low;
         _scales = CacheBytes.Align(CodeFormat.PackedBytes(tokens, headDim, _bits));
         _groups = _kind == 3 ? tokens / _span : 0;
-        _headBytes = format.Bytes(tokens, headDim);
-        _start = request.Device.TakeBytes(request.Layer.KvHeads * _headBytes);
     }
 
     /// <summary>Whether what is coded is turned before.</summary>
     public bool Turned { get; }
+
+    /// <summary>The tiers of keys that are coded so; else null.</summary>
+    public Tiers? Tiers { get; }
 
     /// <summary>What kernels get.</summary>
     public Rows Place => new(_start, _start + (nint)_upper, _start + (nint)_scales, _headBytes, _groups);
@@ -69,7 +77,9 @@ internal sealed class Codes
 
     /// <summary>The macros.</summary>
     /// <param name="what">KEY or VALUE.</param>
-    public (string, string)[] Macros(string what) => [($"{what}_KIND", Text(_kind)), ($"{what}_BITS", Text(_bits)), ($"{what}_SPAN", Text(_span)), ($"{what}_TURNED", Turned ? "1" : "0")];
+    public (string, string)[] Macros(string what) => Tiers is { } tiers
+        ? [($"{what}_KIND", Text(_kind)), ($"{what}_RUNS", Text(tiers.Runs)), ($"{what}_TURNED", "0")]
+        : [($"{what}_KIND", Text(_kind)), ($"{what}_BITS", Text(_bits)), ($"{what}_SPAN", Text(_span)), ($"{what}_TURNED", Turned ? "1" : "0")];
 
     private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);
 

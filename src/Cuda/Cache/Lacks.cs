@@ -1,6 +1,5 @@
 using TailorKV.Planner;
 using TailorKV.Planner.Policies;
-using TailorKV.Planner.Policies.Codes;
 
 namespace TailorKV.Cuda.Cache;
 
@@ -14,11 +13,6 @@ internal static class Lacks
     /// <param name="kinds">The kinds there are.</param>
     public static TailorKVException Kind(LayerPolicy policy, IEnumerable<string> kinds) =>
         new($"the CUDA kernels have none for {policy.Kind} layers; there are some for {string.Join(", ", kinds)}", Remedy);
-
-    /// <summary>A code format.</summary>
-    /// <param name="format">It.</param>
-    public static TailorKVException Format(CodeFormat format) =>
-        new($"the CUDA kernels have none for codes of {format.Describe()}; there are some for per channel, per token, per block and rotated codes", Remedy);
 
     /// <summary>What a policy asks of a prompt's queries.</summary>
     public static TailorKVException PromptQueries() => new("the CUDA kernels keep no queries of a prompt, which evicted layers choose by", Remedy);

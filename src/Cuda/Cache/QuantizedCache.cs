@@ -76,13 +76,13 @@ internal sealed class QuantizedCache : CudaLayerCache
 
     private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);
 
-    private State At(nint position, int row) => new(_ends, _keys.Place, _values.Place, _keys.Levels, _values.Levels, position, _promptMiddle.Address, row);
+    private State At(nint position, int row) => new(_ends, _keys.Place, _values.Place, _keys.Levels, _values.Levels, _keys.Tiers?.Place ?? default, position, _promptMiddle.Address, row);
 
     [StructLayout(LayoutKind.Sequential)]
     private readonly record struct Ends(nint SinkKeys, nint SinkValues, nint WindowKeys, nint WindowValues, long HeadStride, int Sinks, int WindowCapacity, int Kept);
 
     [StructLayout(LayoutKind.Sequential)]
-    private readonly record struct State(Ends Ends, Codes.Rows Keys, Codes.Rows Values, Codes.LevelTable KeyLevels, Codes.LevelTable ValueLevels, nint Position, nint PromptMiddle, int Row);
+    private readonly record struct State(Ends Ends, Codes.Rows Keys, Codes.Rows Values, Codes.LevelTable KeyLevels, Codes.LevelTable ValueLevels, Tiers.Layout Tiers, nint Position, nint PromptMiddle, int Row);
 
     [StructLayout(LayoutKind.Sequential)]
     private readonly record struct AppendArguments(State State, nint NewKeys, nint NewValues);

@@ -13,8 +13,14 @@ constexpr int RUN = HEAD_DIM % 8 == 0 ? 8 : HEAD_DIM % 4 == 0 ? 4 : HEAD_DIM % 2
 #endif
 constexpr bool WHOLE = HEAD_DIM % RUN == 0;
 constexpr int RUNS = (HEAD_DIM + RUN - 1) / RUN;
-constexpr int LANES = RUNS <= 1 ? 1 : RUNS <= 2 ? 2 : RUNS <= 4 ? 4 : RUNS <= 8 ? 8 : RUNS <= 16 ? 16 : 32;
-constexpr int TURNS = (RUNS + LANES - 1) / LANES;
+#ifdef KEY_RUNS
+// Keys in tiers have runs of their own.
+constexpr int MOST_RUNS = KEY_RUNS > RUNS ? KEY_RUNS : RUNS;
+#else
+constexpr int MOST_RUNS = RUNS;
+#endif
+constexpr int LANES = MOST_RUNS <= 1 ? 1 : MOST_RUNS <= 2 ? 2 : MOST_RUNS <= 4 ? 4 : MOST_RUNS <= 8 ? 8 : MOST_RUNS <= 16 ? 16 : 32;
+constexpr int TURNS = (MOST_RUNS + LANES - 1) / LANES;
 constexpr int OWN = TURNS * RUN;
 // Tokens that a warp reads at once, and how many times that before the softmax is brought up to date.
 constexpr int ROWS = WARP / LANES;

@@ -10,7 +10,7 @@
 #include "attention.cuh"
 #include "rotation.cuh"
 
-constexpr int NORMAL = 0, AFFINE = 1, BLOCK = 2, CHANNEL = 3;
+constexpr int NORMAL = 0, AFFINE = 1, BLOCK = 2, CHANNEL = 3, TIERED = 4;
 constexpr int BATCH = 16;
 static_assert(AHEAD == 4, "scales are read for four tokens");
 

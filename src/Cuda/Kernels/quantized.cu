@@ -1,6 +1,6 @@
 // Quantized layers: sinks and a window exact, in rows of bf16 or f32 (ELEMENT_BYTES), all between in codes: KEY_KIND, KEY_BITS, KEY_SPAN, KEY_TURNED and the same of VALUE_.
 // BLOCK_TOKENS leave the window at once.
-#include "coded.cuh"
+#include "tiers.cuh"
 
 #if ELEMENT_BYTES == 2
 typedef unsigned short Element;
@@ -12,7 +12,13 @@ __device__ __forceinline__ Element elementOf(float x) { return x; }
 __device__ __forceinline__ float floatOf(Element x) { return x; }
 #endif
 
+#if KEY_KIND == 4
+typedef TieredKeys Keys;
+constexpr int KEY_LEVELS = TIER_LEVELS;
+#else
 typedef Codes<KEY_KIND, KEY_BITS, KEY_SPAN> Keys;
+constexpr int KEY_LEVELS = 16;
+#endif
 typedef Codes<VALUE_KIND, VALUE_BITS, VALUE_SPAN> Values;
 
 struct Ends {
@@ -34,8 +40,9 @@ __device__ __forceinline__ int middleOf(const Ends& ends, int promptMiddle, int 
 struct QuantizedState {
     Ends ends;
     CodedRows keys, values;
-    // Of keys and of values.
+    // Of keys and of values; of keys in tiers they are the tiers'.
     Levels keyLevels, valueLevels;
+    Tiers tiers;
     // The position of the workspace's first token, and tokens of the prompt that are coded.
     const int* position;
     const int* promptMiddle;
@@ -71,6 +78,9 @@ KERNEL(append, AppendArguments, THREADS) {
     encodeChannels<KEY_BITS, KEY_SPAN>(s.keys, kvHead, first / KEY_SPAN, [&](int t, int c) { return floatOf(load(windowKeys + (long long)((leaving + t) % s.ends.windowCapacity) * HEAD_DIM + c)); }, rows);
 #endif
     float* row = rows + warp * HEAD_DIM;
+#if KEY_KIND == 4
+    SHARED(float, sorted, WARPS * HEAD_DIM);
+#endif
     for (int one = warp; one < 2 * BLOCK_TOKENS; one += WARPS) {
         bool key = one < BLOCK_TOKENS;
         if (key && KEY_KIND == CHANNEL) continue;
@@ -81,7 +91,12 @@ KERNEL(append, AppendArguments, THREADS) {
         __syncwarp();
         if (key ? KEY_TURNED : VALUE_TURNED) rotateWarp(row, HEAD_DIM);
         if (!key) encodeRow<VALUE_KIND, VALUE_BITS, VALUE_SPAN>(s.values, kvHead, first + t, row, s.valueLevels.of);
-#if KEY_KIND != 3
+#if KEY_KIND == 4
+        else {
+            turnTiers(s.tiers, kvHead, s.tiers.keyFactors, row, sorted + warp * HEAD_DIM);
+            encodeTiers(s.keys, s.tiers, kvHead, first + t, sorted + warp * HEAD_DIM);
+        }
+#elif KEY_KIND != 3
         else encodeRow<KEY_KIND, KEY_BITS, KEY_SPAN>(s.keys, kvHead, first + t, row, s.keyLevels.of);
 #endif
     }
@@ -122,6 +137,9 @@ KERNEL(loadCodes, LoadArguments, THREADS) {
         encodeChannels<KEY_BITS, KEY_SPAN>(s.keys, kvHead, group, [&](int t, int c) { return load(a.promptKeys + origin + (long long)(group * KEY_SPAN + t) * HEAD_DIM + c); }, rows);
 #endif
     float* row = rows + warp * HEAD_DIM;
+#if KEY_KIND == 4
+    SHARED(float, sorted, WARPS * HEAD_DIM);
+#endif
     for (int token = (int)blockIdx.y * WARPS + warp; token < a.middle; token += gridDim.y * WARPS) {
         for (int what = KEY_KIND == CHANNEL ? 1 : 0; what < 2; what++) {
             __syncwarp();
@@ -129,7 +147,12 @@ KERNEL(loadCodes, LoadArguments, THREADS) {
             __syncwarp();
             if (what == 0 ? KEY_TURNED : VALUE_TURNED) rotateWarp(row, HEAD_DIM);
             if (what == 1) encodeRow<VALUE_KIND, VALUE_BITS, VALUE_SPAN>(s.values, kvHead, token, row, s.valueLevels.of);
-#if KEY_KIND != 3
+#if KEY_KIND == 4
+            else {
+                turnTiers(s.tiers, kvHead, s.tiers.keyFactors, row, sorted + warp * HEAD_DIM);
+                encodeTiers(s.keys, s.tiers, kvHead, token, sorted + warp * HEAD_DIM);
+            }
+#elif KEY_KIND != 3
             else encodeRow<KEY_KIND, KEY_BITS, KEY_SPAN>(s.keys, kvHead, token, row, s.keyLevels.of);
 #endif
         }
@@ -175,7 +198,21 @@ __device__ __forceinline__ void attendEnds(const AttendArguments& a, int kvHead,
 __device__ __forceinline__ void attendCodes(const AttendArguments& a, int kvHead, int head, int count, int begin, int end, float* turned, const float* keyLevels, const float* valueLevels, RunningSoftmax& softmax) {
     // Queries as they meet codes: turned in shared memory where keys are.
     float queries[GROUP][OWN], ofOffsets[GROUP];
-#if KEY_TURNED
+#if KEY_KIND == 4
+    Keys keys(a.state.keys, a.state.tiers, kvHead);
+    for (int g = 0; g < GROUP; g++) {
+        const Tiers& tiers = a.state.tiers;
+        for (int c = threadIdx.x; c < HEAD_DIM; c += THREADS)
+            turned[c] = load(a.queries + (long long)(head + min(g, count - 1)) * HEAD_DIM + load(tiers.order + kvHead * HEAD_DIM + c)) * load(tiers.queryFactors + kvHead * HEAD_DIM + c);
+        __syncthreads();
+        for (int i = 0; i < tiers.count; i++) rotateBlock(turned + tiers.tiers[i].start, tiers.tiers[i].channels, THREADS);
+#pragma unroll
+        for (int turn = 0; turn < TURNS; turn++)
+#pragma unroll
+            for (int i = 0; i < RUN; i++) queries[g][turn * RUN + i] = i < keys.channels[turn] ? turned[keys.start[turn] + i] : 0;
+        __syncthreads();
+    }
+#elif KEY_TURNED
     for (int g = 0; g < GROUP; g++) {
         for (int c = threadIdx.x; c < HEAD_DIM; c += THREADS) turned[c] = load(a.queries + (long long)(head + min(g, count - 1)) * HEAD_DIM + c);
         __syncthreads();
@@ -195,7 +232,9 @@ __device__ __forceinline__ void attendCodes(const AttendArguments& a, int kvHead
 #endif
 #pragma unroll
     for (int g = 0; g < GROUP; g++) ofOffsets[g] = 0;
+#if KEY_KIND != 4
     Keys keys(a.state.keys, kvHead);
+#endif
     Values values(a.state.values, kvHead);
     int last = (end - 1) / BATCH;
     for (int base = begin / BATCH + (int)(threadIdx.x / WARP) * ROWS; base * BATCH < end; base += WARPS * ROWS) {
@@ -240,7 +279,7 @@ __device__ __forceinline__ void attendCodes(const AttendArguments& a, int kvHead
 #pragma unroll
             for (int t = 0; t < AHEAD; t++) {
                 float k[OWN], dots[GROUP];
-                Keys::levelsOf(keyCodes, some + t, keyLevels, k);
+                keys.levelsOf(keyCodes, some + t, keyLevels, k);
 #pragma unroll
                 for (int g = 0; g < GROUP; g++) dots[g] = KEY_KIND == CHANNEL ? ofOffsets[g] : 0;
 #pragma unroll
@@ -276,10 +315,16 @@ __device__ __forceinline__ void attendCodes(const AttendArguments& a, int kvHead
 KERNEL(attend, AttendArguments, THREADS) {
     SHARED(float, room, WARPS * GROUP * PARTIAL);
     SHARED(float, turned, HEAD_DIM);
-    SHARED(float, levels, 32);
+    SHARED(float, levels, KEY_LEVELS + 16);
     int kvHead = blockIdx.x, split = blockIdx.y, head = kvHead * a.group + (int)blockIdx.z * GROUP, count = min(GROUP, a.group - (int)blockIdx.z * GROUP);
     int tokens = load(a.state.position) + a.state.row + 1, middle = middleOf(a.state.ends, load(a.state.promptMiddle), tokens);
-    if (threadIdx.x < 32) levels[threadIdx.x] = threadIdx.x < 16 ? a.state.keyLevels.of[threadIdx.x] : a.state.valueLevels.of[threadIdx.x - 16];
+    for (int i = threadIdx.x; i < KEY_LEVELS + 16; i += THREADS) {
+#if KEY_KIND == 4
+        levels[i] = i < KEY_LEVELS ? load(a.state.tiers.levels + i) : a.state.valueLevels.of[i - KEY_LEVELS];
+#else
+        levels[i] = i < KEY_LEVELS ? a.state.keyLevels.of[i] : a.state.valueLevels.of[i - KEY_LEVELS];
+#endif
+    }
     __syncthreads();
     RunningSoftmax softmax;
     softmax.begin();
@@ -288,7 +333,7 @@ KERNEL(attend, AttendArguments, THREADS) {
     } else {
         constexpr int PASS = WARPS * ROWS * BATCH;
         int share = ((middle + a.splits - 2) / (a.splits - 1) + PASS - 1) / PASS * PASS, begin = (split - 1) * share, end = min(middle, begin + share);
-        if (begin < end) attendCodes(a, kvHead, head, count, begin, end, turned, levels, (const float*)levels + 16, softmax);
+        if (begin < end) attendCodes(a, kvHead, head, count, begin, end, turned, levels, (const float*)levels + KEY_LEVELS, softmax);
     }
     softmax.finish(room, a.partials + ((long long)head * a.splits + split) * PARTIAL, (long long)a.splits * PARTIAL, nullptr, count);
 }

@@ -25,7 +25,11 @@ public class LayerCacheTests
         new PerTokenFormat { Bits = 8, Group = 64 }, new RotatedAffineFormat { Bits = 3, Group = 32 }, new PerBlockFormat { Bits = 8 }, new RotatedBlockFormat { Bits = 4 },
     ];
 
-    private static readonly CodeFormat[] KeyFormats = [.. ValueFormats, new PerChannelFormat { Bits = 2, Group = 32 }, new PerChannelFormat { Bits = 8, Group = 64 }, new PerChannelFormat { Bits = 3, Group = 32 }];
+    private static readonly CodeFormat[] KeyFormats =
+    [
+        .. ValueFormats, new PerChannelFormat { Bits = 2, Group = 32 }, new PerChannelFormat { Bits = 8, Group = 64 }, new PerChannelFormat { Bits = 3, Group = 32 },
+        new TieredNormalFormat { Tiers = [4, 2, 1, 1] }, new TieredNormalFormat { Tiers = [5, 3, 2, 1] }, new TieredNormalFormat { Tiers = [3, 1, 0, 0] }, new TieredNormalFormat { Tiers = [0, 2] },
+    ];
 
     public static Arbitrary<CacheCase> Full() => Arb.From(
         from shape in Gen.Elements(Shapes)
