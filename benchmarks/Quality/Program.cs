@@ -18,6 +18,7 @@ const string Usage = """
       evicted       SmolLM2: evicted layers by each score, and plans with them
       tiers         SmolLM2, protocol of its tiers.json: keys in tiers; every pattern of tiers; indexes
       finer         SmolLM2: bits a RoPE pair beside tiers, and values along principal directions
+      values        SmolLM2: values along principal directions beside rotated ones, alone, with keys in tiers, on other texts
       tiers-texts   SmolLM2: tiers calibrated on one text and judged on others
       plans-texts   SmolLM2: plans with keys in tiers and without, on the profile's kind of text and on others
       few-bytes     SmolLM2 at 4,096 tokens: retrieved layers of the fewest device bytes, by index and tokens
@@ -55,6 +56,7 @@ try
         case "equal-bytes": EqualBytesProtocol.Run(args[1], Published, report, cancellation.Token); break;
         case "evicted": EvictedProtocol.Run(args[1], Published, report, cancellation.Token); break;
         case "tiers": TiersProtocol.Run(args[1], report, cancellation.Token); break;
+        case "values": ValuesProtocol.Run(args[1], report, cancellation.Token); break;
         case "finer": FinerProtocol.Run(args[1], report, cancellation.Token); break;
         case "plans-texts": PlanTextsProtocol.Run(args[1], Published, "plans/smollm2-135m-instruct/baselines.profile.json", report, cancellation.Token); break;
         case "tiers-texts": TiersProtocol.RunTexts(args[1], report, cancellation.Token); break;

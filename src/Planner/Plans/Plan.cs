@@ -94,12 +94,15 @@ public sealed record Plan
             Model = model,
             Target = target,
             PrefillChunk = prefillChunk,
-            Layers = [.. policies.Select((policy, layer) => new PlannedLayer { Layer = layer, Policy = policy, Calibration = policy.NeedsCalibration ? calibrations?[layer] : null })],
+            Layers = [.. policies.Select((policy, layer) => new PlannedLayer { Layer = layer, Policy = policy, Calibration = Needed(policy, calibrations?[layer]) })],
             Memory = MemoryModel.Predict(model, policies, target.Context, prefillChunk, target.Batch),
             Time = PredictTime(model, target, policies),
         };
         return plan.Problem() is { } problem ? throw new TailorKVException(problem, "Choose policies and sizes that the model's layers allow") : plan;
     }
+
+    private static KeyCalibration? Needed(LayerPolicy policy, KeyCalibration? calibration) =>
+        !policy.NeedsCalibration ? null : policy.NeedsValueMoments || calibration is null ? calibration : calibration with { Values = null };
 
     /// <summary>What is inconsistent, or null: the shapes, each policy on its layer, and the bytes against a computation of their own.</summary>
     public string? Problem()

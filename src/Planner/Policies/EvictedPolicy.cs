@@ -71,7 +71,11 @@ public sealed record EvictedPolicy : WindowedPolicy
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override bool NeedsCalibration => Keys?.NeedsCalibration ?? false;
+    public override bool NeedsCalibration => Keys is { NeedsCalibration: true } || NeedsValueMoments;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override bool NeedsValueMoments => Values is { NeedsCalibration: true };
 
     /// <inheritdoc/>
     [JsonIgnore]

@@ -47,7 +47,11 @@ public sealed record QuantizedPolicy : WindowedPolicy
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override bool NeedsCalibration => Keys.NeedsCalibration;
+    public override bool NeedsCalibration => Keys.NeedsCalibration || Values.NeedsCalibration;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override bool NeedsValueMoments => Values.NeedsCalibration;
 
     /// <inheritdoc/>
     [JsonIgnore]
@@ -64,13 +68,14 @@ public sealed record QuantizedPolicy : WindowedPolicy
     internal static string? CodesProblem(CodeFormat keys, CodeFormat values) =>
         keys.Problem() is { } keyProblem ? $"keys: {keyProblem}"
         : values.Problem() is { } valueProblem ? $"values: {valueProblem}"
+        : keys is PrincipalNormalFormat ? "keys cannot be coded along the principal directions of values"
         : values is TieredNormalFormat ? "values cannot be coded in tiers: what counts in them is not known from queries"
         : values is PerChannelFormat ? "values cannot be coded per channel: they are summed over tokens"
         : null;
 
     /// <summary>The work of scoring and summing all tokens by their codes.</summary>
     internal static StepWork CodesWork(CodeFormat keys, CodeFormat values, LayerShape layer, int tokens) =>
-        new(layer.KvHeads * (keys.Bytes(tokens, layer.HeadDim) + values.Bytes(tokens, layer.HeadDim)), 2L * tokens * layer.Heads * layer.HeadDim, 0, 0);
+        new(layer.KvHeads * (keys.Bytes(tokens, layer.HeadDim) + values.Bytes(tokens, layer.HeadDim)), (2L * tokens * layer.Heads * layer.HeadDim) + values.TurningMultiplyAdds(layer), 0, 0);
 
     private protected override CacheBytes MiddleBytesPerKvHead(int headDim, int tokens) =>
         new(Keys.Bytes(tokens, headDim) + Values.Bytes(tokens, headDim), 0, 0);

@@ -64,7 +64,11 @@ public sealed record RefinedPolicy : OffloadedPolicy
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override bool NeedsCalibration => Keys.NeedsCalibration;
+    public override bool NeedsCalibration => Keys.NeedsCalibration || Values.NeedsCalibration;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override bool NeedsValueMoments => Values.NeedsCalibration;
 
     /// <inheritdoc/>
     [JsonIgnore]

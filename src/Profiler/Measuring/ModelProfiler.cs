@@ -38,7 +38,7 @@ public static class ModelProfiler
         return run.Measure();
     }
 
-    /// <summary>What a window's context says of each layer's queries and keys, from an exact pass over it.</summary>
+    /// <summary>What a window's context says of each layer's queries, keys and values, from an exact pass over it.</summary>
     /// <param name="model">The model.</param>
     /// <param name="window">Tokens: context, then those that are judged.</param>
     /// <param name="context">Tokens of context, which count.</param>
@@ -51,7 +51,7 @@ public static class ModelProfiler
     {
         // Of the window's length: rotary embeddings may be scaled by it.
         using Session session = model.CreateFullSession(window.Length, ExactPrecision.Float32);
-        var moments = new KeyMoments(model.CreateTransformer(window.Length), context);
+        var moments = new LayerMoments(model.CreateTransformer(window.Length), context);
         session.Prefill(window[..context], moments, progress, cancellation);
         return moments.Calibrations();
     }

@@ -48,7 +48,7 @@ internal sealed class ProfileRun : IDisposable
         _work.Expect(_request.WindowCount * (((NeedsCalibration ? 2 : 1) * _work.ExactPass) + (_request.Gradients ? _work.GradientPass : 0) + _layers.Sum(WindowWork)));
         for (int window = 0; window < _request.WindowCount; window++)
             _windows.Add(ReadText(window));
-        _calibrations = NeedsCalibration ? KeyMoments.Together(_shape, [.. Enumerable.Range(0, _windows.Count).Select(Calibrate)]) : null;
+        _calibrations = NeedsCalibration ? LayerMoments.Together(_shape, [.. Enumerable.Range(0, _windows.Count).Select(Calibrate)]) : null;
         LayerGradients[]? gradients = _request.Gradients ? WindowGradients.Mean([.. Enumerable.Range(0, _windows.Count).Select(Differentiate)]) : null;
         for (int window = 0; window < _request.WindowCount; window++)
         {
@@ -73,7 +73,7 @@ internal sealed class ProfileRun : IDisposable
             Context = _request.Context,
             Tail = _request.Tail,
             Weights = _weights.Length == 0 ? null : [.. _weights.Select((choice, i) => WithLoss(choice, MeasuredMean.OfWindows(_weightLosses[i])))],
-            Layers = [.. _layers.Select(layer => layer.Profile(_request.WindowCount) with { Calibration = _calibrations?[layer.Layer], Gradients = gradients?[layer.Layer] })],
+            Layers = [.. _layers.Select(layer => layer.Profile(_request.WindowCount) with { Calibration = Needed(layer), Gradients = gradients?[layer.Layer] })],
         };
     }
 
@@ -90,6 +90,10 @@ internal sealed class ProfileRun : IDisposable
 
     private bool NeedsCalibration => _layers.Any(layer => layer.Options.Any(option => option.NeedsCalibration));
 
+    /// <summary>What a layer's profile says of its queries, keys and values: of values nothing where no option asks for it.</summary>
+    private KeyCalibration? Needed(LayerSums layer) =>
+        _calibrations is null ? null : layer.Options.Any(option => option.NeedsValueMoments) ? _calibrations[layer.Layer] : _calibrations[layer.Layer] with { Values = null };
+
     private int[] ReadText(int window)
     {
         int length = _request.Context + _request.Tail;
@@ -99,12 +103,12 @@ internal sealed class ProfileRun : IDisposable
             () => _text.Window(TextPurpose.Calibration, window, _request.WindowCount, length, _request.Seed, sampling, _cancellation));
     }
 
-    /// <summary>What a window's context says of each layer's queries and keys.</summary>
+    /// <summary>What a window's context says of each layer's queries, keys and values.</summary>
     private KeyCalibration[] Calibrate(int window)
     {
         KeyCalibration[] calibrations = Remember(
             ProfilePhase.ExactPass, $"text {window}, calibration", JournalJsonContext.Default.KeyCalibrationArray,
-            found => found.Length == _shape.Layers && found.Select((layer, i) => layer is not null && layer.Problem(_shape.Layer(i)) is null).All(fits => fits),
+            found => found.Length == _shape.Layers && found.Select((layer, i) => layer is { Values: not null } && layer.Problem(_shape.Layer(i)) is null).All(fits => fits),
             () => ModelProfiler.Calibrate(_model, _windows[window], _request.Context, _progress is null ? null : new ExactPassProgress(this), _cancellation));
         Finish(_work.ExactPass);
         return calibrations;

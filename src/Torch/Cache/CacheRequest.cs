@@ -14,5 +14,5 @@ namespace TailorKV.Torch.Cache;
 /// <param name="Staging">Where device buffers come from that are needed only while the layer runs or is loaded, and that other layers overwrite.</param>
 /// <param name="Place">The device that it runs on.</param>
 /// <param name="SoftCap">Where a score s becomes cap * tanh(s / cap), the cap; else null.</param>
-/// <param name="Calibration">What is known of the layer's queries and keys; null where the policy does not need it.</param>
+/// <param name="Calibration">What is known of the layer's queries, keys and values; null where the policy does not need it.</param>
 internal sealed record CacheRequest(LayerShape Layer, int Context, TorchArena Device, Arena Host, TorchArena Staging, Device Place, float? SoftCap, KeyCalibration? Calibration);

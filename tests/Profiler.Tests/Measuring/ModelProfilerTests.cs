@@ -58,7 +58,7 @@ public sealed class ModelProfilerTests : IDisposable
 
         KeyCalibration[][] windows = [.. text.Windows(TextPurpose.Calibration, 2, request.Context + request.Tail, request.Seed).Select(window => ModelProfiler.Calibrate(_model, window, request.Context))];
         Assert.NotEqual(windows[0], windows[1]);
-        Assert.Equal(KeyMoments.Together(_model.Shape, windows), with.Layers.Select(layer => layer.Calibration));
+        Assert.Equal(LayerMoments.Together(_model.Shape, windows), with.Layers.Select(layer => layer.Calibration));
     }
 
     /// <summary>What screening leaves out no plan would have chosen: with all options measured, plans lose no less than a hundredth less.</summary>

@@ -58,6 +58,9 @@ internal sealed class EvictedCache : WindowedCache
     private int Kept => _blocks.Count * _policy.BlockTokens;
 
     /// <inheritdoc/>
+    protected override void BeginMiddle(Tensor values) => _codes?.Begin(values);
+
+    /// <inheritdoc/>
     protected override void StoreMiddle(Tensor keys, Tensor values)
     {
         int kept = _blocks.Load(Middle / _policy.BlockTokens) * _policy.BlockTokens;

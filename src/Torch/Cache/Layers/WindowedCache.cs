@@ -48,6 +48,7 @@ internal abstract class WindowedCache : TorchLayerCache
         Middle = _policy.MiddleTokens(Tokens);
         _sinkKeys.Write(0, keys.narrow(1, 0, SinkTokens));
         _sinkValues.Write(0, values.narrow(1, 0, SinkTokens));
+        BeginMiddle(values.narrow(1, SinkTokens, Middle));
         StoreMiddle(keys, values);
         _windowKeys.Write(WindowStart, keys.narrow(1, WindowStart, WindowTokens));
         _windowValues.Write(WindowStart, values.narrow(1, WindowStart, WindowTokens));
@@ -64,6 +65,12 @@ internal abstract class WindowedCache : TorchLayerCache
             return;
         AddToMiddle(Middle, _windowKeys.Read(WindowStart, _policy.BlockTokens), _windowValues.Read(WindowStart, _policy.BlockTokens));
         Middle += _policy.BlockTokens;
+    }
+
+    /// <summary>Gets ready for a prompt's middle.</summary>
+    /// <param name="values">Its values, [kvHeads, middle, headDim].</param>
+    protected virtual void BeginMiddle(Tensor values)
+    {
     }
 
     /// <summary>Takes a prompt's middle in the place of all that there was.</summary>

@@ -32,12 +32,16 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
         head.Tiers = KeysOf(one.Policy) is TieredNormalFormat format
             ? new PlainTiers(format, one.Calibration.QueriesOf(kvHead, one.Layer.HeadDim), one.Calibration.KeysOf(kvHead, one.Layer.HeadDim), one.RoundsQueries)
             : null;
+        head.Directions = ValuesOf(one.Policy) is PrincipalNormalFormat values ? new PlainDirections(values, one.Calibration.ValueMomentsOf(kvHead, one.Layer.HeadDim), one.Layer.HeadDim) : null;
         head.RoundsQueries = one.RoundsQueries;
         return head;
     }
 
     /// <summary>The tiers that keys are coded in, if they are.</summary>
     protected PlainTiers? Tiers { get; private set; }
+
+    /// <summary>The directions that values are coded along, if they are.</summary>
+    protected PlainDirections? Directions { get; private set; }
 
     /// <summary>Whether queries are rounded where they meet codes.</summary>
     protected bool RoundsQueries { get; private set; }
@@ -190,6 +194,9 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
         _ => throw new NotSupportedException($"There is no plain twin of {format.Describe()}."),
     };
 
+    /// <summary>Values after coding and decoding.</summary>
+    protected float[][] CodedValues(CodeFormat format, float[][] rows) => Directions is null ? Coded(format, rows) : [.. rows.Select(Directions.Decoded)];
+
     private static double LogSum(double[] numbers)
     {
         double largest = numbers.Max();
@@ -208,6 +215,14 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
         RefinedPolicy refined => refined.Keys,
         EvictedPolicy evicted => evicted.Keys,
         RetrievedPolicy { Index: CodedKeys index } => index.Keys,
+        _ => null,
+    };
+
+    private static CodeFormat? ValuesOf(LayerPolicy policy) => policy switch
+    {
+        QuantizedPolicy quantized => quantized.Values,
+        RefinedPolicy refined => refined.Values,
+        EvictedPolicy evicted => evicted.Values,
         _ => null,
     };
 

@@ -27,7 +27,7 @@ internal class PlainQuantizedHead(WindowedPolicy policy, CodeFormat keyFormat, C
     protected override void Leave(float[][] keys, float[][] values)
     {
         (float, float)[] channels = ChannelScales(keyFormat, keys);
-        CodedRows.AddRange(Coded(keyFormat, keys, Tiers).Zip(Coded(valueFormat, values), (key, value) => new PlainRow(key, value, channels)));
+        CodedRows.AddRange(Coded(keyFormat, keys, Tiers).Zip(CodedValues(valueFormat, values), (key, value) => new PlainRow(key, value, channels)));
     }
 
     protected override double[] Scores(float[] query, PlainRow[] rows)

@@ -11,7 +11,7 @@ using TailorKV.Tests;
 
 namespace TailorKV.Profiler.Tests.Measuring;
 
-public class KeyMomentsTests
+public class LayerMomentsTests
 {
     private const int Tokens = 60;
     private const int Counted = 45;
@@ -30,7 +30,7 @@ public class KeyMomentsTests
         ModelShape shape = model.Shape;
         var random = new Random(5);
         int[] prompt = [.. Enumerable.Range(0, Tokens).Select(_ => random.Next(shape.VocabularySize))];
-        var moments = new KeyMoments(model.CreateTransformer(Tokens), Counted);
+        var moments = new LayerMoments(model.CreateTransformer(Tokens), Counted);
         KeptAttention[] kept = [.. Enumerable.Range(0, shape.Layers).Select(layer => new KeptAttention(layer))];
         using (Session session = model.CreateFullSession(Tokens, ExactPrecision.Float32, Chunk))
             session.Prefill(prompt, new All([moments, .. kept]));
@@ -69,7 +69,7 @@ public class KeyMomentsTests
             ContextLength = 100,
         };
         KeyCalibration[][] texts = [Calibrations(first), Calibrations(second)];
-        KeyCalibration[] together = KeyMoments.Together(shape, texts);
+        KeyCalibration[] together = LayerMoments.Together(shape, texts);
         for (int layer = 0; layer < shape.Layers; layer++)
         {
             for (int head = 0; head < shape.KvHeads; head++)
