@@ -17,7 +17,7 @@ const string Usage = """
       equal-bytes   SmolLM2: plans beside what others keep in the same device bytes
       evicted       SmolLM2: evicted layers by each score, and plans with them
       tiers         SmolLM2, protocol of its tiers.json: keys in tiers; every pattern of tiers; indexes
-      finer         SmolLM2: bits a RoPE pair beside tiers, and values along principal directions
+      finer         SmolLM2: keys with bits of their own for each RoPE pair beside tiers
       values        SmolLM2: values along principal directions beside rotated ones, alone, with keys in tiers, on other texts
       tiers-texts   SmolLM2: tiers calibrated on one text and judged on others
       plans-texts   SmolLM2: plans with keys in tiers and without, on the profile's kind of text and on others

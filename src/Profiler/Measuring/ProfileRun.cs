@@ -49,6 +49,9 @@ internal sealed class ProfileRun : IDisposable
         for (int window = 0; window < _request.WindowCount; window++)
             _windows.Add(ReadText(window));
         _calibrations = NeedsCalibration ? LayerMoments.Together(_shape, [.. Enumerable.Range(0, _windows.Count).Select(Calibrate)]) : null;
+        // What values are like takes most of a calibration's room.
+        if (!_layers.Any(layer => layer.Options.Any(option => option.NeedsValueMoments)))
+            _calibrations = _calibrations?.Select(calibration => calibration with { Values = null }).ToArray();
         LayerGradients[]? gradients = _request.Gradients ? WindowGradients.Mean([.. Enumerable.Range(0, _windows.Count).Select(Differentiate)]) : null;
         for (int window = 0; window < _request.WindowCount; window++)
         {
@@ -73,7 +76,7 @@ internal sealed class ProfileRun : IDisposable
             Context = _request.Context,
             Tail = _request.Tail,
             Weights = _weights.Length == 0 ? null : [.. _weights.Select((choice, i) => WithLoss(choice, MeasuredMean.OfWindows(_weightLosses[i])))],
-            Layers = [.. _layers.Select(layer => layer.Profile(_request.WindowCount) with { Calibration = Needed(layer), Gradients = gradients?[layer.Layer] })],
+            Layers = [.. _layers.Select(layer => layer.Profile(_request.WindowCount) with { Calibration = _calibrations?[layer.Layer], Gradients = gradients?[layer.Layer] })],
         };
     }
 
@@ -89,10 +92,6 @@ internal sealed class ProfileRun : IDisposable
     private static string Tool => typeof(ProfileRun).Assembly.GetName().Version!.ToString(3);
 
     private bool NeedsCalibration => _layers.Any(layer => layer.Options.Any(option => option.NeedsCalibration));
-
-    /// <summary>What a layer's profile says of its queries, keys and values: of values nothing where no option asks for it.</summary>
-    private KeyCalibration? Needed(LayerSums layer) =>
-        _calibrations is null ? null : layer.Options.Any(option => option.NeedsValueMoments) ? _calibrations[layer.Layer] : _calibrations[layer.Layer] with { Values = null };
 
     private int[] ReadText(int window)
     {

@@ -52,13 +52,17 @@ public sealed class ModelProfilerTests : IDisposable
     {
         MeasuringText text = MeasuringText.Open(_model, null);
         ProfileRequest request = Request with { Windows = 2, Tail = 8, Options = [new FullPolicy()], Candidates = [] };
-        ModelProfile without = ModelProfiler.Measure(_model, text, request), with = ModelProfiler.Measure(_model, text, request with { Options = [new FullPolicy(), Catalogue.InTiers([4, 2, 1, 1], 2)] });
+        ModelProfile without = ModelProfiler.Measure(_model, text, request), with = ModelProfiler.Measure(_model, text, request with { Options = [new FullPolicy(), Catalogue.InTiers([4, 2, 1, 1], [2, 0])] });
         Assert.All(without.Layers, layer => Assert.Null(layer.Calibration));
         Assert.Equal(without.Layers.Select(layer => layer.Options[0]), with.Layers.Select(layer => layer.Options[0]));
 
         KeyCalibration[][] windows = [.. text.Windows(TextPurpose.Calibration, 2, request.Context + request.Tail, request.Seed).Select(window => ModelProfiler.Calibrate(_model, window, request.Context))];
         Assert.NotEqual(windows[0], windows[1]);
-        Assert.Equal(LayerMoments.Together(_model.Shape, windows), with.Layers.Select(layer => layer.Calibration));
+        KeyCalibration[] together = LayerMoments.Together(_model.Shape, windows);
+        Assert.Equal(together, with.Layers.Select(layer => layer.Calibration));
+        // What values are like takes most of the room, and only codes along their principal directions ask for it.
+        ModelProfile ofKeys = ModelProfiler.Measure(_model, text, request with { Options = [new FullPolicy(), Catalogue.InTiers([4, 2, 1, 1], 2)] });
+        Assert.Equal(together.Select(layer => layer with { Values = null }), ofKeys.Layers.Select(layer => layer.Calibration));
     }
 
     /// <summary>What screening leaves out no plan would have chosen: with all options measured, plans lose no less than a hundredth less.</summary>
