@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 using TailorKV.Planner.Models;
 
@@ -59,6 +60,13 @@ public sealed record RetrievedPolicy : OffloadedPolicy
     /// <summary>How tokens are chosen.</summary>
     public required KeyIndex Index { get; init; }
 
+    /// <summary>
+    /// What the tokens that are not chosen count for, 0 to 1: all of them together stand in the sum as one, with the mean of the middle's values, and with this share of the weight that the index gives them. 0
+    /// leaves them out, as TailorKV does (docs/policies.md).
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double TailWeight { get; init; }
+
     /// <inheritdoc/>
     [JsonIgnore]
     public override PolicyKind Kind => Registration;
@@ -80,22 +88,28 @@ public sealed record RetrievedPolicy : OffloadedPolicy
     public override int BlockTokens => Index.BlockTokens;
 
     /// <inheritdoc/>
-    public override string Describe() => $"top-{TopK} by {Index.Describe()}{DescribeHostRows()}, {DescribeWindow()}";
+    public override string Describe() => $"top-{TopK} by {Index.Describe()}{DescribeHostRows()}{DescribeTail()}, {DescribeWindow()}";
 
     private protected override CacheBytes MiddleBytesPerKvHead(int headDim, int tokens)
     {
         CacheBytes index = Index.BytesPerKvHead(headDim, tokens);
-        return new CacheBytes(index.Device, HostRowBytes(headDim, tokens) + index.Host, FetchedBytes(headDim, TopK, tokens) + index.Staging);
+        return new CacheBytes(index.Device + MeanBytes(headDim), HostRowBytes(headDim, tokens) + index.Host, FetchedBytes(headDim, TopK, tokens) + index.Staging);
     }
 
     private protected override StepWork MiddleWork(LayerShape layer, int tokens)
     {
         long prefetched = layer.KvHeads * Index.HostBytesPerStep(tokens);
         var index = new StepWork(
-            (layer.KvHeads * Index.BytesPerKvHead(layer.HeadDim, tokens).Device) + prefetched, (long)layer.Heads * Index.ScoredChannels(layer.HeadDim) * tokens,
+            (layer.KvHeads * (Index.BytesPerKvHead(layer.HeadDim, tokens).Device + MeanBytes(layer.HeadDim))) + prefetched, (long)layer.Heads * Index.ScoredChannels(layer.HeadDim) * tokens,
             prefetched, 0);
         return index + FetchedWork(layer, TopK, tokens);
     }
 
-    private protected override string? MiddleProblem(int headDim, int layerIndex) => FetchingProblem(TopK, headDim) ?? Index.Problem(headDim, layerIndex);
+    private protected override string? MiddleProblem(int headDim, int layerIndex) => 
+        FetchingProblem(TopK, headDim) ?? Problems.Outside("tailWeight", TailWeight, 0, 1) ?? Index.Problem(headDim, layerIndex);
+
+    private string DescribeTail() => TailWeight == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", the rest by their mean x {TailWeight:0.###}");
+
+    /// <summary>Bytes of the mean of a KV head's values, in f32.</summary>
+    private long MeanBytes(int headDim) => TailWeight == 0 ? 0 : CacheBytes.Align((long)headDim * sizeof(float));
 }
