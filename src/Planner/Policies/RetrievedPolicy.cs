@@ -22,18 +22,18 @@ public sealed record RetrievedPolicy : OffloadedPolicy
         Diagnostic = [new RetrievedPolicy { TopK = 64, Index = new CriticalChannels(8) }],
         Standard =
         [
-            .. from choice in new (int TopK, int[] Keys)[] { (64, [3, 1, 0, 0]), (256, [3, 1, 0, 0]), (256, [4, 2, 1, 1]), (1024, [4, 2, 1, 1]) }
-               select new RetrievedPolicy { TopK = choice.TopK, Index = Catalogue.CodedKeysInTiers(choice.Keys) },
+            .. from choice in new (int TopK, int[] Keys, double TailWeight)[] { (64, [3, 1, 0, 0], 0.25), (256, [3, 1, 0, 0], 0.25), (256, [4, 2, 1, 1], 0.25), (1024, [4, 2, 1, 1], 0.5) }
+               select new RetrievedPolicy { TopK = choice.TopK, Index = Catalogue.CodedKeysInTiers(choice.Keys), TailWeight = choice.TailWeight },
             // Where bytes are few, what was generated joins the index at once.
-            .. from choice in new (int TopK, KeyIndex Index)[]
+            .. from choice in new (int TopK, int[] Keys, double TailWeight)[]
                {
-                   (256, Catalogue.CodedKeysInTiers(2, 0, 0, 0)), (512, Catalogue.CodedKeysInTiers(2, 0, 0, 0)), (1024, Catalogue.CodedKeysInTiers(2, 0, 0, 0)),
-                   (256, Catalogue.CodedKeysInTiers(3, 0, 0, 0)), (512, Catalogue.CodedKeysInTiers(3, 0, 0, 0)),
-                   (256, Catalogue.CodedKeysInTiers(3, 1, 0, 0)), (512, Catalogue.CodedKeysInTiers(3, 1, 0, 0)), (1024, Catalogue.CodedKeysInTiers(3, 1, 0, 0)),
-                   (1024, Catalogue.CodedKeysInTiers(4, 2, 1, 1)),
-                   (256, new CriticalChannels(8)), (512, new CriticalChannels(12)), (1024, new CriticalChannels(16)), (2048, new CriticalChannels(16)),
+                   (256, [2, 0, 0, 0], 0.25), (512, [2, 0, 0, 0], 0.25), (1024, [2, 0, 0, 0], 0.25), (256, [3, 0, 0, 0], 0.25), (512, [3, 0, 0, 0], 0.25),
+                   (256, [3, 1, 0, 0], 0.25), (512, [3, 1, 0, 0], 0.25), (1024, [3, 1, 0, 0], 0.5), (1024, [4, 2, 1, 1], 0.5),
                }
-               select new RetrievedPolicy { TopK = choice.TopK, Index = choice.Index, Generated = 0 },
+               select new RetrievedPolicy { TopK = choice.TopK, Index = Catalogue.CodedKeysInTiers(choice.Keys), Generated = 0, TailWeight = choice.TailWeight },
+            // Few channels know too little of the tokens that they do not choose for these to count.
+            .. from choice in new (int TopK, int Channels)[] { (256, 8), (512, 12), (1024, 16), (2048, 16) }
+               select new RetrievedPolicy { TopK = choice.TopK, Index = new CriticalChannels(choice.Channels), Generated = 0 },
         ],
         All =
         [
@@ -45,7 +45,8 @@ public sealed record RetrievedPolicy : OffloadedPolicy
                    new CriticalChannels(4), new CriticalChannels(8), new CriticalChannels(12), new CriticalChannels(16),
                ]
                from generated in (int[])[64, 0]
-               select new RetrievedPolicy { TopK = topK, Index = index, Generated = generated },
+               from tail in index is CodedKeys ? (double[])[0, 0.25, 0.5] : [0]
+               select new RetrievedPolicy { TopK = topK, Index = index, Generated = generated, TailWeight = tail },
             .. from topK in (int[])[64, 256, 1024]
                from rows in Catalogue.HostRowFormats
                select new RetrievedPolicy { TopK = topK, Index = Catalogue.CodedKeysInTiers(4, 2, 1, 1), HostRows = rows },
