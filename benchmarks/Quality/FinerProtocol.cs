@@ -18,7 +18,7 @@ internal static class FinerProtocol
     public static void Run(string shared, Report report, CancellationToken cancellation)
     {
         string folder = Path.Combine(shared, "models", "SmolLM2-135M-Instruct");
-        using var backend = new RewritingBackend(new CpuBackend());
+        using var backend = new WrappingBackend(new CpuBackend());
         using var model = CausalLanguageModel.Load(Path.Combine(folder, "model.gguf"), backend);
         int[][] tokens = TiersProtocol.Reference(folder);
         using var windows = new Windows(model, tokens[1..3], Context, cancellation);
@@ -49,10 +49,11 @@ internal static class FinerProtocol
 
     private static double Stored(double mean, int headDim) => mean + (16.0 / headDim);
 
-    private static double Rewritten(Windows windows, RewritingBackend.Rewriting rewriting, CancellationToken cancellation)
+    private static double Rewritten(Windows windows, RewrittenCache.Rewriting rewriting, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        return ((RewritingBackend)windows.Model.Backend).While(windows.Model.Shape.Layers, rewriting, () => windows.Whole(new FullPolicy(ExactPrecision.Float32)).Loss);
+        var backend = (WrappingBackend)windows.Model.Backend;
+        return backend.While(windows.Model.Shape.Layers, (layer, shape, cache) => new RewrittenCache(backend, cache, layer, shape, rewriting), () => windows.Whole(new FullPolicy(ExactPrecision.Float32)).Loss);
     }
 
     private static FinerCodes PairCodes(float[] queries, float[] keys, int bitsOfPairs)

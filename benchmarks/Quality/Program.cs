@@ -22,8 +22,10 @@ const string Usage = """
       tiers-texts   SmolLM2: tiers calibrated on one text and judged on others
       plans-texts   SmolLM2: plans with keys in tiers and without, on the profile's kind of text and on others
       few-bytes     SmolLM2 at 4,096 tokens: retrieved layers of the fewest device bytes, by index and tokens
+      tails         SmolLM2: retrieved layers that estimate the tokens they do not choose
       host-rows     SmolLM2: retrieved and refined layers with exact and coded rows on the host
       gradients     SmolLM2: KVmix's importance of layers, by gradients on libtorch, beside measured losses
+      minutes       SmolLM2: plans from more windows or more options, at equal work of measuring
       own-words     SmolLM2: a profile from its own words beside one from real text
       text          SmolLM2's reference tokens as text, for other programs
     """;
@@ -61,8 +63,10 @@ try
         case "plans-texts": PlanTextsProtocol.Run(args[1], Published, "plans/smollm2-135m-instruct/baselines.profile.json", report, cancellation.Token); break;
         case "tiers-texts": TiersProtocol.RunTexts(args[1], report, cancellation.Token); break;
         case "few-bytes": FewBytesProtocol.Run(args[1], Published, report, cancellation.Token); break;
+        case "tails": TailProtocol.Run(args[1], report, cancellation.Token); break;
         case "host-rows": HostRowsProtocol.Run(args[1], report, cancellation.Token); break;
         case "gradients": GradientsProtocol.Run(args[1], report, cancellation.Token); break;
+        case "minutes": MinutesProtocol.Run(args[1], Published, report, cancellation.Token); break;
         case "own-words": OwnWordsProtocol.Run(args[1], report, cancellation.Token); break;
         case "text": report = Report.Plain(ReferenceText.Read(args[1])); break;
         default: Console.Error.WriteLine(Usage); return 2;

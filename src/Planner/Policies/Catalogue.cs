@@ -14,7 +14,7 @@ public static class Catalogue
 
     /// <summary>
     /// Every format at every pair of bits, with few and many exact tokens; every index and number of tokens retrieved; every pair of codes refined by few and by
-    /// many exact rows; some of these with coded rows on the host. Some 3,000, which take hours to measure.
+    /// many exact rows; some of these with coded rows on the host. Some 3,300, which take hours to measure.
     /// </summary>
     public static IReadOnlyList<LayerPolicy> All => [.. LayerPolicy.Kinds.SelectMany(kind => kind.All)];
 

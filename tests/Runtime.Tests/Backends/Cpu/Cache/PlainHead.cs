@@ -75,7 +75,7 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
     public double[][]? Attend(float[][] queries, float[][] predicted) =>
         Seen(queries, predicted)?.ToArray() is not { } rows ? null : [.. queries.Select(query =>
         {
-            double[] weights = Softmax(Capped(Scores(query, rows)));
+            double[] weights = Softmax(SeenScores(query, rows));
             return Enumerable.Range(0, query.Length).Select(d => rows.Select((row, i) => weights[i] * row.Value[d]).Sum()).ToArray();
         })];
 
@@ -197,7 +197,7 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
     /// <summary>Values after coding and decoding.</summary>
     protected float[][] CodedValues(CodeFormat format, float[][] rows) => Directions is null ? Coded(format, rows) : [.. rows.Select(Directions.Decoded)];
 
-    private static double LogSum(double[] numbers)
+    protected static double LogSum(double[] numbers)
     {
         double largest = numbers.Max();
         return largest + Math.Log(numbers.Sum(number => Math.Exp(number - largest)));
@@ -291,6 +291,9 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
 
     /// <summary>A query's scores with rows, before they are capped.</summary>
     protected virtual double[] Scores(float[] query, PlainRow[] rows) => [.. rows.Select(row => Dot(query, row.Key))];
+
+    /// <summary>A query's scores with all that it sees.</summary>
+    protected virtual double[] SeenScores(float[] query, PlainRow[] rows) => Capped(Scores(query, rows));
 
     protected float[] Exact(float[] row) => precision == ExactPrecision.Float32 ? row : [.. row.Select(BrainFloat)];
 
