@@ -101,9 +101,6 @@ public sealed record Plan
         return plan.Problem() is { } problem ? throw new TailorKVException(problem, "Choose policies and sizes that the model's layers allow") : plan;
     }
 
-    private static KeyCalibration? Needed(LayerPolicy policy, KeyCalibration? calibration) =>
-        !policy.NeedsCalibration ? null : policy.NeedsValueMoments || calibration is null ? calibration : calibration with { Values = null };
-
     /// <summary>What is inconsistent, or null: the shapes, each policy on its layer, and the bytes against a computation of their own.</summary>
     public string? Problem()
     {
@@ -146,4 +143,8 @@ public sealed record Plan
 
     internal static StepTime? PredictTime(ModelFingerprint model, PlanTarget target, IReadOnlyList<LayerPolicy> policies) =>
         target.Machine is { } machine ? LatencyModel.Predict(machine, model.Shape, model.WeightBytes, policies, target.Context, target.Batch) : null;
+
+    /// <summary>Of what is known of a layer what its policy asks for.</summary>
+    private static KeyCalibration? Needed(LayerPolicy policy, KeyCalibration? calibration) =>
+        !policy.NeedsCalibration ? null : policy.NeedsValueMoments || calibration is null ? calibration : calibration with { Values = null };
 }

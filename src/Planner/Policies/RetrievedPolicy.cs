@@ -106,7 +106,7 @@ public sealed record RetrievedPolicy : OffloadedPolicy
         return index + FetchedWork(layer, TopK, tokens);
     }
 
-    private protected override string? MiddleProblem(int headDim, int layerIndex) => 
+    private protected override string? MiddleProblem(int headDim, int layerIndex) =>
         FetchingProblem(TopK, headDim) ?? Problems.Outside("tailWeight", TailWeight, 0, 1) ?? Index.Problem(headDim, layerIndex);
 
     private string DescribeTail() => TailWeight == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", the rest by their mean x {TailWeight:0.###}");

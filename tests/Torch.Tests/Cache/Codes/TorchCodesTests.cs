@@ -58,14 +58,6 @@ public sealed class TorchCodesTests
         AssertClose(Numbers(expected), Numbers(sums), Numbers((weights.matmul(coded.abs()).norm(-1, keepdim: true)).expand(-1, -1, one.HeadDim)));
     }
 
-    private static void AssertScores(CodeCase one, TorchCodes codes, float[][][] decoded, float[][][] queries)
-    {
-        Tensor coded = codes.Rows(0, one.Tokens), met = codes.Meet(Tensor(queries, one.HeadDim)), scores = met.matmul(coded.transpose(1, 2));
-        float[] room = Numbers(met.norm(-1).unsqueeze(-1) * coded.norm(-1).unsqueeze(1)), actual = Numbers(scores);
-        float[][][] twin = [.. queries.Select((ofHead, head) => ofHead.Select(query => decoded[head].Select(row => (float)PlainHead.Dot(query, row)).ToArray()).ToArray())];
-        AssertClose(Flat(twin), actual, room);
-    }
-
     /// <summary>Also where other rows were coded before.</summary>
     [Property(MaxTest = 100, Arbitrary = [typeof(CodeCase)])]
     public void Do_not_depend_on_how_many_tokens_come_at_a_time(CodeCase one)
@@ -144,6 +136,14 @@ public sealed class TorchCodesTests
     private static float[] Flat(float[][][] rows) => [.. rows.SelectMany(ofHead => ofHead.SelectMany(row => row))];
 
     private static float[] Numbers(Tensor tensor) => tensor.numel() == 0 ? [] : tensor.contiguous().data<float>().ToArray();
+
+    private static void AssertScores(CodeCase one, TorchCodes codes, float[][][] decoded, float[][][] queries)
+    {
+        Tensor coded = codes.Rows(0, one.Tokens), met = codes.Meet(Tensor(queries, one.HeadDim)), scores = met.matmul(coded.transpose(1, 2));
+        float[] room = Numbers(met.norm(-1).unsqueeze(-1) * coded.norm(-1).unsqueeze(1)), actual = Numbers(scores);
+        float[][][] twin = [.. queries.Select((ofHead, head) => ofHead.Select(query => decoded[head].Select(row => (float)PlainHead.Dot(query, row)).ToArray()).ToArray())];
+        AssertClose(Flat(twin), actual, room);
+    }
 
     private static void AssertClose(float[] expected, float[] actual, float[] sizes)
     {
