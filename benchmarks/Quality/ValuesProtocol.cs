@@ -96,9 +96,9 @@ internal static class ValuesProtocol
 
     private static RefinedPolicy Refined(CodeFormat keys, CodeFormat values, int topK) => new() { Keys = keys, Values = values, TopK = topK, Generated = Tail };
 
-    private static CodeFormat Rotated(int bits) => new RotatedNormalFormat { Bits = bits };
+    private static RotatedNormalFormat Rotated(int bits) => new RotatedNormalFormat { Bits = bits };
 
     private static TieredNormalFormat Tiers(params int[] bits) => new() { Tiers = bits };
 
-    private static CodeFormat Along(params int[] bits) => new PrincipalNormalFormat { Tiers = bits };
+    private static PrincipalNormalFormat Along(params int[] bits) => new PrincipalNormalFormat { Tiers = bits };
 }
