@@ -20,15 +20,8 @@ public static class CalibrationGenerators
     /// <param name="seed">The seed.</param>
     public static KeyCalibration Drawn(LayerShape layer, int seed)
     {
-        KeyCalibration sizes = WithoutValues(layer, seed);
         Random random = new(seed);
-        return sizes.WithValues([.. Enumerable.Range(0, layer.KvHeads).Select(_ => Moments(random, layer.HeadDim))]);
-    }
-
-    internal static KeyCalibration WithoutValues(LayerShape layer, int seed)
-    {
-        Random random = new(seed);
-        return KeyCalibration.Of(Sizes(), Sizes());
+        return KeyCalibration.Of(Sizes(), Sizes()).WithValues([.. Enumerable.Range(0, layer.KvHeads).Select(_ => Moments(random, layer.HeadDim))]);
 
         float[] Sizes() => [.. Enumerable.Range(0, layer.KvHeads * layer.HeadDim).Select(_ => random.Next(20) switch
         {

@@ -57,8 +57,7 @@ public static class ProfileGenerators
         from densePreference in Numbers.Share.ArrayOf(shape.Heads)
         from count in Gen.Choose(1, mostOptions)
         from options in Option(shape.Layer(layer), layer).ArrayOf(count)
-        from seed in Gen.Choose(0, int.MaxValue - 1)
-        let calibration = options.Any(option => option.Policy.NeedsValueMoments) ? CalibrationGenerators.Drawn(shape.Layer(layer), seed) : CalibrationGenerators.WithoutValues(shape.Layer(layer), seed)
+        from calibration in CalibrationGenerators.Of(shape.Layer(layer))
         select new LayerProfile { Layer = layer, DensePreference = densePreference.Average(), HeadDensePreference = densePreference, Calibration = calibration, Options = options };
 
     private static Gen<MeasuredOption> Option(LayerShape shape, int layer) =>
