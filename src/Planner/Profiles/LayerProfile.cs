@@ -48,10 +48,10 @@ public sealed record LayerProfile
         ?? Problems.InEach("recalls", Recalls, (curve, _) => curve.Problem(shape, index))
         ?? (ScreenedOut < 0 ? $"screenedOut is {ScreenedOut}, less than 0" : null)
         ?? (Calibration?.Problem(shape) is { } calibration ? $"calibration.{calibration}" : null)
-        ?? (KeyCalibration.Lacking(Calibration, Options.Any(option => option.Policy.NeedsCalibration), Options.Any(option => option.Policy.NeedsValueMoments)) is { } lacking ? $"options code {lacking}" : null)
         ?? (Gradients?.Problem() is { } gradients ? $"gradients.{gradients}" : null)
         ?? (Options.Count == 0 ? "options is empty" : null)
         ?? Problems.InEach("options", Options, (option, _) => PolicyProblem(option.Policy, shape, index) ?? option.Problem())
+        ?? (KeyCalibration.Lacking(Calibration, Options.Any(option => option.Policy.NeedsCalibration), Options.Any(option => option.Policy.NeedsValueMoments)) is { } lacking ? $"options code {lacking}" : null)
         ?? Problems.InEach("unmeasured", Unmeasured, (option, _) => PolicyProblem(option.Policy, shape, index));
 
     private static string? PolicyProblem(LayerPolicy policy, LayerShape shape, int layer) => policy.Problem(shape, layer) is { } problem ? $"policy: {problem}" : null;
