@@ -38,7 +38,7 @@ public sealed class CausalLanguageModel : IDisposable
 
         _fingerprint = new Lazy<ModelFingerprint>(() => new ModelFingerprint
         {
-            Name = NameOf(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(files.Path))),
+            Name = files.Name,
             Shape = Shape,
             WeightBytes = files.Weights.StoredBytes,
             LaidOutBytes = DeviceModel.LaidOutBytes,
@@ -150,13 +150,6 @@ public sealed class CausalLanguageModel : IDisposable
         _files.Dispose();
         DeviceModel.Dispose();
         _ownBackend?.Dispose();
-    }
-
-    // Many a file is called model.gguf, and what GGUF files say themselves is often a training run's name: the folder's says more.
-    private static string NameOf(string path)
-    {
-        string name = System.IO.Path.GetExtension(path) is ".gguf" ? GgufShards.ModelName(path) : System.IO.Path.GetFileName(path);
-        return name == "model" && System.IO.Path.GetFileName(System.IO.Path.GetDirectoryName(path)) is { Length: > 0 } folder ? folder : name;
     }
 
     private static Tokenizer LoadTokenizer(ModelFiles files)

@@ -98,6 +98,22 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Contains("come on top", ToolFixture.Run("plan", "--help").Output, StringComparison.Ordinal);
     }
 
+    /// <summary>The shape is the same from a model, from its configuration alone, and from its profile.</summary>
+    [Fact]
+    public void A_profile_is_estimated_without_weights()
+    {
+        string folder = tool.PathOf("without-weights");
+        Directory.CreateDirectory(folder);
+        foreach (string file in new[] { "config.json", "text.txt" })
+            File.Copy(Path.Combine(ToolFixture.Model, file), Path.Combine(folder, file), overwrite: true);
+        string[] lines = [.. new[] { ToolFixture.Model, folder, tool.Profile }.Select(model => ToolFixture.Run("profile", model, "--dry-run", "--text", "any", "--machine", "t4").Output)];
+        Assert.Contains("assumed to be bf16", lines[1], StringComparison.Ordinal);
+        string[] tables = [.. lines.Select(text => string.Join('\n', text.Split('\n').Where(line => line.StartsWith("  ", StringComparison.Ordinal))))];
+        Assert.Contains("tokens decoded", tables[0], StringComparison.Ordinal);
+        Assert.Equal([tables[0], tables[0]], tables[1..]);
+        Assert.Contains("give --dry-run too", ToolFixture.Run("profile", ToolFixture.Model, "--machine", "t4").Failure(2), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void The_same_request_gives_the_same_bytes()
     {

@@ -18,6 +18,20 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
     }
 
     [Fact]
+    public void Profile_that_is_only_estimated()
+    {
+        JsonElement result = ToolFixture.Run("profile", ToolFixture.Model, "--dry-run", "--machine", "t4", "--out", tool.PathOf("estimated.json"), "--json").Json();
+        Assert.Equal("model context tail windows weightBytes hasWeights passes memory machine seconds secondsByPhase", Names(result));
+        Assert.Equal(
+            "exact prefilledTokens gradients sampledTokens layers options recalls outputErrors fewestLosses expectedLosses mostLosses decodedTokens", Names(result.GetProperty("passes")));
+        Assert.Equal("deviceBytes hostBytes", Names(result.GetProperty("memory")));
+        Assert.Equal(tool.ProfileRun.Json().GetProperty("secondsByPhase").EnumerateArray().Select(phase => Text(phase, "name")), result.GetProperty("secondsByPhase").EnumerateArray().Select(phase => Text(phase, "name")));
+        Assert.Equal("NVIDIA T4", Text(result, "machine"));
+        Assert.Empty(Directory.GetFiles(tool.Folder, "estimated*"));
+        Assert.Equal(JsonValueKind.Null, ToolFixture.Run("profile", ToolFixture.Model, "--dry-run", "--json").Json().GetProperty("seconds").ValueKind);
+    }
+
+    [Fact]
     public void Plan_and_explain()
     {
         JsonElement result = tool.PlanRun.Json();

@@ -2,15 +2,19 @@ using System.CommandLine;
 using System.Diagnostics;
 using TailorKV.Cli.Options;
 using TailorKV.Cli.Output;
+using TailorKV.Cli.Reports;
 using TailorKV.Cli.Results;
 using TailorKV.Planner;
 using TailorKV.Planner.Baselines;
+using TailorKV.Planner.Machines;
+using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime;
 using TailorKV.Runtime.Backends;
+using TailorKV.Runtime.Models;
 
 namespace TailorKV.Cli.Commands;
 
@@ -62,6 +66,17 @@ internal sealed class ProfileCommand : ToolCommand
             + "KVmix's importance. Needs --device torch or cuda.",
     };
 
+    private readonly Option<bool> _dryRun = new("--dry-run")
+    {
+        Description = "Measures nothing: says what it would take, in passes, bytes and, with --machine, time. No weight is read; of MODEL a folder with config.json alone is enough, or a profile of the model.",
+    };
+
+    private readonly Option<string?> _machine = new("--machine")
+    {
+        Description = "With --dry-run: the machine that time is estimated for, a name of 'tailorkv hardware list', or a file that 'tailorkv hardware measure' wrote.",
+        HelpName = "NAME|FILE",
+    };
+
     private readonly Option<string?> _out = SharedArguments.Out("<model's name>.profile.json");
 
     public ProfileCommand(Terminal terminal)
@@ -76,13 +91,20 @@ internal sealed class ProfileCommand : ToolCommand
             terminal)
     {
         _options.AcceptOnlyFromAmong([.. OptionSets.Keys]);
-        foreach (Option option in (Option[])[_context, _text, _windows, _tail, _weights, _seed, _options, _unscreened, _gradients, _out, .. _device.All])
+        foreach (Option option in (Option[])[_context, _text, _windows, _tail, _weights, _seed, _options, _unscreened, _gradients, _out, _dryRun, _machine, .. _device.All])
             Add(option);
         Add(_model);
+        Validators.Add(result =>
+        {
+            if (result.GetResult(_machine) is not null && result.GetResult(_dryRun) is null)
+                result.AddError("--machine is for the time that --dry-run estimates; give --dry-run too, or leave --machine out.");
+        });
     }
 
     protected override int Run(ParseResult parse)
     {
+        if (parse.GetValue(_dryRun))
+            return Estimate(parse);
         var clock = Stopwatch.StartNew();
         using Backend backend = _device.Open(parse);
         if (parse.GetValue(_gradients))
@@ -91,26 +113,14 @@ internal sealed class ProfileCommand : ToolCommand
         string path = OutputPath(parse.GetValue(_out), model.Fingerprint.Name, ".profile.json");
         AtomicFile.RequireWritable(path);
         MeasuringText text = MeasuringText.OpenAll(model, parse.GetValue(_text)!);
-        int tail = parse.GetValue(_tail) ?? DefaultTail;
-        (LayerPolicy[] options, LayerPolicy[] candidates) = OptionSets[parse.GetValue(_options) ?? "standard"];
-        var request = new ProfileRequest
-        {
-            Context = parse.GetValue(_context) ?? Math.Max(1, Math.Min(DefaultContext, model.Shape.ContextLength - tail)),
-            Tail = tail,
-            Windows = parse.GetValue(_windows),
-            Seed = parse.GetValue(_seed) ?? 1,
-            Options = parse.GetValue(_unscreened) ? [.. options, .. candidates] : options,
-            Candidates = candidates,
-            OtherWeights = parse.GetValue(_weights) ?? [],
-            Gradients = parse.GetValue(_gradients),
-        };
+        ProfileRequest request = Request(parse, model.Shape);
         ModelProfiler.Check(model, request);
         var times = new ProfileTimes();
         string partial = path + ".partial";
         using MeasurementJournal journal = MeasurementJournal.Open(partial);
         if (!WantsJson(parse))
         {
-            (long device, long host) = ModelProfiler.MemoryBytes(model, request);
+            (long device, long host) = ModelProfiler.MemoryBytes(model.Shape, request);
             Terminal.Remark(
                 $"Measuring takes up to {ByteSize.Format(device + host)} of memory besides the model. "
                 + (journal.Found > 0 ? $"Goes on after the {journal.Found} measurements found in {partial}." : $"What is finished is kept in {partial}: the same command goes on from there."));
@@ -125,6 +135,42 @@ internal sealed class ProfileCommand : ToolCommand
             Terminal.Json(result, ResultJsonContext.Default.ProfileResult);
         else
             Print(profile, result);
+        return ExitCode.Success;
+    }
+
+    private ProfileRequest Request(ParseResult parse, ModelShape shape)
+    {
+        int tail = parse.GetValue(_tail) ?? DefaultTail;
+        (LayerPolicy[] options, LayerPolicy[] candidates) = OptionSets[parse.GetValue(_options) ?? "standard"];
+        return new ProfileRequest
+        {
+            Context = parse.GetValue(_context) ?? Math.Max(1, Math.Min(DefaultContext, shape.ContextLength - tail)),
+            Tail = tail,
+            Windows = parse.GetValue(_windows),
+            Seed = parse.GetValue(_seed) ?? 1,
+            Options = parse.GetValue(_unscreened) ? [.. options, .. candidates] : options,
+            Candidates = candidates,
+            OtherWeights = parse.GetValue(_weights) ?? [],
+            Gradients = parse.GetValue(_gradients),
+        };
+    }
+
+    private int Estimate(ParseResult parse)
+    {
+        string path = parse.GetValue(_model)!;
+        string[] texts = parse.GetValue(_text)!;
+        ModelOutline model = Path.GetExtension(path) == ".json" && ModelProfile.Load(path).Model is { } profiled
+            ? new ModelOutline(profiled.Name, profiled.Shape, profiled.WeightBytes, HasWeights: true)
+            : ModelOutline.Read(path);
+        Machine? machine = parse.GetValue(_machine) is { } name ? Machine.Load(name) : null;
+        ProfileRequest request = Request(parse, model.Shape);
+        request = request with { Windows = MeasuringText.EvenWindows(request.WindowCount, texts.Length) };
+        ProfileEstimate estimate = ProfileEstimate.Of(model.Shape, model.WeightBytes, request, MeasuringText.IsSampled(path, texts), machine);
+        ProfileEstimateResult result = ProfileEstimateResult.From(model, request, estimate, machine);
+        if (WantsJson(parse))
+            Terminal.Json(result, ResultJsonContext.Default.ProfileEstimateResult);
+        else
+            ProfileEstimateReport.Write(Terminal, result);
         return ExitCode.Success;
     }
 

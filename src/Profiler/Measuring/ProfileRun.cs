@@ -88,7 +88,7 @@ internal sealed class ProfileRun : IDisposable
 
     private static string Tool => typeof(ProfileRun).Assembly.GetName().Version!.ToString(3);
 
-    private bool NeedsCalibration => _layers.Any(layer => layer.Options.Any(option => option.NeedsCalibration));
+    private bool NeedsCalibration => LayerSums.NeedCalibration(_layers);
 
     private int[] ReadText(int window)
     {
@@ -152,7 +152,7 @@ internal sealed class ProfileRun : IDisposable
         }));
         Finish(sums.Indexes.Count * _work.OutputError);
 
-        if (window == 0 && sums.Options.Count > sums.AlwaysMeasured)
+        if (window == 0 && sums.Screens)
         {
             double[] errors = Remember(
                 ProfilePhase.Screening, $"{place}, errors", JournalJsonContext.Default.DoubleArray, found => found.Length == sums.Options.Count,
@@ -213,7 +213,7 @@ internal sealed class ProfileRun : IDisposable
     /// <summary>What a layer takes in each window, with what is known of its options.</summary>
     private double WindowWork(LayerSums layer) =>
         (layer.Indexes.Count * _work.OutputError) + (layer.Measured.Count * _work.Measure(layer.Layer))
-        + (layer.Options.Count > layer.AlwaysMeasured ? layer.Options.Count * _work.OutputError / _request.WindowCount : 0);
+        + (layer.Screens ? layer.Options.Count * _work.OutputError / _request.WindowCount : 0);
 
     private void Finish(double products)
     {
