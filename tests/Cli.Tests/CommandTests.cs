@@ -98,6 +98,22 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Contains("come on top", ToolFixture.Run("plan", "--help").Output, StringComparison.Ordinal);
     }
 
+    /// <summary>Layers measured one run after another make the profile that one run makes; before the last of them there is nothing to plan from.</summary>
+    [Fact]
+    public void A_profile_is_made_in_parts()
+    {
+        string path = tool.PathOf("parts.profile.json");
+        string[] command = ["profile", ToolFixture.Model, "--context", $"{ToolFixture.Context - 8}", "--tail", "8", "--windows", "1", "--out", path, "--layers"];
+        Assert.Contains("Not measured yet: 0,4-5; the same command", ToolFixture.Run([.. command, "1-3"]).Output, StringComparison.Ordinal);
+        string line = ToolFixture.Run("plan", path, "--vram", "50%", "--context", "256", "--out", tool.PathOf("parts.plan.json")).Failure(1);
+        Assert.Contains("it has layers 1-3 of a model of 6, and all are needed. Measure the others too", line, StringComparison.Ordinal);
+        Assert.Contains("other windows", ToolFixture.Run([.. command, "0", "--seed", "2"]).Failure(1), StringComparison.Ordinal);
+        Assert.Equal(0, ToolFixture.Run([.. command, "0,3-5", "--json"]).Json().GetProperty("missingLayers").GetArrayLength());
+        Assert.Equal(File.ReadAllBytes(tool.Profile), File.ReadAllBytes(path));
+        Assert.Contains("takes layers from 0", ToolFixture.Run([.. command, "some"]).Failure(2), StringComparison.Ordinal);
+        Assert.Contains("layers 6 are not", ToolFixture.Run([.. command, "6"]).Failure(1), StringComparison.Ordinal);
+    }
+
     /// <summary>The shape is the same from a model, from its configuration alone, and from its profile.</summary>
     [Fact]
     public void A_profile_is_estimated_without_weights()

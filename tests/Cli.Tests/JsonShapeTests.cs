@@ -10,7 +10,7 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
     public void Profile()
     {
         JsonElement result = tool.ProfileRun.Json();
-        Assert.Equal("profile model context tail windows seed text seconds secondsByPhase weights layers", Names(result));
+        Assert.Equal("profile model context tail windows seed text seconds secondsByPhase weights layers missingLayers", Names(result));
         Assert.Equal("index densePreference side gradients cheapest options unmeasured", Names(result.GetProperty("layers")[0]));
         Assert.Equal("mode choices deviceBytes hostBytes loss lossError outputError", Names(result.GetProperty("layers")[0].GetProperty("options")[0]));
         Assert.Equal(6, result.GetProperty("layers").GetArrayLength());

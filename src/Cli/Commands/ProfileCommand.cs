@@ -66,6 +66,10 @@ internal sealed class ProfileCommand : ToolCommand
             + "KVmix's importance. Needs --device torch or cuda.",
     };
 
+    private readonly LayersOption _layers = new(
+        "--layers",
+        "Measures these layers alone, from 0. Where the file to write holds a profile of the same model, text, lengths and weights, its other layers stay; plans need all. Default: all.");
+
     private readonly Option<bool> _dryRun = new("--dry-run")
     {
         Description = "Measures nothing: says what it would take, in passes, bytes and, with --machine, time. No weight is read; of MODEL a folder with config.json alone is enough, or a profile of the model.",
@@ -91,7 +95,7 @@ internal sealed class ProfileCommand : ToolCommand
             terminal)
     {
         _options.AcceptOnlyFromAmong([.. OptionSets.Keys]);
-        foreach (Option option in (Option[])[_context, _text, _windows, _tail, _weights, _seed, _options, _unscreened, _gradients, _out, _dryRun, _machine, .. _device.All])
+        foreach (Option option in (Option[])[_context, _text, _windows, _tail, _weights, _seed, _options, _unscreened, _gradients, _layers, _out, _dryRun, _machine, .. _device.All])
             Add(option);
         Add(_model);
         Validators.Add(result =>
@@ -115,6 +119,7 @@ internal sealed class ProfileCommand : ToolCommand
         MeasuringText text = MeasuringText.OpenAll(model, parse.GetValue(_text)!);
         ProfileRequest request = Request(parse, model.Shape);
         ModelProfiler.Check(model, request);
+        ModelProfile? before = request.Layers is not null && File.Exists(path) ? Before(path, model, request) : null;
         var times = new ProfileTimes();
         string partial = path + ".partial";
         using MeasurementJournal journal = MeasurementJournal.Open(partial);
@@ -127,6 +132,7 @@ internal sealed class ProfileCommand : ToolCommand
         }
 
         ModelProfile profile = Terminal.WithProgress(progress => ModelProfiler.Measure(model, text, request, journal, times, progress, Terminal.Cancellation));
+        profile = before?.With(profile) ?? profile;
         AtomicFile.WriteAllText(path, profile.ToJson());
         journal.Delete();
 
@@ -152,14 +158,25 @@ internal sealed class ProfileCommand : ToolCommand
             Candidates = candidates,
             OtherWeights = parse.GetValue(_weights) ?? [],
             Gradients = parse.GetValue(_gradients),
+            Layers = parse.GetValue(_layers),
         };
+    }
+
+    /// <summary>The profile that layers are added to, of which all that can be known before measuring is compared.</summary>
+    private static ModelProfile Before(string path, CausalLanguageModel model, ProfileRequest request)
+    {
+        ModelProfile before = ModelProfile.LoadPart(path);
+        bool same = before.Model.DifferenceFrom(model.Fingerprint) is null && (before.Context, before.Tail, before.Text.Seed) == (request.Context, request.Tail, request.Seed)
+            && (request.Windows is not { } windows || windows == before.Text.Windows) && (before.Layers[0].Gradients is not null) == request.Gradients;
+        return same ? before : throw new InvalidFileException(
+            path, "it is a profile of another model, or of other windows, seed or gradients, so that layers cannot be added to it", "Write these layers elsewhere with --out, or measure them as the others were");
     }
 
     private int Estimate(ParseResult parse)
     {
         string path = parse.GetValue(_model)!;
         string[] texts = parse.GetValue(_text)!;
-        ModelOutline model = Path.GetExtension(path) == ".json" && ModelProfile.Load(path).Model is { } profiled
+        ModelOutline model = Path.GetExtension(path) == ".json" && ModelProfile.LoadPart(path).Model is { } profiled
             ? new ModelOutline(profiled.Name, profiled.Shape, profiled.WeightBytes, HasWeights: true)
             : ModelOutline.Read(path);
         Machine? machine = parse.GetValue(_machine) is { } name ? Machine.Load(name) : null;
@@ -189,7 +206,7 @@ internal sealed class ProfileCommand : ToolCommand
             [
                 $"{layer.Index}", $"{layer.DensePreference:0.000}", layer.Side,
                 .. layer.Gradients is { } gradients ? (string[])[$"{gradients.Keys:0.00e+0}", $"{gradients.Values:0.00e+0}"] : [],
-                .. Catalogue.Diagnostic.Skip(1).Select(diagnostic => Show.Loss(profile.Layers[layer.Index].Options.FirstOrDefault(option => option.Policy.Equals(diagnostic))?.Loss)),
+                .. Catalogue.Diagnostic.Skip(1).Select(diagnostic => Show.Loss(profile.Layers.Single(measured => measured.Layer == layer.Index).Options.FirstOrDefault(option => option.Policy.Equals(diagnostic))?.Loss)),
                 layer.Cheapest is { } cheapest ? $"{cheapest.Mode}, {cheapest.Choices}" : "none", layer.Cheapest is null ? "-" : ByteSize.Format(layer.Cheapest.DeviceBytes),
             ]));
         foreach (ProfileResult.WeightFile weights in result.Weights)
@@ -203,6 +220,8 @@ internal sealed class ProfileCommand : ToolCommand
         }
 
         Terminal.Line($"Losses are in nats per token. A score above {TailorKVRule.Threshold} is what TailorKV calls dense, and quantizes; the rest it retrieves.");
+        if (result.MissingLayers.Count > 0)
+            Terminal.Line($"Plans need all layers. Not measured yet: {LayerRanges.Format(result.MissingLayers)}; the same command with these --layers adds them.");
         Terminal.Line($"Profile: {result.Profile}");
     }
 }

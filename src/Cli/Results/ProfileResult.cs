@@ -7,7 +7,7 @@ namespace TailorKV.Cli.Results;
 /// <summary>What 'profile --json' writes.</summary>
 internal sealed record ProfileResult(
     string Profile, string Model, int Context, int Tail, int Windows, int Seed, string Text, double Seconds, IReadOnlyList<ProfileResult.PhaseTime> SecondsByPhase,
-    IReadOnlyList<ProfileResult.WeightFile> Weights, IReadOnlyList<ProfileResult.MeasuredLayer> Layers)
+    IReadOnlyList<ProfileResult.WeightFile> Weights, IReadOnlyList<ProfileResult.MeasuredLayer> Layers, IReadOnlyList<int> MissingLayers)
 {
     /// <summary>The loss, in nats per token, that a layer may have for its option to count as harmless.</summary>
     public const double HarmlessLoss = 0.001;
@@ -34,7 +34,8 @@ internal sealed record ProfileResult(
     public static ProfileResult From(ModelProfile profile, string path, double seconds, ProfileTimes times) => new(
         path, profile.Model.Name, profile.Context, profile.Tail, profile.Text.Windows, profile.Text.Seed, profile.Text.Source, seconds,
         PhaseTime.Of(phase => times.Of(phase).TotalSeconds),
-        [.. (profile.Weights ?? []).Select(weights => new WeightFile(weights.Name, weights.WeightBytes, weights.Loss, weights.LossError))], [.. profile.Layers.Select(layer => From(profile, layer))]);
+        [.. (profile.Weights ?? []).Select(weights => new WeightFile(weights.Name, weights.WeightBytes, weights.Loss, weights.LossError))], [.. profile.Layers.Select(layer => From(profile, layer))],
+        profile.MissingLayers);
 
     private static MeasuredLayer From(ModelProfile profile, LayerProfile layer)
     {

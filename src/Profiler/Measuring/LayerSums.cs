@@ -53,6 +53,10 @@ internal sealed class LayerSums
     /// <summary>Numbers of tokens that recall is measured for, ascending.</summary>
     public IReadOnlyList<int> Counts { get; }
 
+    /// <summary>One for each layer that is to be measured.</summary>
+    public static LayerSums[] Of(ModelShape shape, ProfileRequest request) =>
+        [.. (request.Layers ?? Enumerable.Range(0, shape.Layers)).Select(layer => new LayerSums(shape.Layer(layer), layer, request))];
+
     /// <summary>Whether windows are read once more, to find out which channels count.</summary>
     public static bool NeedCalibration(IEnumerable<LayerSums> layers) => layers.Any(layer => layer.Options.Any(option => option.NeedsCalibration));
 

@@ -103,7 +103,13 @@ public static class ModelProfiler
         int most = Math.Min(MostJudged, Array.MaxLength / shape.VocabularySize);
         if (request.Tail > most)
             throw new TailorKVException($"{request.Tail} tokens judged are more than the {most} that a window can have", $"Give --tail {Math.Min(most, Math.Max(1, shape.ContextLength - 1))} or less");
-        for (int layer = 0; layer < shape.Layers; layer++)
+        if (request.Layers is { } chosen && (chosen.Count == 0 || chosen.Any(layer => layer < 0 || layer >= shape.Layers) || !chosen.SequenceEqual(chosen.Distinct().Order())))
+        {
+            throw new TailorKVException(
+                $"layers {LayerRanges.Format(chosen)} are not some of the model's {shape.Layers}, ascending and each once", $"Give --layers of 0 to {shape.Layers - 1}");
+        }
+
+        foreach (int layer in request.Layers ?? [.. Enumerable.Range(0, shape.Layers)])
         {
             if (Catalogue.Allowed([.. request.Options, .. request.Candidates], shape.Layer(layer), layer).Count == 0)
                 throw new TailorKVException($"none of the {request.Options.Count + request.Candidates.Count} options is one that layer {layer} allows", "Add new FullPolicy(), which every layer allows");

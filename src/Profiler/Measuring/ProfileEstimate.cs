@@ -75,7 +75,7 @@ public sealed record ProfileEstimate
     {
         ModelProfiler.Check(shape, request);
         int windows = request.WindowCount, tokens = request.Context + request.Tail;
-        LayerSums[] layers = [.. Enumerable.Range(0, shape.Layers).Select(layer => new LayerSums(shape.Layer(layer), layer, request))];
+        LayerSums[] layers = LayerSums.Of(shape, request);
         int exactPasses = windows * (1 + (LayerSums.NeedCalibration(layers) ? 1 : 0) + request.OtherWeights.Count);
         int recalls = windows * layers.Sum(layer => layer.Indexes.OfType<KeyIndex>().Count()), errors = layers.Sum(layer => layer.Screens ? layer.Options.Count : 0);
         int expected = windows * layers.Sum(layer => layer.Measured.Count);

@@ -38,7 +38,7 @@ internal sealed class ProfileRun : IDisposable
         (_model, _shape, _text, _request, _journal, _times, _progress, _cancellation) = (model, model.Shape, text, request, journal, times, progress, cancellation);
         _weights = [.. weights];
         _weightLosses = [.. _weights.Select(_ => new List<MeasuredMean>())];
-        _layers = [.. Enumerable.Range(0, _shape.Layers).Select(layer => new LayerSums(_shape.Layer(layer), layer, request))];
+        _layers = LayerSums.Of(_shape, request);
         _work = new ProfileWork(_shape, request.Context, request.Tail);
     }
 
@@ -131,7 +131,7 @@ internal sealed class ProfileRun : IDisposable
                 ProfilePhase.Losses, $"text {window}, weights {i}", JournalJsonContext.Default.MeasuredMean, _ => true, () => MeasureWeights(other, tokens)));
         }
 
-        for (int layer = 0; layer < _layers.Length; layer++)
+        foreach (LayerSums layer in _layers)
             MeasureLayer(window, layer, tokens);
 
         // All of the window may have been found in the journal.
@@ -139,9 +139,9 @@ internal sealed class ProfileRun : IDisposable
             _work.Finish(_work.ExactPass);
     }
 
-    private void MeasureLayer(int window, int layer, int[] tokens)
+    private void MeasureLayer(int window, LayerSums sums, int[] tokens)
     {
-        LayerSums sums = _layers[layer];
+        int layer = sums.Layer;
         string place = string.Create(CultureInfo.InvariantCulture, $"text {window}, layer {layer}");
         sums.Add(Remember(ProfilePhase.Attention, $"{place}, attention", JournalJsonContext.Default.LayerAttention, sums.Fits, () =>
         {
@@ -222,7 +222,7 @@ internal sealed class ProfileRun : IDisposable
     }
 
     private void Report(double exactPass) =>
-        _progress?.Report(new WorkProgress($"measuring {_shape.Layers} layers", _work.ShareWith(exactPass * _work.ExactPass)));
+        _progress?.Report(new WorkProgress($"measuring {_layers.Length} layers", _work.ShareWith(exactPass * _work.ExactPass)));
 
     private T Remember<T>(ProfilePhase phase, string step, JsonTypeInfo<T> type, Predicate<T> fits, Func<T> measure)
     {
@@ -235,7 +235,8 @@ internal sealed class ProfileRun : IDisposable
     /// <summary>All that the measurements depend on.</summary>
     private string Describe()
     {
-        string options = string.Join('\n', _layers.SelectMany(layer => layer.Options).Select(option => option.ToString()));
+        // Whichever layers are measured, what is found of one is the same: a run of others may go on with it.
+        string options = string.Join('\n', LayerSums.Of(_shape, _request with { Layers = null }).SelectMany(layer => layer.Options).Select(option => option.ToString()));
         string text = _text.Files is { } files ? string.Join(" and ", files.Select(file => file.Calibration.Sha256)) : _text.Part(TextPurpose.Calibration)?.Sha256 ?? "its own words";
         return string.Create(
             CultureInfo.InvariantCulture,
