@@ -90,9 +90,18 @@ public sealed class TorchBackend : Backend
     /// <inheritdoc/>
     public override bool HasGradients => true;
 
+    private ScalarType MatrixType => _cuda ? ScalarType.BFloat16 : ScalarType.Float32;
+
+    /// <inheritdoc/>
+    public override WeightMemory MemoryOf(ModelFiles files)
+    {
+        long bytes = TorchModel.BytesOf(files.Weights, MatrixType);
+        return new WeightMemory(bytes, 0, Math.Max(0, bytes - files.Weights.StoredBytes));
+    }
+
     /// <inheritdoc/>
     public override DeviceModel Load(ModelFiles files) => Scarcity.Named(
-        () => new TorchModel(this, files, _device, _cuda ? ScalarType.BFloat16 : ScalarType.Float32), $"the weights of {Path.GetFileName(files.Path)}");
+        () => new TorchModel(this, files, _device, MatrixType), $"the weights of {Path.GetFileName(files.Path)}");
 
     /// <inheritdoc/>
     public override void RequireFree(long deviceBytes, long hostBytes, string what)
@@ -120,7 +129,7 @@ public sealed class TorchBackend : Backend
     public override TimedWork FetchRows(LayerShape layer, int rows, long bytes) => new TorchRowFetching(layer, rows, bytes, _device);
 
     /// <inheritdoc/>
-    public override TimedWork MultiplyWeights(WeightType type, int hidden) => new TorchMultiplying(hidden, _device, _cuda ? ScalarType.BFloat16 : ScalarType.Float32);
+    public override TimedWork MultiplyWeights(WeightType type, int hidden) => new TorchMultiplying(hidden, _device, MatrixType);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

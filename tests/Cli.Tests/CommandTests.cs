@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using TailorKV.Planner.Policies;
+using TailorKV.Runtime;
 
 namespace TailorKV.Cli.Tests;
 
@@ -112,6 +114,23 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Equal(File.ReadAllBytes(tool.Profile), File.ReadAllBytes(path));
         Assert.Contains("takes layers from 0", ToolFixture.Run([.. command, "some"]).Failure(2), StringComparison.Ordinal);
         Assert.Contains("layers 6 are not", ToolFixture.Run([.. command, "6"]).Failure(1), StringComparison.Ordinal);
+    }
+
+    /// <summary>Whatever the command, what does not fit is refused with what is asked for and what is free.</summary>
+    [Theory]
+    [InlineData("run", "MODEL", "--prompt", "x", "--context", "268435456")]
+    [InlineData("run", "MODEL", "--prompt", "x", "--plan", "HUGE")]
+    [InlineData("bench", "MODEL", "--plan", "HUGE")]
+    [InlineData("bench", "MODEL", "--depth", "200000000", "--prompt", "0")]
+    [InlineData("verify", "MODEL", "HUGE")]
+    public void More_than_is_free_is_refused(params string[] args)
+    {
+        string huge = tool.PathOf("huge.plan.json");
+        using (CausalLanguageModel model = CausalLanguageModel.Load(ToolFixture.Model))
+            File.WriteAllText(huge, Planner.Plans.Plan.Uniform(model.Fingerprint, 1 << 28, new FullPolicy()).ToJson());
+        ToolRun run = ToolFixture.Run([.. args.Select(arg => arg.Replace("MODEL", ToolFixture.Model, StringComparison.Ordinal).Replace("HUGE", huge, StringComparison.Ordinal))]);
+        Assert.Equal((1, ""), (run.ExitCode, run.Output));
+        Assert.Matches("error: a session of [0-9]+ tokens, the weights of tiny-recall included, takes .* are free", run.Error);
     }
 
     /// <summary>The shape is the same from a model, from its configuration alone, and from its profile.</summary>

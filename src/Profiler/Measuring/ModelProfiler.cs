@@ -33,7 +33,7 @@ public static class ModelProfiler
         Check(model, request);
         request = request with { Windows = request.Windows ?? text.EvenWindows(request.WindowCount) };
         (long device, long host) = MemoryBytes(model.Shape, request);
-        model.Backend.RequireFree(device, host, $"measuring {request.Context} tokens of context");
+        model.RequireFree(device, host, $"measuring {request.Context} tokens of context");
         using var run = new ProfileRun(model, text, request, request.OtherWeights.Select(path => Unmeasured(model, path)), journal, times ?? new ProfileTimes(), progress, cancellation);
         return run.Measure();
     }
