@@ -1,5 +1,5 @@
-using TailorKV.Planner.Policies;
 using TailorKV.Planner.Models;
+using TailorKV.Planner.Policies;
 using TailorKV.Runtime;
 using TailorKV.Runtime.Backends.Cpu;
 using TailorKV.Runtime.Backends.Cpu.Cache.Codes;

@@ -28,7 +28,5 @@ internal abstract class HostLink : IDisposable
     public abstract Tensor Fetch(Tensor rows, Tensor places, Device device);
 
     /// <summary>Gives back what it holds.</summary>
-    public virtual void Dispose()
-    {
-    }
+    public abstract void Dispose();
 }

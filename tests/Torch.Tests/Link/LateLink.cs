@@ -1,11 +1,13 @@
 using TailorKV.Torch.Link;
+using TorchSharp;
 
 namespace TailorKV.Torch.Tests.Link;
 
 /// <summary>A link whose copies happen as late as they may: when they are waited for. So whatever looks at them before, or overwrites what they come from, shows.</summary>
 /// <param name="arrives">Whether they happen at all.</param>
-internal sealed class LateLink(bool arrives) : PlainLink
+internal sealed class LateLink(bool arrives) : HostLink
 {
+    private readonly PlainLink _inner = new();
     private readonly List<(nint Source, nint Destination, long Bytes)> _begun = [];
     private bool _follows;
 
@@ -25,7 +27,11 @@ internal sealed class LateLink(bool arrives) : PlainLink
         _follows = false;
         Waits = _begun.Count > 0 ? (Waits.Useful + 1, Waits.Idle) : (Waits.Useful, Waits.Idle + 1);
         if (arrives)
-            _begun.ForEach(copy => base.Begin(copy.Source, copy.Destination, copy.Bytes));
+            _begun.ForEach(copy => _inner.Begin(copy.Source, copy.Destination, copy.Bytes));
         _begun.Clear();
     }
+
+    public override torch.Tensor Fetch(torch.Tensor rows, torch.Tensor places, torch.Device device) => _inner.Fetch(rows, places, device);
+
+    public override void Dispose() => _inner.Dispose();
 }
