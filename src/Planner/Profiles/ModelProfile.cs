@@ -97,8 +97,7 @@ public sealed record ModelProfile
         : Problems.Outside("context", Context, 1, ModelShape.LongestContext)
         ?? Problems.Outside("tail", Tail, 1, 1 << 16)
         ?? Problems.InEach("weights", Weights, (choice, _) => choice.Problem())
-        ?? (Layers.Count == 0 ? "layers is empty" : null)
-        ?? (Layers.Count > Model.Shape.Layers ? $"it has {Layers.Count} layers and the model {Model.Shape.Layers}" : null)
+        ?? (Layers.Count == 0 || Layers.Count > Model.Shape.Layers ? $"it has {Layers.Count} layers and the model {Model.Shape.Layers}" : null)
         ?? Problems.InEach("layers", Layers, (layer, i) => OrderProblem(layer, i) ?? layer.Problem(Model.Shape.Layer(layer.Layer)))
         ?? (Layers.Select(layer => layer.Gradients is null).Distinct().Count() > 1 ? "layers: some have gradients and some have none" : null);
 

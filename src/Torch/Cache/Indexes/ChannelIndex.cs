@@ -84,7 +84,7 @@ internal sealed class ChannelIndex : TorchKeyIndex
         long bytes = (long)tokens * _transposed.element_size();
         ReadOnlySpan<long> places = MemoryMarshal.Cast<byte, long>(onHost.contiguous().bytes);
         _link.Follow();
-        for (int i = 0; i < places.Length; i++)
+        for (int i = 0; i < places.Length && bytes > 0; i++)
             _link.Begin(_transposedStart + At(_transposed, i / _count, places[i] * _transposed.stride(1)), _fetchedStart + At(_fetched, i / _count, i % _count * (long)tokens), bytes);
         return channels;
     }
