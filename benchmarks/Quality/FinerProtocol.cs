@@ -52,8 +52,7 @@ internal static class FinerProtocol
     private static double Rewritten(Windows windows, RewrittenCache.Rewriting rewriting, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        var backend = (WrappingBackend)windows.Model.Backend;
-        return backend.While(windows.Model.Shape.Layers, (layer, shape, cache) => new RewrittenCache(backend, cache, layer, shape, rewriting), () => windows.Whole(new FullPolicy(ExactPrecision.Float32)).Loss);
+        return RewrittenCache.While(windows, rewriting, () => windows.Whole(new FullPolicy(ExactPrecision.Float32)).Loss);
     }
 
     private static FinerCodes PairCodes(float[] queries, float[] keys, int bitsOfPairs)

@@ -26,6 +26,8 @@ const string Usage = """
       host-rows     SmolLM2: retrieved and refined layers with exact and coded rows on the host
       gradients     SmolLM2: KVmix's importance of layers, by gradients on libtorch, beside measured losses
       minutes       SmolLM2: plans from more windows or more options, at equal work of measuring
+      together      libtorch: a layer's tail of several windows at once, beside one after another
+      levels        SmolLM2: levels of rotated codes fitted to the model, by Fisher information too, beside a normal's
       own-words     SmolLM2: a profile from its own words beside one from real text
       text          SmolLM2's reference tokens as text, for other programs
     """;
@@ -67,6 +69,8 @@ try
         case "host-rows": HostRowsProtocol.Run(args[1], report, cancellation.Token); break;
         case "gradients": GradientsProtocol.Run(args[1], report, cancellation.Token); break;
         case "minutes": MinutesProtocol.Run(args[1], Published, report, cancellation.Token); break;
+        case "together": WindowsTogether.Run(report); break;
+        case "levels": LevelsProtocol.Run(args[1], report, cancellation.Token); break;
         case "own-words": OwnWordsProtocol.Run(args[1], report, cancellation.Token); break;
         case "text": report = Report.Plain(ReferenceText.Read(args[1])); break;
         default: Console.Error.WriteLine(Usage); return 2;

@@ -23,6 +23,13 @@ internal sealed class RewrittenCache(Backend backend, LayerCache inner, int laye
     /// <param name="values">Its values, [tokens, headDim].</param>
     public delegate void Rewriting(int layer, int kvHead, Span<float> keys, Span<float> values);
 
+    /// <summary>Has all full caches of windows, whose backend wraps caches, rewrite their prompts while some work is done that makes those of all layers, in their order, any number of times.</summary>
+    public static T While<T>(Windows windows, Rewriting rewriting, Func<T> work)
+    {
+        var backend = (WrappingBackend)windows.Model.Backend;
+        return backend.While(windows.Model.Shape.Layers, (layer, shape, cache) => new RewrittenCache(backend, cache, layer, shape, rewriting), work);
+    }
+
     public override int Tokens => inner.Tokens;
 
     public override bool NeedsPredictedQueries => inner.NeedsPredictedQueries;

@@ -53,6 +53,8 @@ internal sealed class WrappingBackend(Backend inner) : Backend
         }
     }
 
+    public override WeightMemory MemoryOf(ModelFiles files) => inner.MemoryOf(files);
+
     public override DeviceModel Load(ModelFiles files) => inner.Load(files);
 
     public override void RequireFree(long deviceBytes, long hostBytes, string what) => inner.RequireFree(deviceBytes, hostBytes, what);

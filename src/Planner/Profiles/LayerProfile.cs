@@ -40,19 +40,18 @@ public sealed record LayerProfile
     /// <summary>The options measured, the exact cache among them.</summary>
     public required IReadOnlyList<MeasuredOption> Options { get; init; }
 
-    internal string? Problem(LayerShape shape, int index) =>
-        Layer != index ? $"layer is {Layer}, not {index}"
-        : Problems.Outside("densePreference", DensePreference, 0, 1)
+    internal string? Problem(LayerShape shape) =>
+        Problems.Outside("densePreference", DensePreference, 0, 1)
         ?? Problems.OfShares("headDensePreference", HeadDensePreference, shape.Heads)
         ?? Problems.InEach("densities", Densities, (density, _) => density.Problem(shape.Heads))
-        ?? Problems.InEach("recalls", Recalls, (curve, _) => curve.Problem(shape, index))
+        ?? Problems.InEach("recalls", Recalls, (curve, _) => curve.Problem(shape, Layer))
         ?? (ScreenedOut < 0 ? $"screenedOut is {ScreenedOut}, less than 0" : null)
         ?? (Calibration?.Problem(shape) is { } calibration ? $"calibration.{calibration}" : null)
         ?? (Gradients?.Problem() is { } gradients ? $"gradients.{gradients}" : null)
         ?? (Options.Count == 0 ? "options is empty" : null)
-        ?? Problems.InEach("options", Options, (option, _) => PolicyProblem(option.Policy, shape, index) ?? option.Problem())
+        ?? Problems.InEach("options", Options, (option, _) => PolicyProblem(option.Policy, shape, Layer) ?? option.Problem())
         ?? (KeyCalibration.Lacking(Calibration, Options.Any(option => option.Policy.NeedsCalibration), Options.Any(option => option.Policy.NeedsValueMoments)) is { } lacking ? $"options code {lacking}" : null)
-        ?? Problems.InEach("unmeasured", Unmeasured, (option, _) => PolicyProblem(option.Policy, shape, index));
+        ?? Problems.InEach("unmeasured", Unmeasured, (option, _) => PolicyProblem(option.Policy, shape, Layer));
 
     private static string? PolicyProblem(LayerPolicy policy, LayerShape shape, int layer) => policy.Problem(shape, layer) is { } problem ? $"policy: {problem}" : null;
 }

@@ -49,6 +49,13 @@ internal sealed class RetrievedCache : WindowedCache
     }
 
     /// <inheritdoc/>
+    protected override void Prefetch(Tensor predicted)
+    {
+        JoinAhead();
+        _index.Prefetch(predicted, Middle);
+    }
+
+    /// <inheritdoc/>
     protected override void StoreMiddle(Tensor keys, Tensor values)
     {
         _index.Clear();

@@ -61,10 +61,17 @@ internal abstract class WindowedCache : TorchLayerCache
         bool sink = position < _policy.Sinks;
         (sink ? _sinkKeys : _windowKeys).Write(position, key);
         (sink ? _sinkValues : _windowValues).Write(position, value);
-        if (WindowTokens < _policy.WindowCapacity)
-            return;
-        AddToMiddle(Middle, _windowKeys.Read(WindowStart, _policy.BlockTokens), _windowValues.Read(WindowStart, _policy.BlockTokens));
-        Middle += _policy.BlockTokens;
+        if (WindowTokens == _policy.WindowCapacity)
+            JoinMiddle();
+    }
+
+    /// <summary>
+    /// Lets the block join the middle that the next token will drive out of the window, so that the middle is now what it will be then. Where that token is of the block itself, it cannot yet.
+    /// </summary>
+    protected void JoinAhead()
+    {
+        if (Tokens >= _policy.Sinks && WindowTokens + 1 == _policy.WindowCapacity && WindowTokens >= _policy.BlockTokens)
+            JoinMiddle();
     }
 
     /// <summary>Gets ready for a prompt's middle.</summary>
@@ -102,4 +109,10 @@ internal abstract class WindowedCache : TorchLayerCache
     /// </summary>
     /// <param name="scores">[kvHeads, group, scored].</param>
     protected Tensor LogMass(Tensor scores) => scores.log_softmax(-1).narrow(-1, SinkTokens, Middle).logsumexp(1);
+
+    private void JoinMiddle()
+    {
+        AddToMiddle(Middle, _windowKeys.Read(WindowStart, _policy.BlockTokens), _windowValues.Read(WindowStart, _policy.BlockTokens));
+        Middle += _policy.BlockTokens;
+    }
 }

@@ -1,4 +1,5 @@
 using TailorKV.Planner.Policies.Codes;
+using TailorKV.Torch.Link;
 using TailorKV.Torch.Memory;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -13,6 +14,7 @@ internal sealed class CodedHostRows : HostRows
 {
     private readonly int _headDim;
     private readonly int _bits;
+    private readonly HostLink _link;
 
     // [kvHeads, tokens, 2 * blocks], fp16.
     private readonly Tensor _scales;
@@ -22,7 +24,7 @@ internal sealed class CodedHostRows : HostRows
 
     public CodedHostRows(RotatedBlockFormat format, int tokens, CacheRequest request)
     {
-        (_headDim, _bits) = (request.Layer.HeadDim, format.Bits);
+        (_headDim, _bits, _link) = (request.Layer.HeadDim, format.Bits, request.Link);
         long row = format.RowBytes(_headDim), blocks = SymmetricBlocks.Blocks(_headDim), scales = 2 * blocks * PerBlockFormat.ScaleBytes;
         HeadRegion region = HostBytes.TakeHeads(request.Host, request.Layer.KvHeads, Bytes(tokens, row));
         // A token's bytes are even, key and value together, and so may be looked at as halves as well.
@@ -42,7 +44,7 @@ internal sealed class CodedHostRows : HostRows
     /// <inheritdoc/>
     public override void Fetch(Tensor chosen, Tensor keys, Tensor values)
     {
-        Tensor[] scales = Gathered(_scales, chosen).to(keys.device).chunk(2, -1), codes = Gathered(_codes, chosen).to(keys.device).chunk(2, -1);
+        Tensor[] scales = _link.Fetch(_scales, chosen, keys.device).chunk(2, -1), codes = _link.Fetch(_codes, chosen, keys.device).chunk(2, -1);
         keys.copy_(SymmetricBlocks.Decode(scales[0], Unpacked(codes[0]), _bits));
         values.copy_(SymmetricBlocks.Decode(scales[1], Unpacked(codes[1]), _bits));
     }

@@ -6,6 +6,7 @@ using TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 using TailorKV.Torch.Cache;
 using TailorKV.Torch.Cache.Codes;
 using TailorKV.Torch.Library;
+using TailorKV.Torch.Link;
 using TailorKV.Torch.Memory;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -123,7 +124,7 @@ public sealed class TorchCodesTests
     private static TorchArena Arena(CodeCase one) => new("device", one.KvHeads * CacheBytes.Align(one.Format.Bytes(one.Capacity, one.HeadDim)), CPU);
 
     private static CacheRequest Request(CodeCase one, TorchArena device) =>
-        new(one.Layer, one.Capacity, device, new Arena("host", 0), new TorchArena("staging", 0, CPU), CPU, null, one.Calibration);
+        new(one.Layer, one.Capacity, device, new Arena("host", 0), new TorchArena("staging", 0, CPU), CPU, new PlainLink(), null, one.Calibration);
 
     private static Tensor Tensor(float[][][] rows, int headDim) => tensor(Flat(rows), [rows.Length, rows[0].Length, headDim]);
 
