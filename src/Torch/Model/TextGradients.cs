@@ -1,4 +1,5 @@
 using TailorKV.Planner.Profiles;
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -66,7 +67,7 @@ internal class TextGradients(TorchModel model, TorchTransformer transformer, int
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             using var gradients = enable_grad();
-            Tensor rows = Asking(output.narrow(0, first, count)), loss = CrossEntropy(rows, first) / (text.Length - 1);
+            Tensor rows = Asking(output.narrow(0, first, count)), loss = CrossEntropy(rows, first) / Held.Of(text.Length - 1);
             gradient.narrow(0, first, count).copy_(autograd.grad([loss], [rows])[0]);
         }
 

@@ -1,6 +1,7 @@
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 using TailorKV.Torch.Memory;
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -40,7 +41,7 @@ internal sealed class TierCodes
     public void Encode(int first, Tensor turned, Tensor weights)
     {
         Tensor precise = turned.to(ScalarType.Float64);
-        Tensor spreads = Halves.OfDouble((precise.square().sum(-1, keepdim: true) / Math.Max(1, turned.shape[2])).sqrt()).to(ScalarType.Float32), scaled = turned * AffineGroups.Inverse(spreads);
+        Tensor spreads = Halves.OfDouble((precise.square().sum(-1, keepdim: true) / Held.Of(Math.Max(1, turned.shape[2]))).sqrt()).to(ScalarType.Float32), scaled = turned * AffineGroups.Inverse(spreads);
         Tensor[] levels = new Tensor[_tiers.Length];
         for (int i = 0, start = 0; i < _tiers.Length; start += _tiers[i++].Channels)
         {
@@ -52,7 +53,7 @@ internal sealed class TierCodes
         Tensor stood = Joined(levels, turned).to(ScalarType.Float64), weighted = stood * weights;
         // What codes stand for comes nearest to the row with this size, however it spreads over the tiers.
         Tensor along = (weighted * precise).sum(-1, keepdim: true), squares = (weighted * stood).sum(-1, keepdim: true);
-        Tensor sizes = (along / squares).masked_fill(squares.gt(0).logical_and(spreads.gt(0)).logical_not(), 0);
+        Tensor sizes = (along / squares).masked_fill(squares.gt(Held.Of(0)).logical_and(spreads.gt(Held.Of(0))).logical_not(), Held.Of(0));
         _sizes.narrow(1, first, turned.shape[1]).copy_(Halves.OfDouble(sizes));
     }
 

@@ -3,6 +3,7 @@ using TailorKV.Planner.Policies;
 using TailorKV.Torch.Cache.Codes;
 using TailorKV.Torch.Cache.Indexes;
 using TailorKV.Torch.Cache.Rows;
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -96,6 +97,6 @@ internal sealed class RetrievedCache : WindowedCache
     private Tensor TailScores(Tensor scores)
     {
         Tensor places = _host.Chosen.unsqueeze(1).expand(scores.shape[0], scores.shape[1], _host.Count);
-        return scores.scatter(-1, places, full_like(places, float.NegativeInfinity, ScalarType.Float32)).logsumexp(-1, keepdim: true) + Math.Log(_tailWeight);
+        return scores.scatter(-1, places, full_like(places, Held.Of(float.NegativeInfinity), ScalarType.Float32)).logsumexp(-1, keepdim: true) + Held.Of(Math.Log(_tailWeight));
     }
 }
