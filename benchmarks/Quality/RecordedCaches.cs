@@ -91,6 +91,14 @@ internal static class RecordedCaches
             yield return ($"tiers, K {string.Join('-', keys)}, V{values}", Catalogue.InTiers(keys, values));
         }
 
+        foreach ((int[] keys, int[] values) in new (int[], int[])[]
+        {
+            ([5, 4, 2, 2], [3, 2, 2, 1]), ([5, 3, 2, 1], [3, 2, 2, 1]), ([4, 2, 1, 1], [3, 2, 2, 1]), ([5, 3, 2, 1], [2, 0]), ([4, 2, 1, 1], [2, 1]), ([4, 2, 1, 1], [2, 0]), ([3, 1, 0, 0], [3, 2, 2, 1]), ([3, 1, 0, 0], [2, 1]), ([3, 1, 0, 0], [2, 0]),
+        })
+        {
+            yield return ($"tiers, K {string.Join('-', keys)}, V {string.Join('-', values)} principal", Catalogue.InTiers(keys, values));
+        }
+
         foreach (double share in new[] { 0.75, 0.5, 0.25, 0.125 })
         {
             yield return ($"evicted, {100 * share:0.#} % kept by recent attention, rotated K4V4", new EvictedPolicy
