@@ -17,6 +17,8 @@ public class CodeSums : CodeKernels
         .. new[] { 1, 2, 3, 4, 8 }.Select(bits => new CodeFormatCase(new PerTokenFormat { Bits = bits, Group = 64 })),
         .. new[] { 4, 8 }.Select(bits => new CodeFormatCase(new PerBlockFormat { Bits = bits })),
         .. new[] { 1, 2, 3, 4 }.Select(bits => new CodeFormatCase(new RotatedNormalFormat { Bits = bits })),
+        // Of 1, 1.5 and, twice, 2 bits in the mean.
+        .. new int[][] { [2, 0], [2, 1], [3, 1], [3, 2, 2, 1] }.Select(bits => new CodeFormatCase(new PrincipalNormalFormat { Tiers = bits })),
     ];
 
     [ParamsSource(nameof(Formats))]
@@ -25,7 +27,10 @@ public class CodeSums : CodeKernels
     [GlobalSetup]
     public void Encode()
     {
-        _values = CodeFactory.Values(Format.Format, Tokens, HeadDim, Prepare(Format.Format), Lanes);
+        // Directions do not matter to speed: those of unit moments.
+        double[] unit = [.. Enumerable.Range(0, HeadDim * HeadDim).Select(i => i % (HeadDim + 1) == 0 ? 1.0 : 0)];
+        KeyCalibration calibration = KeyCalibration.Of(new float[HeadDim], new float[HeadDim]).WithValues([unit]);
+        _values = CodeFactory.Values(Format.Format, Tokens, HeadDim, Prepare(Format.Format), Lanes, calibration);
         foreach ((int firstToken, float[] rows) in Blocks(Format.Format))
             _values.Encode(firstToken, rows);
     }

@@ -1,18 +1,13 @@
-using System.Numerics.Tensors;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Runtime;
 using TailorKV.Runtime.Backends.Cpu;
-using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 
 namespace TailorKV.Quality;
 
-/// <summary>
-/// What formats finer than the library's would gain, under the protocol of tiers.json: keys with bits of their own for each RoPE pair beside four tiers, and values along their principal directions beside
-/// rotated ones. The finer ones are plain models of codes, without kernels.
-/// </summary>
+/// <summary>What a finer format would gain, under the protocol of tiers.json: keys with bits of their own for each RoPE pair beside four tiers. It is a plain model of codes, without kernels.</summary>
 internal static class FinerProtocol
 {
     private const int Context = 1024;
@@ -23,15 +18,14 @@ internal static class FinerProtocol
     public static void Run(string shared, Report report, CancellationToken cancellation)
     {
         string folder = Path.Combine(shared, "models", "SmolLM2-135M-Instruct");
-        using var backend = new RewritingBackend(new CpuBackend());
+        using var backend = new WrappingBackend(new CpuBackend());
         using var model = CausalLanguageModel.Load(Path.Combine(folder, "model.gguf"), backend);
         int[][] tokens = TiersProtocol.Reference(folder);
         using var windows = new Windows(model, tokens[1..3], Context, cancellation);
         KeyCalibration[] calibrations = ModelProfiler.Calibrate(model, tokens[0], Context, null, cancellation);
         windows.Calibrate(calibrations);
-        report.Paragraph("Windows 1 and 2 judged, window 0 calibrates; keys or values alone, every layer, 4 sinks and the newest 32 tokens exact. Stored bits: those of codes and of one fp16 number a token and KV head.");
+        report.Paragraph("Windows 1 and 2 judged, window 0 calibrates; keys alone, every layer, 4 sinks and the newest 32 tokens exact. Stored bits: those of codes and of one fp16 number a token and KV head.");
         Keys(windows, calibrations, report, cancellation);
-        Values(windows, Moments(model, tokens[0], cancellation), report, cancellation);
     }
 
     private static void Keys(Windows windows, KeyCalibration[] calibrations, Report report, CancellationToken cancellation)
@@ -53,35 +47,12 @@ internal static class FinerProtocol
         report.Table(["stored bits", "tiers", "KL, tiers", "bits a pair", "ratio"], rows);
     }
 
-    private static void Values(Windows windows, PrincipalDirections[][] principal, Report report, CancellationToken cancellation)
-    {
-        report.Heading("Values: tiers of principal directions beside rotated values");
-        report.Paragraph("Directions are the eigenvectors of E v v' of each KV head, cut into equal tiers, each rotated in itself with a static scale. A head's directions take 2 bytes x headDim², once: 2 bytes for each of 4,096 tokens at 64 channels, a quarter bit a channel.");
-        int headDim = windows.Model.Shape.HeadDim;
-        var rows = new List<(double Stored, string Name, double Loss)>();
-        foreach (int bits in new[] { 1, 2 })
-            Add(bits, $"{bits}-bit rotated normal", windows.Whole(new QuantizedPolicy { Keys = Kept, Values = new RotatedNormalFormat { Bits = bits }, Generated = Tail }).Loss);
-        foreach (int[] tiers in new int[][] { [1, 0], [2, 0], [1, 1], [3, 0], [2, 1], [3, 1], [2, 2], [2, 1, 0, 0], [2, 2, 0, 0], [2, 1, 1, 0], [2, 2, 1, 0], [3, 2, 1, 0], [2, 2, 1, 1], [3, 2, 2, 1] })
-        {
-            FinerCodes[][] codes = [.. principal.Select(layer => layer.Select(head => TierCodes(head.Sizes, tiers)).ToArray())];
-            Add(tiers.Average(), $"{string.Join('-', tiers)} along principal directions", Rewritten(windows, (layer, head, _, values) => ForRows(values, headDim, row => Along(principal[layer][head], tiers.Length, codes[layer][head], row)), cancellation));
-        }
-
-        report.Table(["stored bits", "values", "KL, nats per token"], rows.OrderBy(row => row.Stored).Select(row => (string[])[$"{row.Stored:0.00}", row.Name, $"{row.Loss:0.00000}"]));
-
-        void Add(double mean, string name, double loss)
-        {
-            rows.Add((Stored(mean, headDim), name, loss));
-            Console.Error.WriteLine(rows[^1]);
-        }
-    }
-
     private static double Stored(double mean, int headDim) => mean + (16.0 / headDim);
 
-    private static double Rewritten(Windows windows, RewritingBackend.Rewriting rewriting, CancellationToken cancellation)
+    private static double Rewritten(Windows windows, RewrittenCache.Rewriting rewriting, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        return ((RewritingBackend)windows.Model.Backend).While(windows.Model.Shape.Layers, rewriting, () => windows.Whole(new FullPolicy(ExactPrecision.Float32)).Loss);
+        return RewrittenCache.While(windows, rewriting, () => windows.Whole(new FullPolicy(ExactPrecision.Float32)).Loss);
     }
 
     private static FinerCodes PairCodes(float[] queries, float[] keys, int bitsOfPairs)
@@ -94,53 +65,6 @@ internal static class FinerProtocol
         for (int i = 0; i < order.Length; i++)
             bits[order[i]] = ofPairs[i / 2];
         return new FinerCodes(keys, [.. Enumerable.Range(0, keys.Length).Select(channel => (float)Importance(channel))], bits);
-    }
-
-    private static FinerCodes TierCodes(IReadOnlyList<float> sizes, int[] tiers)
-    {
-        int width = sizes.Count / tiers.Length;
-        float[] scales = [.. Enumerable.Range(0, sizes.Count).Select(i => (float)Math.Sqrt(sizes.Skip(i / width * width).Take(width).Average(size => (double)size * size)))];
-        return new FinerCodes(scales, [.. scales.Select(scale => scale * scale)], [.. Enumerable.Range(0, sizes.Count).Select(i => tiers[i / width])]);
-    }
-
-    /// <summary>Codes a value along principal directions, each tier turned in itself.</summary>
-    private static void Along(PrincipalDirections principal, int tiers, FinerCodes codes, Span<float> row)
-    {
-        int width = row.Length / tiers;
-        float[] along = new float[row.Length];
-        for (int i = 0; i < along.Length; i++)
-            along[i] = TensorPrimitives.Dot(principal.Directions[i], row);
-        for (int tier = 0; tier < tiers; tier++)
-            Hadamard.Rotate(along.AsSpan(tier * width, width), width);
-        codes.Rewrite(along);
-        for (int tier = 0; tier < tiers; tier++)
-            Hadamard.Rotate(along.AsSpan(tier * width, width), width);
-        row.Clear();
-        for (int i = 0; i < along.Length; i++)
-            TensorPrimitives.MultiplyAdd(principal.Directions[i], along[i], row, row);
-    }
-
-    /// <summary>The principal directions of each layer's and KV head's values.</summary>
-    private static PrincipalDirections[][] Moments(CausalLanguageModel model, int[] window, CancellationToken cancellation)
-    {
-        int headDim = model.Shape.HeadDim;
-        var moments = Enumerable.Range(0, model.Shape.Layers).Select(_ => Enumerable.Range(0, model.Shape.KvHeads).Select(_ => new double[headDim, headDim]).ToArray()).ToArray();
-        using var windows = new Windows(model, [window], Context, cancellation);
-        Rewritten(windows, (layer, head, _, values) => Add(moments[layer][head], values), cancellation);
-        return [.. moments.Select(layer => layer.Select(PrincipalDirections.Of).ToArray())];
-
-        void Add(double[,] sums, Span<float> values)
-        {
-            int count = values.Length / headDim;
-            for (int start = 0; start < values.Length; start += headDim)
-            {
-                for (int i = 0; i < headDim; i++)
-                {
-                    for (int j = 0; j < headDim; j++)
-                        sums[i, j] += (double)values[start + i] * values[start + j] / count;
-                }
-            }
-        }
     }
 
     private static void ForRows(Span<float> rows, int length, RowWork work)

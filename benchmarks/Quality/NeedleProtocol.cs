@@ -28,7 +28,7 @@ internal static class NeedleProtocol
     [
         .. from topK in new[] { 32, 64 }
            from index in new KeyIndex[] { new CodedKeys(new TieredNormalFormat { Tiers = [2, 0, 0, 0] }), new CodedKeys(new TieredNormalFormat { Tiers = [3, 1, 0, 0] }), new CriticalChannels(4), new CriticalChannels(8) }
-           select new RetrievedPolicy { TopK = topK, Index = index, Generated = 0 },
+           select new RetrievedPolicy { TopK = topK, Index = index, Generated = 0, TailWeight = index is CodedKeys ? 0.25 : 0 },
     ];
 
     private static readonly double[] Shares = [0.06, 0.04];
@@ -139,10 +139,13 @@ internal static class NeedleProtocol
         new("5-3-2-1 tiers, V3", "6.25", Tiers([5, 3, 2, 1], 3), Unknown, Unknown),
         new("4-2-1-1 tiers, V2", "4.5", Tiers([4, 2, 1, 1], 2), Unknown, Unknown),
         new("3-1-0-0 tiers, V1", "2.5", Tiers([3, 1, 0, 0], 1), Unknown, Unknown),
+        new("3-1-0-0 tiers, V 2-0 principal", "2.5, directions", Catalogue.InTiers([3, 1, 0, 0], [2, 0]) with { Generated = 64 }, Unknown, Unknown),
         new("refined, 3-1-0-0 tiers, V1, top-32", "2.5", RefinedTiers([3, 1, 0, 0], 1), Unknown, Unknown),
         new("refined, 4-2-1-1 tiers, V2, top-32", "4.5", RefinedTiers([4, 2, 1, 1], 2), Unknown, Unknown),
+        new("refined, 3-1-0-0 tiers, V 2-0 principal, top-32", "2.5, directions", RefinedTiers([3, 1, 0, 0], 1) with { Values = new PrincipalNormalFormat { Tiers = [2, 0] } }, Unknown, Unknown),
         new("retrieved, exact scores, top-32", "(index)", Retrieved(32), (1.00, 0.092), (0.85, 0.26)),
         new("retrieved, exact scores, top-64", "(index)", Retrieved(64), (1.00, 0.063), (0.85, 0.21)),
+        new("retrieved, exact scores, top-32, the rest x 0.25", "(index)", Retrieved(32) with { TailWeight = 0.25 }, Unknown, Unknown),
         new("refined, rotated K1V1, top-32", "3", Refined(1), (1.00, 0.033), (0.98, 0.34)),
         new("refined, rotated K2V2, top-32", "5", Refined(2), (1.00, 0.0021), (0.98, 0.0067)),
         new("refined, rotated K3V3, top-32", "7", Refined(3), (1.00, 0.0003), (0.98, 0.0006)),

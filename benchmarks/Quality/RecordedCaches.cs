@@ -28,11 +28,23 @@ internal static class RecordedCaches
 
         foreach ((int[] keys, int values) in new (int[], int)[] { ([5, 4, 2, 2], 3), ([5, 3, 2, 1], 3), ([4, 2, 1, 1], 2), ([3, 1, 0, 0], 1) })
             yield return ($"quantized, K {string.Join('-', keys)} tiers, V{values}", Catalogue.InTiers(keys, values));
+        foreach ((int[] keys, int[] values) in new (int[], int[])[] { ([5, 3, 2, 1], [3, 2, 2, 1]), ([4, 2, 1, 1], [3, 2, 2, 1]), ([4, 2, 1, 1], [2, 0]), ([3, 1, 0, 0], [2, 0]) })
+            yield return ($"quantized, K {string.Join('-', keys)} tiers, V {string.Join('-', values)} principal", Catalogue.InTiers(keys, values));
         yield return ("retrieved top-64, 3-1-0-0 tiers", new RetrievedPolicy { TopK = 64, Index = new CodedKeys(Tiers(3, 1, 0, 0)) });
         yield return ("retrieved top-64, 4-2-1-1 tiers", new RetrievedPolicy { TopK = 64, Index = new CodedKeys(Tiers(4, 2, 1, 1)) });
         yield return ("retrieved top-256, 3-1-0-0 tiers", new RetrievedPolicy { TopK = 256, Index = new CodedKeys(Tiers(3, 1, 0, 0)) });
         foreach ((int[] keys, int values, int k) in new (int[], int, int)[] { ([3, 1, 0, 0], 1, 64), ([4, 2, 1, 1], 2, 32), ([4, 2, 1, 1], 2, 64), ([4, 2, 1, 1], 2, 256), ([5, 3, 2, 1], 3, 64) })
             yield return ($"refined, K {string.Join('-', keys)} tiers, V{values}, top-{k}", new RefinedPolicy { Keys = Tiers(keys), Values = new RotatedNormalFormat { Bits = values }, TopK = k });
+        foreach ((int[] keys, int[] values, int k) in new (int[], int[], int)[] { ([3, 1, 0, 0], [2, 0], 64), ([4, 2, 1, 1], [2, 0], 64), ([4, 2, 1, 1], [3, 2, 2, 1], 64), ([4, 2, 1, 1], [3, 2, 2, 1], 256) })
+        {
+            yield return ($"refined, K {string.Join('-', keys)} tiers, V {string.Join('-', values)} principal, top-{k}", new RefinedPolicy
+            {
+                Keys = Tiers(keys),
+                Values = new PrincipalNormalFormat { Tiers = values },
+                TopK = k,
+            });
+        }
+
         yield return ("retrieved top-64, 8 critical channels", new RetrievedPolicy { TopK = 64, Index = new CriticalChannels(8) });
         yield return ("retrieved top-64, 1-bit rotated keys", new RetrievedPolicy { TopK = 64, Index = new CodedKeys(new RotatedNormalFormat { Bits = 1 }) });
         yield return ("retrieved top-64, 2-bit keys per channel g64", new RetrievedPolicy { TopK = 64, Index = new CodedKeys(new PerChannelFormat { Bits = 2, Group = 64 }) });
@@ -77,6 +89,14 @@ internal static class RecordedCaches
         })
         {
             yield return ($"tiers, K {string.Join('-', keys)}, V{values}", Catalogue.InTiers(keys, values));
+        }
+
+        foreach ((int[] keys, int[] values) in new (int[], int[])[]
+        {
+            ([5, 4, 2, 2], [3, 2, 2, 1]), ([5, 3, 2, 1], [3, 2, 2, 1]), ([4, 2, 1, 1], [3, 2, 2, 1]), ([5, 3, 2, 1], [2, 0]), ([4, 2, 1, 1], [2, 1]), ([4, 2, 1, 1], [2, 0]), ([3, 1, 0, 0], [3, 2, 2, 1]), ([3, 1, 0, 0], [2, 1]), ([3, 1, 0, 0], [2, 0]),
+        })
+        {
+            yield return ($"tiers, K {string.Join('-', keys)}, V {string.Join('-', values)} principal", Catalogue.InTiers(keys, values));
         }
 
         foreach (double share in new[] { 0.75, 0.5, 0.25, 0.125 })

@@ -13,7 +13,9 @@ using TailorKV.Runtime.Tokenizers;
 
 namespace TailorKV.Runtime;
 
-/// <summary>A language model whose weights lie mapped in its files. Sessions share it; it must outlive them.</summary>
+/// <summary>
+/// A language model whose weights lie mapped in its files, and are brought to the backend's device when the first session or measurement needs them there. Sessions share it; it must outlive them.
+/// </summary>
 public sealed class CausalLanguageModel : IDisposable
 {
     private readonly ModelFiles _files;
@@ -21,27 +23,20 @@ public sealed class CausalLanguageModel : IDisposable
     private readonly Lazy<ModelFingerprint> _fingerprint;
     private readonly Lazy<Tokenizer> _tokenizer;
     private readonly Lazy<ChatTemplate?> _chatTemplate;
+    private readonly Lock _loading = new();
+    private volatile DeviceModel? _deviceModel;
+    private bool _disposed;
 
     private CausalLanguageModel(ModelFiles files, Backend? backend)
     {
         _files = files;
         Backend = backend ?? (_ownBackend = new CpuBackend());
-        try
-        {
-            DeviceModel = Backend.Load(files);
-        }
-        catch
-        {
-            _ownBackend?.Dispose();
-            throw;
-        }
-
         _fingerprint = new Lazy<ModelFingerprint>(() => new ModelFingerprint
         {
-            Name = NameOf(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(files.Path))),
+            Name = files.Name,
             Shape = Shape,
             WeightBytes = files.Weights.StoredBytes,
-            LaidOutBytes = DeviceModel.LaidOutBytes,
+            LaidOutBytes = Backend.MemoryOf(files).LaidOutBytes,
             WeightsHash = "xxh128:" + files.Hash(),
         });
         _tokenizer = new Lazy<Tokenizer>(() => LoadTokenizer(files));
@@ -80,14 +75,29 @@ public sealed class CausalLanguageModel : IDisposable
     /// <summary>What it runs on.</summary>
     public Backend Backend { get; }
 
-    internal DeviceModel DeviceModel { get; }
+    /// <summary>Whether the weights have been brought to the device.</summary>
+    public bool IsLoaded => _deviceModel is not null;
 
-    /// <summary>Opens a Hugging Face folder or a GGUF file.</summary>
+    /// <summary>The weights on the device, brought there by the first who asks. A failure is not remembered: there may be more memory later.</summary>
+    internal DeviceModel DeviceModel
+    {
+        get
+        {
+            if (_deviceModel is { } loaded)
+                return loaded;
+            lock (_loading)
+            {
+                ObjectDisposedException.ThrowIf(_disposed, this);
+                return _deviceModel ??= Backend.Load(_files);
+            }
+        }
+    }
+
+    /// <summary>Opens a Hugging Face folder or a GGUF file. No weights are brought to the device yet.</summary>
     /// <param name="path">A folder with config.json and safetensors, or with one GGUF model alone, or a GGUF file, of several shards the first.</param>
     /// <param name="backend">What it runs on, shared with other models, and to be disposed of after them; null for one of its own with the default options.</param>
     /// <exception cref="InvalidFileException">A file is missing, truncated or inconsistent.</exception>
     /// <exception cref="UnsupportedModelException">The architecture, a tensor type or the RoPE scaling is not supported.</exception>
-    /// <exception cref="CapacityExceededException">There is not as much memory free as the weights take on the backend besides their files.</exception>
     public static CausalLanguageModel Load(string path, Backend? backend = null)
     {
         ModelFiles files = ModelFiles.Open(path);
@@ -104,10 +114,35 @@ public sealed class CausalLanguageModel : IDisposable
         }
     }
 
-    /// <summary>Checks that a plan is for this model and consistent in itself.</summary>
-    /// <exception cref="TailorKVException">It is not.</exception>
+    /// <summary>Refuses work that needs more memory than there is free, together with the weights where they are not on the device yet.</summary>
+    /// <param name="deviceBytes">What it needs on the device besides the weights.</param>
+    /// <param name="hostBytes">What it needs on the host besides the weights.</param>
+    /// <param name="what">What it is.</param>
+    /// <exception cref="CapacityExceededException">There is less.</exception>
+    public void RequireFree(long deviceBytes, long hostBytes, string what)
+    {
+        if (IsLoaded)
+        {
+            Backend.RequireFree(deviceBytes, hostBytes, what);
+            return;
+        }
+
+        WeightMemory weights = Backend.MemoryOf(_files);
+        Backend.RequireFree(deviceBytes + weights.DeviceBytes, hostBytes + weights.HostBytes, $"{what}, the weights of {_files.Name} included,");
+    }
+
+    /// <summary>Checks that a plan is for this model and consistent in itself, and that what a session of it takes is free, the weights included where they are not on the device yet.</summary>
+    /// <exception cref="TailorKVException">It is for another model, or contradicts itself.</exception>
+    /// <exception cref="CapacityExceededException">The machine has not that much memory free.</exception>
     public void RequirePlan(Plan plan)
     {
+        // Before the weights are read for their hash, which for a large model takes a while.
+        if (plan.Model.Shape.Equals(Shape) && plan.Model.WeightBytes == Weights.StoredBytes && plan.Problem() is null)
+        {
+            MemoryBreakdown memory = plan.Memory.OfOne(plan.Target.Batch);
+            RequireFree(memory.Device - memory.Weights, memory.Host - memory.HostWeights, $"a session of {plan.Target.Context} tokens");
+        }
+
         if (plan.Model.DifferenceFrom(Fingerprint) is { } difference)
         {
             throw new TailorKVException(
@@ -147,16 +182,11 @@ public sealed class CausalLanguageModel : IDisposable
     /// <summary>Closes the files, gives back the memory of the weights, and ends the threads of a backend of its own.</summary>
     public void Dispose()
     {
+        lock (_loading)
+            _disposed = true;
         _files.Dispose();
-        DeviceModel.Dispose();
+        _deviceModel?.Dispose();
         _ownBackend?.Dispose();
-    }
-
-    // Many a file is called model.gguf, and what GGUF files say themselves is often a training run's name: the folder's says more.
-    private static string NameOf(string path)
-    {
-        string name = System.IO.Path.GetExtension(path) is ".gguf" ? GgufShards.ModelName(path) : System.IO.Path.GetFileName(path);
-        return name == "model" && System.IO.Path.GetFileName(System.IO.Path.GetDirectoryName(path)) is { Length: > 0 } folder ? folder : name;
     }
 
     private static Tokenizer LoadTokenizer(ModelFiles files)

@@ -14,7 +14,8 @@ internal static class EvictedGenerator
         ("evicted, exact", Evicted(Gen.Constant(((CodeFormat?)null, (CodeFormat?)null)))),
         ("evicted, keys per channel", Evicted(Codes(FormatGenerators.PerChannel, FormatGenerators.PerToken))),
         ("evicted, rotated", Evicted(Codes(FormatGenerators.Rotated, FormatGenerators.Rotated))),
-        ("evicted, keys in tiers", Evicted(Codes(FormatGenerators.Tiered, FormatGenerators.Rotated))));
+        ("evicted, keys in tiers", Evicted(Codes(FormatGenerators.Tiered, FormatGenerators.Rotated))),
+        ("evicted, values along principal directions", Evicted(Codes(Gen.OneOf(FormatGenerators.Tiered, FormatGenerators.PerChannel), FormatGenerators.Principal))));
 
     private static Gen<(CodeFormat? Keys, CodeFormat? Values)> Codes(Gen<CodeFormat> keys, Gen<CodeFormat> values) =>
         from k in keys

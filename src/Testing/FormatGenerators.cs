@@ -28,18 +28,18 @@ public static class FormatGenerators
         Gen.Choose(1, 4).Select(CodeFormat (bits) => new RotatedNormalFormat { Bits = bits }));
 
     /// <summary>Codes of keys in tiers, often with tiers that have no bits and such as have the most.</summary>
-    public static Gen<CodeFormat> Tiered { get; } =
-        from count in Gen.Elements(2, 4)
-        from bits in Gen.Choose(0, TieredNormalFormat.MostBits).ArrayOf(count)
-        where bits.Any(tier => tier > 0)
-        select (CodeFormat)new TieredNormalFormat { Tiers = bits };
+    public static Gen<CodeFormat> Tiered { get; } = Tiers.Select(CodeFormat (bits) => new TieredNormalFormat { Tiers = bits });
+
+    /// <summary>Codes of values along their principal directions, likewise.</summary>
+    public static Gen<CodeFormat> Principal { get; } = Tiers.Select(CodeFormat (bits) => new PrincipalNormalFormat { Tiers = bits });
 
     /// <summary>A format of any kind that keys and values may both have.</summary>
     public static Gen<CodeFormat> Any { get; } = Gen.Frequency((1, PerChannel), (1, PerToken), (1, PerBlock), (3, Rotated));
 
     /// <summary>What keys and values of a layer are coded in, by what sets the pairs apart.</summary>
     internal static IReadOnlyList<(string Name, Gen<(CodeFormat Keys, CodeFormat Values)> Pairs)> KeysAndValues { get; } =
-        [("keys per channel", Pair(PerChannel, PerToken)), ("keys per token", Pair(PerToken, PerToken)), ("per block", Pair(PerBlock, PerBlock)), ("rotated", Pair(Rotated, Rotated)), ("keys in tiers", Pair(Tiered, Rotated))];
+        [("keys per channel", Pair(PerChannel, PerToken)), ("keys per token", Pair(PerToken, PerToken)), ("per block", Pair(PerBlock, PerBlock)), ("rotated", Pair(Rotated, Rotated)), ("keys in tiers", Pair(Tiered, Rotated)),
+            ("values along principal directions", Pair(Gen.OneOf(Tiered, Rotated, PerChannel), Principal))];
 
     /// <summary>What rows on the host are coded in: nothing as often as something.</summary>
     internal static Gen<CodeFormat?> HostRows { get; } = Gen.Elements<CodeFormat?>(null, null, new RotatedBlockFormat { Bits = 8 }, new RotatedBlockFormat { Bits = 4 });
@@ -51,8 +51,8 @@ public static class FormatGenerators
     /// <param name="format">The format to make simpler.</param>
     public static IEnumerable<CodeFormat> Shrink(CodeFormat format)
     {
-        if (format is TieredNormalFormat { Tiers: var tiers })
-            return Enumerable.Range(0, tiers.Count).Where(tier => tiers[tier] > 0).Select(tier => new TieredNormalFormat { Tiers = [.. tiers.Select((bits, i) => i == tier ? bits - 1 : bits)] }).Where(simpler => simpler.Problem() is null);
+        if (format is TieredFormat { Tiers: var tiers } tiered)
+            return Enumerable.Range(0, tiers.Count).Where(tier => tiers[tier] > 0).Select(tier => tiered with { Tiers = [.. tiers.Select((bits, i) => i == tier ? bits - 1 : bits)] }).Where(simpler => simpler.Problem() is null);
         var one = (SingleWidthFormat)format;
         int[] groups = [.. new[] { 32, 64 }.Where(size => size < GroupOf(format))];
         return Enumerable.Range(1, one.Bits - 1).Select(CodeFormat (bits) => one with { Bits = bits }).Concat(groups.Select(size => WithGroup(format, size))).Where(simpler => simpler.Problem() is null);
@@ -62,6 +62,12 @@ public static class FormatGenerators
         from bits in Gen.Elements(bitWidths)
         from size in Gen.Elements(32, 64, 128)
         select (CodeFormat)new PerChannelFormat { Bits = bits, Group = size };
+
+    private static Gen<int[]> Tiers =>
+        from count in Gen.Elements(2, 4)
+        from bits in Gen.Choose(0, TieredFormat.MostBits).ArrayOf(count)
+        where bits.Any(tier => tier > 0)
+        select bits;
 
     private static Gen<(CodeFormat Keys, CodeFormat Values)> Pair(Gen<CodeFormat> keys, Gen<CodeFormat> values) =>
         from k in keys

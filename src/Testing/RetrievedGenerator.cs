@@ -20,13 +20,15 @@ internal static class RetrievedGenerator
         from index in indexes
         from topK in WindowGenerators.TopK
         from rows in FormatGenerators.HostRows
-        select (WindowedPolicy)new RetrievedPolicy { TopK = topK, Index = index, HostRows = rows });
+        from tail in Gen.Elements(0.0, 0.25, 0.5, 1)
+        select (WindowedPolicy)new RetrievedPolicy { TopK = topK, Index = index, HostRows = rows, TailWeight = tail });
 
     private static IEnumerable<LayerPolicy> Simpler(RetrievedPolicy policy) =>
     [
         .. Shrinking.Smaller(policy.TopK, 1).Select(topK => policy with { TopK = topK }),
         .. Simpler(policy.Index).Select(index => policy with { Index = index }),
         .. FormatGenerators.ShrinkHostRows(policy.HostRows).Select(rows => policy with { HostRows = rows }),
+        .. policy.TailWeight > 0 ? [policy with { TailWeight = 0 }] : (LayerPolicy[])[],
         .. WindowGenerators.Simpler(policy),
     ];
 

@@ -9,6 +9,7 @@ using TailorKV.Runtime.Weights;
 using TailorKV.Torch.Cache;
 using TailorKV.Torch.Cache.Layers;
 using TailorKV.Torch.Library;
+using TailorKV.Torch.Link;
 using TailorKV.Torch.Memory;
 using TailorKV.Torch.Model;
 using TailorKV.Torch.Timing;
@@ -32,13 +33,19 @@ public sealed class TorchBackend : Backend
     private readonly bool _cuda;
     private readonly Device _device;
     private readonly string _folder;
+    private readonly HostLink _link;
 
     /// <summary>Loads libtorch, unless that has been done.</summary>
     /// <param name="options">Which device, and how many threads; null for the defaults.</param>
     /// <exception cref="TailorKVException">libtorch is not there or cannot be loaded, or it finds no card.</exception>
     public TorchBackend(TorchOptions? options = null)
+        : this(options ?? new TorchOptions(), link: null)
     {
-        options ??= new TorchOptions();
+    }
+
+    /// <summary>A backend with another link than its device's own.</summary>
+    internal TorchBackend(TorchOptions options, HostLink? link)
+    {
         _folder = TorchLibrary.Load();
         _cuda = options.Cuda;
         if (_cuda && !cuda.is_available())
@@ -50,6 +57,7 @@ public sealed class TorchBackend : Backend
         if (options.Threads is { } threads)
             set_num_threads(threads);
         _device = _cuda ? CUDA : CPU;
+        _link = link ?? (_cuda ? new CardLink() : new PlainLink());
     }
 
     /// <summary>Which libtorch would be used and from where, and whether it finds a card; or what keeps it from being loaded, with the remedy.</summary>
@@ -76,23 +84,32 @@ public sealed class TorchBackend : Backend
     public override int Threads => get_num_threads();
 
     /// <inheritdoc/>
-    public override long DeviceBytes => _cuda ? CardMemory.Bytes().Total : HostBytes;
+    public override long DeviceBytes => _cuda ? CardDriver.Loaded.Memory().Total : HostBytes;
 
     /// <inheritdoc/>
     public override long HostBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
     /// <inheritdoc/>
-    public override long FreeDeviceBytes => _cuda ? CardMemory.Bytes().Free : FreeMemory.Bytes();
+    public override long FreeDeviceBytes => _cuda ? CardDriver.Loaded.Memory().Free : FreeMemory.Bytes();
 
     /// <inheritdoc/>
-    public override bool OverlapsTransfers => false;
+    public override bool OverlapsTransfers => _cuda;
 
     /// <inheritdoc/>
     public override bool HasGradients => true;
 
+    private ScalarType MatrixType => _cuda ? ScalarType.BFloat16 : ScalarType.Float32;
+
+    /// <inheritdoc/>
+    public override WeightMemory MemoryOf(ModelFiles files)
+    {
+        long bytes = TorchModel.BytesOf(files.Weights, MatrixType);
+        return new WeightMemory(bytes, 0, Math.Max(0, bytes - files.Weights.StoredBytes));
+    }
+
     /// <inheritdoc/>
     public override DeviceModel Load(ModelFiles files) => Scarcity.Named(
-        () => new TorchModel(this, files, _device, _cuda ? ScalarType.BFloat16 : ScalarType.Float32), $"the weights of {Path.GetFileName(files.Path)}");
+        () => new TorchModel(this, files, _device, MatrixType), $"the weights of {Path.GetFileName(files.Path)}");
 
     /// <inheritdoc/>
     public override void RequireFree(long deviceBytes, long hostBytes, string what)
@@ -111,19 +128,21 @@ public sealed class TorchBackend : Backend
     /// <inheritdoc/>
     public override LayerCache CreateCache(
         LayerPolicy policy, LayerShape layer, int context, DeviceArena device, Arena host, DeviceArena staging, float? softCap = null, KeyCalibration? calibration = null) =>
-        TorchCaches.Make(policy, new CacheRequest(layer, context, (TorchArena)device, host, (TorchArena)staging, _device, softCap, calibration));
+        TorchCaches.Make(policy, new CacheRequest(layer, context, (TorchArena)device, host, (TorchArena)staging, _device, _link, softCap, calibration));
 
     /// <inheritdoc/>
     public override TimedWork ReadMemory(long bytes) => new TorchMemoryReading(bytes, _device);
 
     /// <inheritdoc/>
-    public override TimedWork FetchRows(LayerShape layer, int rows, long bytes) => new TorchRowFetching(layer, rows, bytes, _device);
+    public override TimedWork FetchRows(LayerShape layer, int rows, long bytes) => new TorchRowFetching(layer, rows, bytes, _device, _link);
 
     /// <inheritdoc/>
-    public override TimedWork MultiplyWeights(WeightType type, int hidden) => new TorchMultiplying(hidden, _device, _cuda ? ScalarType.BFloat16 : ScalarType.Float32);
+    public override TimedWork MultiplyWeights(WeightType type, int hidden) => new TorchMultiplying(hidden, _device, MatrixType);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        if (disposing)
+            _link.Dispose();
     }
 }

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using TailorKV.Planner.Policies;
+using TailorKV.Runtime;
 
 namespace TailorKV.Cli.Tests;
 
@@ -96,6 +98,55 @@ public class CommandTests(ToolFixture tool) : IClassFixture<ToolFixture>
         Assert.Contains("tailorkv profile", ToolFixture.Run("--help").Output, StringComparison.Ordinal);
         Assert.Contains("'tailorkv hardware list --help'", ToolFixture.Run("hardware", "list", "--unknown").Failure(2), StringComparison.Ordinal);
         Assert.Contains("come on top", ToolFixture.Run("plan", "--help").Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>Layers measured one run after another make the profile that one run makes; before the last of them there is nothing to plan from.</summary>
+    [Fact]
+    public void A_profile_is_made_in_parts()
+    {
+        string path = tool.PathOf("parts.profile.json");
+        string[] command = ["profile", ToolFixture.Model, "--context", $"{ToolFixture.Context - 8}", "--tail", "8", "--windows", "1", "--out", path, "--layers"];
+        Assert.Contains("Not measured yet: 0,4-5; the same command", ToolFixture.Run([.. command, "1-3"]).Output, StringComparison.Ordinal);
+        string line = ToolFixture.Run("plan", path, "--vram", "50%", "--context", "256", "--out", tool.PathOf("parts.plan.json")).Failure(1);
+        Assert.Contains("it has layers 1-3 of a model of 6, and all are needed. Measure the others too", line, StringComparison.Ordinal);
+        Assert.Contains("other windows", ToolFixture.Run([.. command, "0", "--seed", "2"]).Failure(1), StringComparison.Ordinal);
+        Assert.Equal(0, ToolFixture.Run([.. command, "0,3-5", "--json"]).Json().GetProperty("missingLayers").GetArrayLength());
+        Assert.Equal(File.ReadAllBytes(tool.Profile), File.ReadAllBytes(path));
+        Assert.Contains("takes layers from 0", ToolFixture.Run([.. command, "some"]).Failure(2), StringComparison.Ordinal);
+        Assert.Contains("layers 6 are not", ToolFixture.Run([.. command, "6"]).Failure(1), StringComparison.Ordinal);
+    }
+
+    /// <summary>Whatever the command, what does not fit is refused with what is asked for and what is free.</summary>
+    [Theory]
+    [InlineData("run", "MODEL", "--prompt", "x", "--context", "268435456")]
+    [InlineData("run", "MODEL", "--prompt", "x", "--plan", "HUGE")]
+    [InlineData("bench", "MODEL", "--plan", "HUGE")]
+    [InlineData("bench", "MODEL", "--depth", "200000000", "--prompt", "0")]
+    [InlineData("verify", "MODEL", "HUGE")]
+    public void More_than_is_free_is_refused(params string[] args)
+    {
+        string huge = tool.PathOf("huge.plan.json");
+        using (CausalLanguageModel model = CausalLanguageModel.Load(ToolFixture.Model))
+            File.WriteAllText(huge, Planner.Plans.Plan.Uniform(model.Fingerprint, 1 << 28, new FullPolicy()).ToJson());
+        ToolRun run = ToolFixture.Run([.. args.Select(arg => arg.Replace("MODEL", ToolFixture.Model, StringComparison.Ordinal).Replace("HUGE", huge, StringComparison.Ordinal))]);
+        Assert.Equal((1, ""), (run.ExitCode, run.Output));
+        Assert.Matches("error: a session of [0-9]+ tokens, the weights of tiny-recall included, takes .* are free", run.Error);
+    }
+
+    /// <summary>The shape is the same from a model, from its configuration alone, and from its profile.</summary>
+    [Fact]
+    public void A_profile_is_estimated_without_weights()
+    {
+        string folder = tool.PathOf("without-weights");
+        Directory.CreateDirectory(folder);
+        foreach (string file in new[] { "config.json", "text.txt" })
+            File.Copy(Path.Combine(ToolFixture.Model, file), Path.Combine(folder, file), overwrite: true);
+        string[] lines = [.. new[] { ToolFixture.Model, folder, tool.Profile }.Select(model => ToolFixture.Run("profile", model, "--dry-run", "--text", "any", "--machine", "t4").Output)];
+        Assert.Contains("assumed to be bf16", lines[1], StringComparison.Ordinal);
+        string[] tables = [.. lines.Select(text => string.Join('\n', text.Split('\n').Where(line => line.StartsWith("  ", StringComparison.Ordinal))))];
+        Assert.Contains("tokens decoded", tables[0], StringComparison.Ordinal);
+        Assert.Equal([tables[0], tables[0]], tables[1..]);
+        Assert.Contains("give --dry-run too", ToolFixture.Run("profile", ToolFixture.Model, "--machine", "t4").Failure(2), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using TailorKV.Planner;
 using TailorKV.Planner.Profiles;
+using TailorKV.Torch;
 
 namespace TailorKV.Cli.Tests;
 
@@ -12,6 +14,25 @@ public class GradientTests(ToolFixture tool) : IClassFixture<ToolFixture>
         string line = ToolFixture.Run("profile", tool.PathOf("absent"), "--gradients", "--out", tool.PathOf("refused.json")).Failure(1);
         Assert.Contains("the backend cpu has no gradients. Use --device torch", line, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(tool.Folder, "refused*"));
+    }
+
+    /// <summary>On libtorch gradients come with the profile, are shown, and are enough for KVmix's rule.</summary>
+    [Fact]
+    public void A_profile_with_gradients_on_libtorch()
+    {
+        RequireLibtorch();
+        string path = tool.PathOf("torch.profile.json");
+        string[] command = ["profile", ToolFixture.Model, "--device", "torch", "--threads", "1", "--gradients", "--layers", "1,4", "--context", "200", "--tail", "8", "--windows", "1", "--out", path];
+        string table = ToolFixture.Run(command).Output;
+        Assert.Contains("gradient at keys", table, StringComparison.Ordinal);
+        Assert.Matches("gradients [0-9.]*[1-9]", table);
+        ModelProfile profile = ModelProfile.LoadPart(path);
+        Assert.Equal([1, 4], profile.Layers.Select(layer => layer.Layer));
+        Assert.All(profile.Layers, layer => Assert.All(new[] { layer.Gradients!.Keys, layer.Gradients.Values, layer.Gradients.KeyFisher, layer.Gradients.ValueFisher }, number => Assert.InRange(number, double.Epsilon, 1e6)));
+        JsonElement json = ToolFixture.Run([.. command, "--json"]).Json();
+        Assert.Equal(profile.Layers[0].Gradients!.Keys, json.GetProperty("layers")[0].GetProperty("gradients").GetProperty("keys").GetDouble());
+        // What has gradients is not mixed with what has none.
+        Assert.Contains("or of other windows, seed or gradients", ToolFixture.Run([.. command.Where(word => word != "--gradients")]).Failure(1), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -30,5 +51,17 @@ public class GradientTests(ToolFixture tool) : IClassFixture<ToolFixture>
 
         IEnumerable<string?> Names(string of) =>
             ToolFixture.Run(["compare", of, .. limits, "--json"]).Json().GetProperty("baselines").EnumerateArray().Select((JsonElement row) => row.GetProperty("name").GetString());
+    }
+
+    private static void RequireLibtorch()
+    {
+        try
+        {
+            new TorchBackend().Dispose();
+        }
+        catch (TailorKVException exception)
+        {
+            Assert.Skip($"libtorch cannot be loaded: {exception.Message}");
+        }
     }
 }

@@ -10,11 +10,25 @@ public class JsonShapeTests(ToolFixture tool) : IClassFixture<ToolFixture>
     public void Profile()
     {
         JsonElement result = tool.ProfileRun.Json();
-        Assert.Equal("profile model context tail windows seed text seconds secondsByPhase weights layers", Names(result));
+        Assert.Equal("profile model context tail windows seed text seconds secondsByPhase weights layers missingLayers", Names(result));
         Assert.Equal("index densePreference side gradients cheapest options unmeasured", Names(result.GetProperty("layers")[0]));
         Assert.Equal("mode choices deviceBytes hostBytes loss lossError outputError", Names(result.GetProperty("layers")[0].GetProperty("options")[0]));
         Assert.Equal(6, result.GetProperty("layers").GetArrayLength());
         Assert.Equal(tool.Profile, result.GetProperty("profile").GetString());
+    }
+
+    [Fact]
+    public void Profile_that_is_only_estimated()
+    {
+        JsonElement result = ToolFixture.Run("profile", ToolFixture.Model, "--dry-run", "--machine", "t4", "--out", tool.PathOf("estimated.json"), "--json").Json();
+        Assert.Equal("model context tail windows weightBytes hasWeights passes memory machine seconds secondsByPhase", Names(result));
+        Assert.Equal(
+            "exact prefilledTokens gradients sampledTokens layers options recalls outputErrors fewestLosses expectedLosses mostLosses decodedTokens", Names(result.GetProperty("passes")));
+        Assert.Equal("deviceBytes hostBytes", Names(result.GetProperty("memory")));
+        Assert.Equal(tool.ProfileRun.Json().GetProperty("secondsByPhase").EnumerateArray().Select(phase => Text(phase, "name")), result.GetProperty("secondsByPhase").EnumerateArray().Select(phase => Text(phase, "name")));
+        Assert.Equal("NVIDIA T4", Text(result, "machine"));
+        Assert.Empty(Directory.GetFiles(tool.Folder, "estimated*"));
+        Assert.Equal(JsonValueKind.Null, ToolFixture.Run("profile", ToolFixture.Model, "--dry-run", "--json").Json().GetProperty("seconds").ValueKind);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using FsCheck;
 using FsCheck.Xunit;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
@@ -9,10 +10,12 @@ using TailorKV.Testing;
 
 namespace TailorKV.Planner.Tests;
 
-/// <summary>Calibrations of layers' queries and keys in profiles and plans.</summary>
+/// <summary>Calibrations of layers' queries, keys and values in profiles and plans.</summary>
 public sealed class CalibrationTests : IDisposable
 {
     private static readonly LayerPolicy InTiers = Catalogue.InTiers([4, 2, 1, 1], 2);
+
+    private static readonly LayerPolicy Along = new QuantizedPolicy { Keys = new RotatedNormalFormat { Bits = 4 }, Values = new PrincipalNormalFormat { Tiers = [2, 0] } };
 
     private readonly string _path = Path.GetTempFileName();
 
@@ -36,6 +39,7 @@ public sealed class CalibrationTests : IDisposable
             JsonNode written = JsonNode.Parse(profile.ToJson())!["layers"]![layer]!["calibration"]!;
             Assert.Equal(Of(calibration.QueriesOf), Halves(written["queries"]!));
             Assert.Equal(Of(calibration.KeysOf), Halves(written["keys"]!));
+            Assert.Equal(Enumerable.Range(0, shape.KvHeads).SelectMany(head => UpperTriangle(calibration.ValueMomentsOf(head, shape.HeadDim), shape.HeadDim)), Halves(written["values"]!));
         }
 
         IEnumerable<float> Of(Func<int, int, float[]> ofHead) => Enumerable.Range(0, shape.KvHeads).SelectMany(head => ofHead(head, shape.HeadDim));
@@ -49,9 +53,42 @@ public sealed class CalibrationTests : IDisposable
             return;
         File.WriteAllText(_path, plan.ToJson());
         foreach (Plan one in new[] { plan, Plan.Load(_path) })
-            Assert.Equal(problem.Profile.Layers.Zip(one.Policies, (layer, policy) => NeedsCalibration(policy) ? layer.Calibration : null), one.Layers.Select(layer => layer.Calibration));
+            Assert.Equal(problem.Profile.Layers.Zip(one.Policies, (layer, policy) => NeedsValues(policy) ? layer.Calibration : NeedsCalibration(policy) ? layer.Calibration! with { Values = null } : null), one.Layers.Select(layer => layer.Calibration));
         _tally.Count("layers with one", plan.Layers.Count(layer => layer.Calibration is not null), least: 20);
         _tally.Count("layers without", plan.Layers.Count(layer => layer.Calibration is null), least: 20);
+    }
+
+    [Fact]
+    public void A_profile_or_plan_that_lacks_values_is_refused_by_the_layer()
+    {
+        const string Said = "code values along principal directions, and there is no calibration of values";
+        ModelProfile profile = Profile(layer => layer with { Options = [.. layer.Options, new MeasuredOption { Policy = Along, Loss = 0.25, OutputError = 0.25 }] });
+        Assert.Null(profile.Problem());
+        Assert.StartsWith($"layers[0].options {Said}", (profile with { Layers = [.. profile.Layers.Select(layer => layer with { Calibration = layer.Calibration! with { Values = null } })] }).Problem(), StringComparison.Ordinal);
+        JsonNode file = JsonNode.Parse(Plan.Uniform(profile.Model, 100, Along, calibrations: [.. profile.Layers.Select(layer => layer.Calibration)]).ToJson())!;
+        file["layers"]![1]!["calibration"]!.AsObject().Remove("values");
+        AssertRefused(file, "layers[1].its policy codes values along principal directions, and there is no calibration of values", path => Plan.Load(path));
+    }
+
+    /// <summary>Mean products over the mean of the squares, whatever the values are; they are read back as they were, and are the mean of their texts'.</summary>
+    [Property(MaxTest = 100)]
+    public void Moments_of_values_are_their_mean_products(NonEmptyArray<sbyte> numbers, PositiveInt heads)
+    {
+        const int HeadDim = 6;
+        double[][] rows = [.. numbers.Get.Select(x => (double)x).Concat(new double[HeadDim - 1]).Chunk(HeadDim).Where(row => row.Length == HeadDim)];
+        var moments = new ValueMoments(HeadDim);
+        moments.Add([.. rows.SelectMany(row => row.Select(x => (float)x))]);
+        Assert.Equal(rows.Length, moments.Rows);
+        double[] means = moments.Means();
+        double square = rows.Sum(row => row.Sum(x => x * x)) / HeadDim;
+        for (int i = 0; i < means.Length; i++)
+            Assert.Equal(square == 0 ? 0 : rows.Sum(row => row[i / HeadDim] * row[i % HeadDim]) / square, means[i], 1e-3 * HeadDim);
+        int count = 1 + (heads.Get % 3);
+        KeyCalibration calibration = KeyCalibration.Of(new float[count * HeadDim], new float[count * HeadDim]).WithValues([.. Enumerable.Repeat(means, count)]);
+        Assert.Null(calibration.Problem(new LayerShape(count, count, HeadDim, null)));
+        for (int head = 0; head < count; head++)
+            Assert.Equal(means, calibration.ValueMomentsOf(head, HeadDim));
+        Assert.NotEqual(calibration, calibration with { Values = null });
     }
 
     [Fact]
@@ -77,9 +114,12 @@ public sealed class CalibrationTests : IDisposable
     [InlineData("keys", "007E ...", "keys has NaN as a root mean square")]
     [InlineData("queries", "007C ...", "queries has Infinity as a root mean square")]
     [InlineData("keys", "00BC ...", "keys has -1 as a root mean square")]
+    [InlineData("values", "0000", "values has 2 bytes, not 2 for each of 2 KV heads' 528 products of channels")]
+    [InlineData("values", "007C ...", "values has Infinity as a mean product")]
+    [InlineData("values", "00BC ...", "values has -1 as a mean square")]
     public void Numbers_that_cannot_be_are_refused_by_the_layer(string member, string hexadecimal, string said)
     {
-        byte[] bytes = Convert.FromHexString(hexadecimal.Replace(" ", "", StringComparison.Ordinal).Replace("...", new string('0', (2 * 2 * 2 * 32) - 4), StringComparison.Ordinal));
+        byte[] bytes = Convert.FromHexString(hexadecimal.Replace(" ", "", StringComparison.Ordinal).Replace("...", new string('0', (2 * 2 * (member == "values" ? 2 * 528 : 2 * 32)) - 4), StringComparison.Ordinal));
         foreach ((string text, Func<string, object> read) in new (string, Func<string, object>)[] { (Profile(layer => layer).ToJson(), ModelProfile.Load), (PlanInTiers().ToJson(), Plan.Load) })
         {
             JsonNode file = JsonNode.Parse(text)!;
@@ -106,8 +146,13 @@ public sealed class CalibrationTests : IDisposable
         Assert.Null(calibration.Problem(new LayerShape(1, 1, 2, null)));
     }
 
-    // Which policies have codes in tiers, told by their JSON.
+    // Which policies have codes in tiers, or along principal directions, told by their JSON.
     private static bool NeedsCalibration(LayerPolicy policy) => System.Text.Json.JsonSerializer.Serialize(policy).Contains("tieredNormal", StringComparison.Ordinal);
+
+    private static bool NeedsValues(LayerPolicy policy) => System.Text.Json.JsonSerializer.Serialize(policy).Contains("principalNormal", StringComparison.Ordinal);
+
+    private static IEnumerable<float> UpperTriangle(double[] moments, int headDim) =>
+        from row in Enumerable.Range(0, headDim) from channel in Enumerable.Range(row, headDim - row) select (float)moments[(row * headDim) + channel];
 
     private static float[] Halves(JsonNode base64)
     {

@@ -36,6 +36,9 @@ public static class Cases
     public static Arbitrary<TieredNormalFormat> TieredNormalFormat() => Arb.From(
         FormatGenerators.Tiered.Select(format => (TieredNormalFormat)format), format => FormatGenerators.Shrink(format).OfType<TieredNormalFormat>());
 
+    public static Arbitrary<PrincipalNormalFormat> PrincipalNormalFormat() => Arb.From(
+        FormatGenerators.Principal.Select(format => (PrincipalNormalFormat)format), format => FormatGenerators.Shrink(format).OfType<PrincipalNormalFormat>());
+
     public static Arbitrary<CacheCase> CacheCase() => Arb.From(Backends.Cpu.Cache.CacheCase.Any, Backends.Cpu.Cache.CacheCase.Shrink);
 
     public static Arbitrary<RandomCheckpoint> RandomCheckpoint() => Arb.From(Models.RandomCheckpoint.Any, Models.RandomCheckpoint.Shrink);

@@ -2,15 +2,19 @@ using System.CommandLine;
 using System.Diagnostics;
 using TailorKV.Cli.Options;
 using TailorKV.Cli.Output;
+using TailorKV.Cli.Reports;
 using TailorKV.Cli.Results;
 using TailorKV.Planner;
 using TailorKV.Planner.Baselines;
+using TailorKV.Planner.Machines;
+using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Profiles;
 using TailorKV.Profiler.Measuring;
 using TailorKV.Profiler.Text;
 using TailorKV.Runtime;
 using TailorKV.Runtime.Backends;
+using TailorKV.Runtime.Models;
 
 namespace TailorKV.Cli.Commands;
 
@@ -62,6 +66,21 @@ internal sealed class ProfileCommand : ToolCommand
             + "KVmix's importance. Needs --device torch or cuda.",
     };
 
+    private readonly LayersOption _layers = new(
+        "--layers",
+        "Measures these layers alone, from 0. Where the file to write holds a profile of the same model, text, lengths and weights, its other layers stay; plans need all. Default: all.");
+
+    private readonly Option<bool> _dryRun = new("--dry-run")
+    {
+        Description = "Measures nothing: says what it would take, in passes, bytes and, with --machine, time. No weight is read; of MODEL a folder with config.json alone is enough, or a profile of the model.",
+    };
+
+    private readonly Option<string?> _machine = new("--machine")
+    {
+        Description = "With --dry-run: the machine that time is estimated for, a name of 'tailorkv hardware list', or a file that 'tailorkv hardware measure' wrote.",
+        HelpName = "NAME|FILE",
+    };
+
     private readonly Option<string?> _out = SharedArguments.Out("<model's name>.profile.json");
 
     public ProfileCommand(Terminal terminal)
@@ -76,13 +95,20 @@ internal sealed class ProfileCommand : ToolCommand
             terminal)
     {
         _options.AcceptOnlyFromAmong([.. OptionSets.Keys]);
-        foreach (Option option in (Option[])[_context, _text, _windows, _tail, _weights, _seed, _options, _unscreened, _gradients, _out, .. _device.All])
+        foreach (Option option in (Option[])[_context, _text, _windows, _tail, _weights, _seed, _options, _unscreened, _gradients, _layers, _out, _dryRun, _machine, .. _device.All])
             Add(option);
         Add(_model);
+        Validators.Add(result =>
+        {
+            if (result.GetResult(_machine) is not null && result.GetResult(_dryRun) is null)
+                result.AddError("--machine is for the time that --dry-run estimates; give --dry-run too, or leave --machine out.");
+        });
     }
 
     protected override int Run(ParseResult parse)
     {
+        if (parse.GetValue(_dryRun))
+            return Estimate(parse);
         var clock = Stopwatch.StartNew();
         using Backend backend = _device.Open(parse);
         if (parse.GetValue(_gradients))
@@ -91,32 +117,22 @@ internal sealed class ProfileCommand : ToolCommand
         string path = OutputPath(parse.GetValue(_out), model.Fingerprint.Name, ".profile.json");
         AtomicFile.RequireWritable(path);
         MeasuringText text = MeasuringText.OpenAll(model, parse.GetValue(_text)!);
-        int tail = parse.GetValue(_tail) ?? DefaultTail;
-        (LayerPolicy[] options, LayerPolicy[] candidates) = OptionSets[parse.GetValue(_options) ?? "standard"];
-        var request = new ProfileRequest
-        {
-            Context = parse.GetValue(_context) ?? Math.Max(1, Math.Min(DefaultContext, model.Shape.ContextLength - tail)),
-            Tail = tail,
-            Windows = parse.GetValue(_windows),
-            Seed = parse.GetValue(_seed) ?? 1,
-            Options = parse.GetValue(_unscreened) ? [.. options, .. candidates] : options,
-            Candidates = candidates,
-            OtherWeights = parse.GetValue(_weights) ?? [],
-            Gradients = parse.GetValue(_gradients),
-        };
+        ProfileRequest request = Request(parse, model.Shape);
         ModelProfiler.Check(model, request);
+        ModelProfile? before = request.Layers is not null && File.Exists(path) ? Before(path, model, request) : null;
         var times = new ProfileTimes();
         string partial = path + ".partial";
         using MeasurementJournal journal = MeasurementJournal.Open(partial);
         if (!WantsJson(parse))
         {
-            (long device, long host) = ModelProfiler.MemoryBytes(model, request);
+            (long device, long host) = ModelProfiler.MemoryBytes(model.Shape, request);
             Terminal.Remark(
                 $"Measuring takes up to {ByteSize.Format(device + host)} of memory besides the model. "
                 + (journal.Found > 0 ? $"Goes on after the {journal.Found} measurements found in {partial}." : $"What is finished is kept in {partial}: the same command goes on from there."));
         }
 
         ModelProfile profile = Terminal.WithProgress(progress => ModelProfiler.Measure(model, text, request, journal, times, progress, Terminal.Cancellation));
+        profile = before?.With(profile) ?? profile;
         AtomicFile.WriteAllText(path, profile.ToJson());
         journal.Delete();
 
@@ -125,6 +141,53 @@ internal sealed class ProfileCommand : ToolCommand
             Terminal.Json(result, ResultJsonContext.Default.ProfileResult);
         else
             Print(profile, result);
+        return ExitCode.Success;
+    }
+
+    private ProfileRequest Request(ParseResult parse, ModelShape shape)
+    {
+        int tail = parse.GetValue(_tail) ?? DefaultTail;
+        (LayerPolicy[] options, LayerPolicy[] candidates) = OptionSets[parse.GetValue(_options) ?? "standard"];
+        return new ProfileRequest
+        {
+            Context = parse.GetValue(_context) ?? Math.Max(1, Math.Min(DefaultContext, shape.ContextLength - tail)),
+            Tail = tail,
+            Windows = parse.GetValue(_windows),
+            Seed = parse.GetValue(_seed) ?? 1,
+            Options = parse.GetValue(_unscreened) ? [.. options, .. candidates] : options,
+            Candidates = candidates,
+            OtherWeights = parse.GetValue(_weights) ?? [],
+            Gradients = parse.GetValue(_gradients),
+            Layers = parse.GetValue(_layers),
+        };
+    }
+
+    /// <summary>The profile that layers are added to, of which all that can be known before measuring is compared.</summary>
+    private static ModelProfile Before(string path, CausalLanguageModel model, ProfileRequest request)
+    {
+        ModelProfile before = ModelProfile.LoadPart(path);
+        bool same = before.Model.DifferenceFrom(model.Fingerprint) is null && (before.Context, before.Tail, before.Text.Seed) == (request.Context, request.Tail, request.Seed)
+            && (request.Windows is not { } windows || windows == before.Text.Windows) && (before.Layers[0].Gradients is not null) == request.Gradients;
+        return same ? before : throw new InvalidFileException(
+            path, "it is a profile of another model, or of other windows, seed or gradients, so that layers cannot be added to it", "Write these layers elsewhere with --out, or measure them as the others were");
+    }
+
+    private int Estimate(ParseResult parse)
+    {
+        string path = parse.GetValue(_model)!;
+        string[] texts = parse.GetValue(_text)!;
+        ModelOutline model = Path.GetExtension(path) == ".json" && ModelProfile.LoadPart(path).Model is { } profiled
+            ? new ModelOutline(profiled.Name, profiled.Shape, profiled.WeightBytes, HasWeights: true)
+            : ModelOutline.Read(path);
+        Machine? machine = parse.GetValue(_machine) is { } name ? Machine.Load(name) : null;
+        ProfileRequest request = Request(parse, model.Shape);
+        request = request with { Windows = MeasuringText.EvenWindows(request.WindowCount, texts.Length) };
+        ProfileEstimate estimate = ProfileEstimate.Of(model.Shape, model.WeightBytes, request, MeasuringText.IsSampled(path, texts), machine);
+        ProfileEstimateResult result = ProfileEstimateResult.From(model, request, estimate, machine);
+        if (WantsJson(parse))
+            Terminal.Json(result, ResultJsonContext.Default.ProfileEstimateResult);
+        else
+            ProfileEstimateReport.Write(Terminal, result);
         return ExitCode.Success;
     }
 
@@ -143,7 +206,7 @@ internal sealed class ProfileCommand : ToolCommand
             [
                 $"{layer.Index}", $"{layer.DensePreference:0.000}", layer.Side,
                 .. layer.Gradients is { } gradients ? (string[])[$"{gradients.Keys:0.00e+0}", $"{gradients.Values:0.00e+0}"] : [],
-                .. Catalogue.Diagnostic.Skip(1).Select(diagnostic => Show.Loss(profile.Layers[layer.Index].Options.FirstOrDefault(option => option.Policy.Equals(diagnostic))?.Loss)),
+                .. Catalogue.Diagnostic.Skip(1).Select(diagnostic => Show.Loss(profile.Layers.Single(measured => measured.Layer == layer.Index).Options.FirstOrDefault(option => option.Policy.Equals(diagnostic))?.Loss)),
                 layer.Cheapest is { } cheapest ? $"{cheapest.Mode}, {cheapest.Choices}" : "none", layer.Cheapest is null ? "-" : ByteSize.Format(layer.Cheapest.DeviceBytes),
             ]));
         foreach (ProfileResult.WeightFile weights in result.Weights)
@@ -157,6 +220,8 @@ internal sealed class ProfileCommand : ToolCommand
         }
 
         Terminal.Line($"Losses are in nats per token. A score above {TailorKVRule.Threshold} is what TailorKV calls dense, and quantizes; the rest it retrieves.");
+        if (result.MissingLayers.Count > 0)
+            Terminal.Line($"Plans need all layers. Not measured yet: {LayerRanges.Format(result.MissingLayers)}; the same command with these --layers adds them.");
         Terminal.Line($"Profile: {result.Profile}");
     }
 }

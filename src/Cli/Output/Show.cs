@@ -24,6 +24,14 @@ internal static class Show
     /// <summary>Bytes exactly and in a unit.</summary>
     public static string Bytes(long bytes) => $"{bytes} ({ByteSize.Format(bytes)})";
 
+    /// <summary>A time in seconds, minutes or hours.</summary>
+    public static string Duration(double seconds) => seconds switch
+    {
+        < 100 => $"{seconds:0.0} s",
+        < 6000 => $"{seconds / 60:0} min",
+        _ => $"{seconds / 3600:0.0} h",
+    };
+
     /// <summary>So many threads.</summary>
     public static string Threads(int count) => count == 1 ? "1 thread" : $"{count} threads";
 

@@ -7,12 +7,20 @@ namespace TailorKV.Cli.Results;
 /// <summary>What 'profile --json' writes.</summary>
 internal sealed record ProfileResult(
     string Profile, string Model, int Context, int Tail, int Windows, int Seed, string Text, double Seconds, IReadOnlyList<ProfileResult.PhaseTime> SecondsByPhase,
-    IReadOnlyList<ProfileResult.WeightFile> Weights, IReadOnlyList<ProfileResult.MeasuredLayer> Layers)
+    IReadOnlyList<ProfileResult.WeightFile> Weights, IReadOnlyList<ProfileResult.MeasuredLayer> Layers, IReadOnlyList<int> MissingLayers)
 {
     /// <summary>The loss, in nats per token, that a layer may have for its option to count as harmless.</summary>
     public const double HarmlessLoss = 0.001;
 
-    public sealed record PhaseTime(string Name, double Seconds);
+    public sealed record PhaseTime(string Name, double Seconds)
+    {
+        /// <summary>The phases that take the time.</summary>
+        public static IReadOnlyList<PhaseTime> Of(Func<ProfilePhase, double> seconds) =>
+        [
+            new("text", seconds(ProfilePhase.Text)), new("exact passes", seconds(ProfilePhase.ExactPass)), new("gradients", seconds(ProfilePhase.Gradients)),
+            new("attention", seconds(ProfilePhase.Attention)), new("screening", seconds(ProfilePhase.Screening)), new("losses", seconds(ProfilePhase.Losses)),
+        ];
+    }
 
     public sealed record WeightFile(string Name, long WeightBytes, double Loss, double? LossError);
 
@@ -25,12 +33,9 @@ internal sealed record ProfileResult(
 
     public static ProfileResult From(ModelProfile profile, string path, double seconds, ProfileTimes times) => new(
         path, profile.Model.Name, profile.Context, profile.Tail, profile.Text.Windows, profile.Text.Seed, profile.Text.Source, seconds,
-        [
-            new PhaseTime("text", times.Of(ProfilePhase.Text).TotalSeconds), new PhaseTime("exact passes", times.Of(ProfilePhase.ExactPass).TotalSeconds),
-            new PhaseTime("gradients", times.Of(ProfilePhase.Gradients).TotalSeconds), new PhaseTime("attention", times.Of(ProfilePhase.Attention).TotalSeconds), new PhaseTime("screening", times.Of(ProfilePhase.Screening).TotalSeconds),
-            new PhaseTime("losses", times.Of(ProfilePhase.Losses).TotalSeconds),
-        ],
-        [.. (profile.Weights ?? []).Select(weights => new WeightFile(weights.Name, weights.WeightBytes, weights.Loss, weights.LossError))], [.. profile.Layers.Select(layer => From(profile, layer))]);
+        PhaseTime.Of(phase => times.Of(phase).TotalSeconds),
+        [.. (profile.Weights ?? []).Select(weights => new WeightFile(weights.Name, weights.WeightBytes, weights.Loss, weights.LossError))], [.. profile.Layers.Select(layer => From(profile, layer))],
+        profile.MissingLayers);
 
     private static MeasuredLayer From(ModelProfile profile, LayerProfile layer)
     {

@@ -6,6 +6,7 @@ namespace TailorKV.Cli.Results;
 [JsonSourceGenerationOptions(
     WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, Converters = [typeof(FiniteOrNullConverter)])]
 [JsonSerializable(typeof(ProfileResult))]
+[JsonSerializable(typeof(ProfileEstimateResult))]
 [JsonSerializable(typeof(PlanResult))]
 [JsonSerializable(typeof(CompareResult))]
 [JsonSerializable(typeof(FrontierResult))]

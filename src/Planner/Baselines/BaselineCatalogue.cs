@@ -48,6 +48,7 @@ public static class BaselineCatalogue
     /// <param name="prefillChunk">Tokens processed at once.</param>
     public static IReadOnlyList<Baseline> For(ModelProfile profile, PlanTarget target, int prefillChunk = PlanTarget.DefaultPrefillChunk)
     {
+        profile.RequireAllLayers();
         ModelShape shape = profile.Model.Shape;
         return
         [

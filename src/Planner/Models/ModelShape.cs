@@ -6,6 +6,9 @@ public sealed record ModelShape
     /// <summary>The longest context in tokens that a profile or plan may have: bytes of the largest model that is let through stay below 2^63.</summary>
     public const int LongestContext = 1 << 28;
 
+    /// <summary>The most layers of a model.</summary>
+    public const int MostLayers = 1 << 10;
+
     /// <summary>The family, as llama or gemma3.</summary>
     public required string Architecture { get; init; }
 
@@ -55,7 +58,7 @@ public sealed record ModelShape
     {
         foreach ((string name, int value, int most) in new[]
         {
-            ("layers", Layers, 1 << 10), ("hiddenSize", HiddenSize, 1 << 20), ("intermediateSize", IntermediateSize, 1 << 24),
+            ("layers", Layers, MostLayers), ("hiddenSize", HiddenSize, 1 << 20), ("intermediateSize", IntermediateSize, 1 << 24),
             ("heads", Heads, 1 << 14), ("kvHeads", KvHeads, 1 << 14), ("headDim", HeadDim, 512),
             ("vocabularySize", VocabularySize, 1 << 26), ("contextLength", ContextLength, int.MaxValue),
         })

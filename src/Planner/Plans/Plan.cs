@@ -94,7 +94,7 @@ public sealed record Plan
             Model = model,
             Target = target,
             PrefillChunk = prefillChunk,
-            Layers = [.. policies.Select((policy, layer) => new PlannedLayer { Layer = layer, Policy = policy, Calibration = policy.NeedsCalibration ? calibrations?[layer] : null })],
+            Layers = [.. policies.Select((policy, layer) => new PlannedLayer { Layer = layer, Policy = policy, Calibration = Needed(policy, calibrations?[layer]) })],
             Memory = MemoryModel.Predict(model, policies, target.Context, prefillChunk, target.Batch),
             Time = PredictTime(model, target, policies),
         };
@@ -143,4 +143,8 @@ public sealed record Plan
 
     internal static StepTime? PredictTime(ModelFingerprint model, PlanTarget target, IReadOnlyList<LayerPolicy> policies) =>
         target.Machine is { } machine ? LatencyModel.Predict(machine, model.Shape, model.WeightBytes, policies, target.Context, target.Batch) : null;
+
+    /// <summary>Of what is known of a layer what its policy asks for.</summary>
+    private static KeyCalibration? Needed(LayerPolicy policy, KeyCalibration? calibration) =>
+        !policy.NeedsCalibration ? null : policy.NeedsValueMoments || calibration is null ? calibration : calibration with { Values = null };
 }

@@ -25,6 +25,7 @@ public sealed class PlanBuilder
             ?? (profile.Problem() is { } profileProblem ? $"profile: {profileProblem}" : null);
         if (problem is not null)
             throw new TailorKVException(problem, "Give limits within these bounds");
+        profile.RequireAllLayers();
         _limits = new Measures(
             target.Loss is { } loss ? Measures.Units(loss) : Measures.Unlimited,
             target.DeviceBytes ?? Measures.Unlimited,

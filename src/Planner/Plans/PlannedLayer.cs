@@ -14,7 +14,7 @@ public sealed record PlannedLayer
     /// <summary>How its KV cache is kept.</summary>
     public required LayerPolicy Policy { get; init; }
 
-    /// <summary>What the layer's queries and keys are like, where its policy needs it; null elsewhere.</summary>
+    /// <summary>What the layer's queries, keys and values are like, where its policy needs it; null elsewhere.</summary>
     public KeyCalibration? Calibration { get; init; }
 
     /// <summary>Measured loss of this layer alone under its policy, in nats per token; null for a plan that was written by hand.</summary>
@@ -27,6 +27,6 @@ public sealed record PlannedLayer
         Layer != index ? $"layer is {Layer}, not {index}"
         : Policy.Problem(shape, index) is { } problem ? $"policy: {problem}"
         : Calibration?.Problem(shape) is { } calibration ? $"calibration.{calibration}"
-        : Calibration is null && Policy.NeedsCalibration ? "its policy codes keys in tiers, and there is no calibration"
+        : KeyCalibration.Lacking(Calibration, Policy.NeedsCalibration, Policy.NeedsValueMoments) is { } lacking ? $"its policy codes {lacking}"
         : MeasuredOption.LossProblem(Loss ?? 0) ?? MeasuredOption.LossErrorProblem(LossError);
 }

@@ -14,7 +14,7 @@ public static class Catalogue
 
     /// <summary>
     /// Every format at every pair of bits, with few and many exact tokens; every index and number of tokens retrieved; every pair of codes refined by few and by
-    /// many exact rows; some of these with coded rows on the host. Some 2,500, which take hours to measure.
+    /// many exact rows; some of these with coded rows on the host. Some 3,300, which take hours to measure.
     /// </summary>
     public static IReadOnlyList<LayerPolicy> All => [.. LayerPolicy.Kinds.SelectMany(kind => kind.All)];
 
@@ -45,6 +45,11 @@ public static class Catalogue
     /// <param name="valueBits">Bits of a value's code.</param>
     public static QuantizedPolicy InTiers(IReadOnlyList<int> keyBits, int valueBits) => new() { Keys = Tiers([.. keyBits]), Values = RotatedNormal(valueBits) };
 
+    /// <summary>Keys in tiers, and values along their principal directions.</summary>
+    /// <param name="keyBits">Bits of a key's code in each tier, the tier that counts most first.</param>
+    /// <param name="valueBits">Bits of a value's code in each tier, the tier in which values are largest first.</param>
+    public static QuantizedPolicy InTiers(IReadOnlyList<int> keyBits, IReadOnlyList<int> valueBits) => new() { Keys = Tiers([.. keyBits]), Values = Principal([.. valueBits]) };
+
     /// <summary>Rotated codes of normal levels, refined by exact rows.</summary>
     /// <param name="keyBits">Bits of a key's code.</param>
     /// <param name="valueBits">Bits of a value's code.</param>
@@ -70,11 +75,15 @@ public static class Catalogue
         // Keys lose least per channel and values rotated.
         .. from bits in Products(4, 3, 2, 1) select (PerChannel(bits.Keys, 64), RotatedNormal(bits.Values)),
         .. from tiers in Patterns from values in (int[])[4, 3, 2, 1] select (tiers, RotatedNormal(values)),
+        .. from tiers in Patterns from values in ValuePatterns select (tiers, values),
     ];
 
     /// <summary>Of all patterns of four tiers those that lost least at their mean bits (benchmarks/results/tiers.md).</summary>
     private static IEnumerable<TieredNormalFormat> Patterns =>
         new int[][] { [2, 0, 0, 0], [3, 0, 0, 0], [3, 1, 0, 0], [4, 2, 0, 0], [4, 2, 1, 1], [5, 2, 2, 1], [5, 3, 2, 1], [5, 4, 2, 2], [5, 4, 4, 2] }.Select(bits => Tiers(bits));
+
+    /// <summary>Of principal directions those that lost least at their mean bits (benchmarks/results/values.md).</summary>
+    private static IEnumerable<PrincipalNormalFormat> ValuePatterns => new int[][] { [2, 0], [2, 1], [3, 2, 2, 1] }.Select(bits => Principal(bits));
 
     /// <summary>What rows on the host may be coded in.</summary>
     internal static IReadOnlyList<CodeFormat> HostRowFormats => [RotatedBlock(8), RotatedBlock(4)];
@@ -92,6 +101,8 @@ public static class Catalogue
     internal static RotatedNormalFormat RotatedNormal(int bits) => new() { Bits = bits };
 
     internal static TieredNormalFormat Tiers(params int[] bits) => new() { Tiers = bits };
+
+    internal static PrincipalNormalFormat Principal(params int[] bits) => new() { Tiers = bits };
 
     internal static CodedKeys CodedKeysInTiers(params int[] bits) => new(Tiers(bits));
 

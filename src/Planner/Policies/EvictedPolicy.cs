@@ -36,8 +36,11 @@ public sealed record EvictedPolicy : WindowedPolicy
                select Option(kept.Share, EvictionScore.ExpectedAttention, kept.Bits),
             .. from kept in new (double Share, int? Bits)[] { (0.5, 4), (0.25, 4), (0.125, 4) }
                select Option(kept.Share, EvictionScore.RecentAttention, kept.Bits),
-            .. from kept in new (double Share, int[] Keys, int Values)[] { (0.5, [5, 4, 2, 2], 3), (0.5, [4, 2, 1, 1], 2), (0.25, [5, 4, 2, 2], 4) }
-               select new EvictedPolicy { Share = kept.Share, Score = EvictionScore.RecentAttention, Keys = Catalogue.Tiers(kept.Keys), Values = Catalogue.RotatedNormal(kept.Values) },
+            .. from kept in new (double Share, int[] Keys, CodeFormat Values)[]
+               {
+                   (0.5, [5, 4, 2, 2], Catalogue.RotatedNormal(3)), (0.5, [4, 2, 1, 1], Catalogue.Principal(3, 2, 2, 1)), (0.5, [4, 2, 1, 1], Catalogue.Principal(2, 0)), (0.25, [5, 4, 2, 2], Catalogue.RotatedNormal(4)),
+               }
+               select new EvictedPolicy { Share = kept.Share, Score = EvictionScore.RecentAttention, Keys = Catalogue.Tiers(kept.Keys), Values = kept.Values },
         ],
         All =
         [
@@ -47,8 +50,12 @@ public sealed record EvictedPolicy : WindowedPolicy
                select Option(share, score, bits),
             .. from share in (double[])[0.75, 0.5, 0.25, 0.125]
                from score in Enum.GetValues<EvictionScore>()
-               from codes in new (int[] Keys, int Values)[] { ([5, 4, 2, 2], 4), ([5, 4, 2, 2], 3), ([4, 2, 1, 1], 2) }
-               select new EvictedPolicy { Share = share, Score = score, Keys = Catalogue.Tiers(codes.Keys), Values = Catalogue.RotatedNormal(codes.Values) },
+               from codes in new (int[] Keys, CodeFormat Values)[]
+               {
+                   ([5, 4, 2, 2], Catalogue.RotatedNormal(4)), ([5, 4, 2, 2], Catalogue.RotatedNormal(3)), ([4, 2, 1, 1], Catalogue.RotatedNormal(2)), ([4, 2, 1, 1], Catalogue.Principal(3, 2, 2, 1)),
+                   ([4, 2, 1, 1], Catalogue.Principal(2, 0)),
+               }
+               select new EvictedPolicy { Share = share, Score = score, Keys = Catalogue.Tiers(codes.Keys), Values = codes.Values },
         ],
         Timed = [Option(0.25, EvictionScore.KeyNorm, null), Option(0.25, EvictionScore.KeyNorm, 4)],
     };
@@ -62,7 +69,7 @@ public sealed record EvictedPolicy : WindowedPolicy
     /// <summary>How the keys kept are coded; null for exact ones, of <see cref="WindowedPolicy.Precision"/>.</summary>
     public CodeFormat? Keys { get; init; }
 
-    /// <summary>How the values kept are coded, in any format but per channel and in tiers; null for exact ones. Keys and values are both coded or both exact.</summary>
+    /// <summary>How the values kept are coded, in any format but per channel and in tiers of keys; null for exact ones. Keys and values are both coded or both exact.</summary>
     public CodeFormat? Values { get; init; }
 
     /// <inheritdoc/>
@@ -71,7 +78,11 @@ public sealed record EvictedPolicy : WindowedPolicy
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override bool NeedsCalibration => Keys?.NeedsCalibration ?? false;
+    public override bool NeedsCalibration => Keys is { NeedsCalibration: true } || NeedsValueMoments;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override bool NeedsValueMoments => Values is { NeedsCalibration: true };
 
     /// <inheritdoc/>
     [JsonIgnore]

@@ -36,6 +36,10 @@ public abstract record LayerPolicy
     [JsonIgnore]
     public virtual bool NeedsCalibration => false;
 
+    /// <summary>Whether that must have the layer's <see cref="KeyCalibration.Values"/>.</summary>
+    [JsonIgnore]
+    public virtual bool NeedsValueMoments => false;
+
     /// <summary>What loading a prompt asks for of the prompt's queries. It lies in staging, and <see cref="Bytes"/> counts it.</summary>
     [JsonIgnore]
     public virtual PromptQueryNeeds PromptQueries => default;

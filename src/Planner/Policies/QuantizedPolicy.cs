@@ -19,9 +19,11 @@ public sealed record QuantizedPolicy : WindowedPolicy
             .. Catalogue.Pairs((8, 8), (4, 4)).Select(bits => Catalogue.Kivi(bits.Keys, bits.Values)),
             .. Catalogue.Pairs((4, 4), (4, 3), (3, 3), (2, 2)).Select(bits => Catalogue.Rotated(bits.Keys, bits.Values)),
             .. Catalogue.Pairs((4, 4), (4, 3), (3, 3)).Select(bits => Catalogue.PerChannelAndRotated(bits.Keys, bits.Values)),
-            .. from codes in new (int[] Keys, int Values)[]
+            .. from codes in new (int[] Keys, int Values)[] { ([5, 4, 4, 2], 4), ([5, 4, 2, 2], 3), ([5, 3, 2, 1], 3), ([4, 2, 1, 1], 2) }
+               select Catalogue.InTiers(codes.Keys, codes.Values),
+            .. from codes in new (int[] Keys, int[] Values)[]
                {
-                   ([5, 4, 4, 2], 4), ([5, 4, 2, 2], 3), ([5, 3, 2, 1], 3), ([5, 3, 2, 1], 2), ([4, 2, 1, 1], 2), ([4, 2, 0, 0], 2), ([3, 1, 0, 0], 2), ([4, 2, 1, 1], 1), ([3, 1, 0, 0], 1),
+                   ([5, 3, 2, 1], [3, 2, 2, 1]), ([4, 2, 1, 1], [3, 2, 2, 1]), ([4, 2, 1, 1], [2, 1]), ([3, 1, 0, 0], [2, 1]), ([4, 2, 1, 1], [2, 0]), ([3, 1, 0, 0], [2, 0]),
                }
                select Catalogue.InTiers(codes.Keys, codes.Values),
         ],
@@ -38,7 +40,7 @@ public sealed record QuantizedPolicy : WindowedPolicy
     /// <summary>How keys are coded.</summary>
     public required CodeFormat Keys { get; init; }
 
-    /// <summary>How values are coded: any format but per channel and in tiers.</summary>
+    /// <summary>How values are coded: any format but per channel and in tiers of keys.</summary>
     public required CodeFormat Values { get; init; }
 
     /// <inheritdoc/>
@@ -47,7 +49,11 @@ public sealed record QuantizedPolicy : WindowedPolicy
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override bool NeedsCalibration => Keys.NeedsCalibration;
+    public override bool NeedsCalibration => Keys.NeedsCalibration || Values.NeedsCalibration;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override bool NeedsValueMoments => Values.NeedsCalibration;
 
     /// <inheritdoc/>
     [JsonIgnore]
@@ -64,13 +70,14 @@ public sealed record QuantizedPolicy : WindowedPolicy
     internal static string? CodesProblem(CodeFormat keys, CodeFormat values) =>
         keys.Problem() is { } keyProblem ? $"keys: {keyProblem}"
         : values.Problem() is { } valueProblem ? $"values: {valueProblem}"
+        : keys is PrincipalNormalFormat ? "keys cannot be coded along the principal directions of values"
         : values is TieredNormalFormat ? "values cannot be coded in tiers: what counts in them is not known from queries"
         : values is PerChannelFormat ? "values cannot be coded per channel: they are summed over tokens"
         : null;
 
     /// <summary>The work of scoring and summing all tokens by their codes.</summary>
     internal static StepWork CodesWork(CodeFormat keys, CodeFormat values, LayerShape layer, int tokens) =>
-        new(layer.KvHeads * (keys.Bytes(tokens, layer.HeadDim) + values.Bytes(tokens, layer.HeadDim)), 2L * tokens * layer.Heads * layer.HeadDim, 0, 0);
+        new(layer.KvHeads * (keys.Bytes(tokens, layer.HeadDim) + values.Bytes(tokens, layer.HeadDim)), (2L * tokens * layer.Heads * layer.HeadDim) + values.TurningMultiplyAdds(layer), 0, 0);
 
     private protected override CacheBytes MiddleBytesPerKvHead(int headDim, int tokens) =>
         new(Keys.Bytes(tokens, headDim) + Values.Bytes(tokens, headDim), 0, 0);

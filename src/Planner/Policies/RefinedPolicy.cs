@@ -24,13 +24,15 @@ public sealed record RefinedPolicy : OffloadedPolicy
                    (2, 2, 128), (4, 3, 128), (4, 3, 512),
                }
                select Catalogue.Refined(choice.Keys, choice.Values, choice.TopK),
-            .. from choice in new (int[] Keys, int Values, int TopK)[]
+            .. from choice in new (int[] Keys, CodeFormat Values, int TopK)[]
                {
-                   ([3, 0, 0, 0], 1, 512), ([3, 1, 0, 0], 1, 128), ([3, 1, 0, 0], 1, 512), ([3, 1, 0, 0], 1, 1024), ([4, 2, 1, 1], 1, 128), ([4, 2, 1, 1], 1, 512), ([4, 2, 1, 1], 2, 128), ([4, 2, 1, 1], 2, 512),
-                   ([4, 2, 1, 1], 2, 1024),
-                   ([5, 3, 2, 1], 2, 128), ([5, 3, 2, 1], 3, 128), ([5, 3, 2, 1], 3, 512),
+                   ([3, 0, 0, 0], Catalogue.Principal(2, 0), 512),
+                   ([3, 1, 0, 0], Catalogue.Principal(2, 0), 128), ([3, 1, 0, 0], Catalogue.Principal(2, 0), 512), ([3, 1, 0, 0], Catalogue.Principal(2, 0), 1024),
+                   ([4, 2, 1, 1], Catalogue.Principal(2, 0), 128), ([4, 2, 1, 1], Catalogue.Principal(2, 0), 512), ([4, 2, 1, 1], Catalogue.RotatedNormal(2), 512),
+                   ([4, 2, 1, 1], Catalogue.Principal(3, 2, 2, 1), 128), ([4, 2, 1, 1], Catalogue.Principal(3, 2, 2, 1), 512), ([4, 2, 1, 1], Catalogue.Principal(3, 2, 2, 1), 1024),
+                   ([5, 3, 2, 1], Catalogue.Principal(3, 2, 2, 1), 128), ([5, 3, 2, 1], Catalogue.RotatedNormal(3), 128), ([5, 3, 2, 1], Catalogue.RotatedNormal(3), 512),
                }
-               select new RefinedPolicy { Keys = Catalogue.Tiers(choice.Keys), Values = Catalogue.RotatedNormal(choice.Values), TopK = choice.TopK },
+               select new RefinedPolicy { Keys = Catalogue.Tiers(choice.Keys), Values = choice.Values, TopK = choice.TopK },
         ],
         All =
         [
@@ -48,7 +50,7 @@ public sealed record RefinedPolicy : OffloadedPolicy
     /// <summary>How keys are coded.</summary>
     public required CodeFormat Keys { get; init; }
 
-    /// <summary>How values are coded: any format but per channel and in tiers.</summary>
+    /// <summary>How values are coded: any format but per channel and in tiers of keys.</summary>
     public required CodeFormat Values { get; init; }
 
     /// <summary>Tokens fetched from the host for each KV head and step.</summary>
@@ -64,7 +66,11 @@ public sealed record RefinedPolicy : OffloadedPolicy
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override bool NeedsCalibration => Keys.NeedsCalibration;
+    public override bool NeedsCalibration => Keys.NeedsCalibration || Values.NeedsCalibration;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override bool NeedsValueMoments => Values.NeedsCalibration;
 
     /// <inheritdoc/>
     [JsonIgnore]

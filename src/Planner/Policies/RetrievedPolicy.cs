@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 using TailorKV.Planner.Models;
 
@@ -21,18 +22,18 @@ public sealed record RetrievedPolicy : OffloadedPolicy
         Diagnostic = [new RetrievedPolicy { TopK = 64, Index = new CriticalChannels(8) }],
         Standard =
         [
-            .. from choice in new (int TopK, int[] Keys)[] { (64, [3, 1, 0, 0]), (256, [3, 1, 0, 0]), (256, [4, 2, 1, 1]), (1024, [4, 2, 1, 1]) }
-               select new RetrievedPolicy { TopK = choice.TopK, Index = Catalogue.CodedKeysInTiers(choice.Keys) },
+            .. from choice in new (int TopK, int[] Keys, double TailWeight)[] { (64, [3, 1, 0, 0], 0.25), (256, [3, 1, 0, 0], 0.25), (256, [4, 2, 1, 1], 0.25), (1024, [4, 2, 1, 1], 0.5) }
+               select new RetrievedPolicy { TopK = choice.TopK, Index = Catalogue.CodedKeysInTiers(choice.Keys), TailWeight = choice.TailWeight },
             // Where bytes are few, what was generated joins the index at once.
-            .. from choice in new (int TopK, KeyIndex Index)[]
+            .. from choice in new (int TopK, int[] Keys, double TailWeight)[]
                {
-                   (256, Catalogue.CodedKeysInTiers(2, 0, 0, 0)), (512, Catalogue.CodedKeysInTiers(2, 0, 0, 0)), (1024, Catalogue.CodedKeysInTiers(2, 0, 0, 0)),
-                   (256, Catalogue.CodedKeysInTiers(3, 0, 0, 0)), (512, Catalogue.CodedKeysInTiers(3, 0, 0, 0)),
-                   (256, Catalogue.CodedKeysInTiers(3, 1, 0, 0)), (512, Catalogue.CodedKeysInTiers(3, 1, 0, 0)), (1024, Catalogue.CodedKeysInTiers(3, 1, 0, 0)),
-                   (1024, Catalogue.CodedKeysInTiers(4, 2, 1, 1)),
-                   (256, new CriticalChannels(8)), (512, new CriticalChannels(12)), (1024, new CriticalChannels(16)), (2048, new CriticalChannels(16)),
+                   (256, [2, 0, 0, 0], 0.25), (512, [2, 0, 0, 0], 0.25), (1024, [2, 0, 0, 0], 0.25), (256, [3, 0, 0, 0], 0.25), (512, [3, 0, 0, 0], 0.25),
+                   (256, [3, 1, 0, 0], 0.25), (512, [3, 1, 0, 0], 0.25), (1024, [3, 1, 0, 0], 0.5), (1024, [4, 2, 1, 1], 0.5),
                }
-               select new RetrievedPolicy { TopK = choice.TopK, Index = choice.Index, Generated = 0 },
+               select new RetrievedPolicy { TopK = choice.TopK, Index = Catalogue.CodedKeysInTiers(choice.Keys), Generated = 0, TailWeight = choice.TailWeight },
+            // Few channels know too little of the tokens that they do not choose for these to count.
+            .. from choice in new (int TopK, int Channels)[] { (256, 8), (512, 12), (1024, 16), (2048, 16) }
+               select new RetrievedPolicy { TopK = choice.TopK, Index = new CriticalChannels(choice.Channels), Generated = 0 },
         ],
         All =
         [
@@ -44,7 +45,8 @@ public sealed record RetrievedPolicy : OffloadedPolicy
                    new CriticalChannels(4), new CriticalChannels(8), new CriticalChannels(12), new CriticalChannels(16),
                ]
                from generated in (int[])[64, 0]
-               select new RetrievedPolicy { TopK = topK, Index = index, Generated = generated },
+               from tail in index is CodedKeys ? (double[])[0, 0.25, 0.5] : [0]
+               select new RetrievedPolicy { TopK = topK, Index = index, Generated = generated, TailWeight = tail },
             .. from topK in (int[])[64, 256, 1024]
                from rows in Catalogue.HostRowFormats
                select new RetrievedPolicy { TopK = topK, Index = Catalogue.CodedKeysInTiers(4, 2, 1, 1), HostRows = rows },
@@ -58,6 +60,13 @@ public sealed record RetrievedPolicy : OffloadedPolicy
 
     /// <summary>How tokens are chosen.</summary>
     public required KeyIndex Index { get; init; }
+
+    /// <summary>
+    /// What the tokens that are not chosen count for, 0 to 1: all of them together stand in the sum as one, with the mean of the middle's values, and with this share of the weight that the index gives them. 0
+    /// leaves them out, as TailorKV does (docs/policies.md).
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double TailWeight { get; init; }
 
     /// <inheritdoc/>
     [JsonIgnore]
@@ -80,22 +89,28 @@ public sealed record RetrievedPolicy : OffloadedPolicy
     public override int BlockTokens => Index.BlockTokens;
 
     /// <inheritdoc/>
-    public override string Describe() => $"top-{TopK} by {Index.Describe()}{DescribeHostRows()}, {DescribeWindow()}";
+    public override string Describe() => $"top-{TopK} by {Index.Describe()}{DescribeHostRows()}{DescribeTail()}, {DescribeWindow()}";
 
     private protected override CacheBytes MiddleBytesPerKvHead(int headDim, int tokens)
     {
         CacheBytes index = Index.BytesPerKvHead(headDim, tokens);
-        return new CacheBytes(index.Device, HostRowBytes(headDim, tokens) + index.Host, FetchedBytes(headDim, TopK, tokens) + index.Staging);
+        return new CacheBytes(index.Device + MeanBytes(headDim), HostRowBytes(headDim, tokens) + index.Host, FetchedBytes(headDim, TopK, tokens) + index.Staging);
     }
 
     private protected override StepWork MiddleWork(LayerShape layer, int tokens)
     {
         long prefetched = layer.KvHeads * Index.HostBytesPerStep(tokens);
         var index = new StepWork(
-            (layer.KvHeads * Index.BytesPerKvHead(layer.HeadDim, tokens).Device) + prefetched, (long)layer.Heads * Index.ScoredChannels(layer.HeadDim) * tokens,
+            (layer.KvHeads * (Index.BytesPerKvHead(layer.HeadDim, tokens).Device + MeanBytes(layer.HeadDim))) + prefetched, (long)layer.Heads * Index.ScoredChannels(layer.HeadDim) * tokens,
             prefetched, 0);
         return index + FetchedWork(layer, TopK, tokens);
     }
 
-    private protected override string? MiddleProblem(int headDim, int layerIndex) => FetchingProblem(TopK, headDim) ?? Index.Problem(headDim, layerIndex);
+    private protected override string? MiddleProblem(int headDim, int layerIndex) =>
+        FetchingProblem(TopK, headDim) ?? Problems.Outside("tailWeight", TailWeight, 0, 1) ?? Index.Problem(headDim, layerIndex);
+
+    private string DescribeTail() => TailWeight == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", the rest by their mean x {TailWeight:0.###}");
+
+    /// <summary>Bytes of the mean of a KV head's values, in f32.</summary>
+    private long MeanBytes(int headDim) => TailWeight == 0 ? 0 : CacheBytes.Align((long)headDim * sizeof(float));
 }

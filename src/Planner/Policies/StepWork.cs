@@ -5,7 +5,7 @@ namespace TailorKV.Planner.Policies;
 /// counts as full. Weights are not in it.
 /// </summary>
 /// <param name="DeviceBytes">Bytes read on the device: the cache's own, and those that came over the host link once more.</param>
-/// <param name="MultiplyAdds">Multiply-adds of scores and weighted sums, of all query heads; encoding, softmax and choosing are not counted.</param>
+/// <param name="MultiplyAdds">Multiply-adds of scores and weighted sums, of all query heads, and of turning by matrices that a code format keeps; Hadamard matrices, rounding, softmax and choosing are not counted.</param>
 /// <param name="PrefetchedBytes">Bytes over the host link that are known before the layer runs, and may be fetched while the layer before does.</param>
 /// <param name="FetchedBytes">Bytes over the host link that are known only while the layer runs.</param>
 public readonly record struct StepWork(long DeviceBytes, long MultiplyAdds, long PrefetchedBytes, long FetchedBytes)

@@ -31,7 +31,7 @@ public sealed record LayerProfile
     /// <summary>Options that measuring gave no numbers for that can be; null where there are none.</summary>
     public IReadOnlyList<UnmeasuredOption>? Unmeasured { get; init; }
 
-    /// <summary>What queries and keys are like, for formats that spend bits where they count; null where no option of any layer was to be measured that needs it.</summary>
+    /// <summary>What queries, keys and values are like, for formats that spend bits where they count; null where no option of any layer was to be measured that needs it.</summary>
     public KeyCalibration? Calibration { get; init; }
 
     /// <summary>How the loss follows the layer's keys and values; null where it was not measured.</summary>
@@ -40,19 +40,18 @@ public sealed record LayerProfile
     /// <summary>The options measured, the exact cache among them.</summary>
     public required IReadOnlyList<MeasuredOption> Options { get; init; }
 
-    internal string? Problem(LayerShape shape, int index) =>
-        Layer != index ? $"layer is {Layer}, not {index}"
-        : Problems.Outside("densePreference", DensePreference, 0, 1)
+    internal string? Problem(LayerShape shape) =>
+        Problems.Outside("densePreference", DensePreference, 0, 1)
         ?? Problems.OfShares("headDensePreference", HeadDensePreference, shape.Heads)
         ?? Problems.InEach("densities", Densities, (density, _) => density.Problem(shape.Heads))
-        ?? Problems.InEach("recalls", Recalls, (curve, _) => curve.Problem(shape, index))
+        ?? Problems.InEach("recalls", Recalls, (curve, _) => curve.Problem(shape, Layer))
         ?? (ScreenedOut < 0 ? $"screenedOut is {ScreenedOut}, less than 0" : null)
         ?? (Calibration?.Problem(shape) is { } calibration ? $"calibration.{calibration}" : null)
-        ?? (Calibration is null && Options.Any(option => option.Policy.NeedsCalibration) ? "options code keys in tiers, and there is no calibration" : null)
         ?? (Gradients?.Problem() is { } gradients ? $"gradients.{gradients}" : null)
         ?? (Options.Count == 0 ? "options is empty" : null)
-        ?? Problems.InEach("options", Options, (option, _) => PolicyProblem(option.Policy, shape, index) ?? option.Problem())
-        ?? Problems.InEach("unmeasured", Unmeasured, (option, _) => PolicyProblem(option.Policy, shape, index));
+        ?? Problems.InEach("options", Options, (option, _) => PolicyProblem(option.Policy, shape, Layer) ?? option.Problem())
+        ?? (KeyCalibration.Lacking(Calibration, Options.Any(option => option.Policy.NeedsCalibration), Options.Any(option => option.Policy.NeedsValueMoments)) is { } lacking ? $"options code {lacking}" : null)
+        ?? Problems.InEach("unmeasured", Unmeasured, (option, _) => PolicyProblem(option.Policy, shape, Layer));
 
     private static string? PolicyProblem(LayerPolicy policy, LayerShape shape, int layer) => policy.Problem(shape, layer) is { } problem ? $"policy: {problem}" : null;
 }

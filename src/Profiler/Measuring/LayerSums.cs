@@ -41,6 +41,9 @@ internal sealed class LayerSums
     /// <summary>Options that are always measured.</summary>
     public int AlwaysMeasured { get; }
 
+    /// <summary>Whether there are options that may be left out.</summary>
+    public bool Screens => Options.Count > AlwaysMeasured;
+
     /// <summary>Indices of the options whose loss is measured.</summary>
     public IReadOnlyList<int> Measured { get; private set; }
 
@@ -49,6 +52,13 @@ internal sealed class LayerSums
 
     /// <summary>Numbers of tokens that recall is measured for, ascending.</summary>
     public IReadOnlyList<int> Counts { get; }
+
+    /// <summary>One for each layer that is to be measured.</summary>
+    public static LayerSums[] Of(ModelShape shape, ProfileRequest request) =>
+        [.. (request.Layers ?? Enumerable.Range(0, shape.Layers)).Select(layer => new LayerSums(shape.Layer(layer), layer, request))];
+
+    /// <summary>Whether windows are read once more, to find out which channels count.</summary>
+    public static bool NeedCalibration(IEnumerable<LayerSums> layers) => layers.Any(layer => layer.Options.Any(option => option.NeedsCalibration));
 
     /// <summary>More digits than this are noise, and a profile is read by people too.</summary>
     public static double Round(double value) => double.Parse(value.ToString("G6"));

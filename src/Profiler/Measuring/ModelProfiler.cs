@@ -32,13 +32,13 @@ public static class ModelProfiler
     {
         Check(model, request);
         request = request with { Windows = request.Windows ?? text.EvenWindows(request.WindowCount) };
-        (long device, long host) = MemoryBytes(model, request);
-        model.Backend.RequireFree(device, host, $"measuring {request.Context} tokens of context");
+        (long device, long host) = MemoryBytes(model.Shape, request);
+        model.RequireFree(device, host, $"measuring {request.Context} tokens of context");
         using var run = new ProfileRun(model, text, request, request.OtherWeights.Select(path => Unmeasured(model, path)), journal, times ?? new ProfileTimes(), progress, cancellation);
         return run.Measure();
     }
 
-    /// <summary>What a window's context says of each layer's queries and keys, from an exact pass over it.</summary>
+    /// <summary>What a window's context says of each layer's queries, keys and values, from an exact pass over it.</summary>
     /// <param name="model">The model.</param>
     /// <param name="window">Tokens: context, then those that are judged.</param>
     /// <param name="context">Tokens of context, which count.</param>
@@ -51,19 +51,21 @@ public static class ModelProfiler
     {
         // Of the window's length: rotary embeddings may be scaled by it.
         using Session session = model.CreateFullSession(window.Length, ExactPrecision.Float32);
-        var moments = new KeyMoments(model.CreateTransformer(window.Length), context);
+        var moments = new LayerMoments(model.CreateTransformer(window.Length), context);
         session.Prefill(window[..context], moments, progress, cancellation);
         return moments.Calibrations();
     }
 
-    /// <summary>The most bytes of device and host memory that measuring takes besides the model's weights.</summary>
-    /// <param name="model">The model.</param>
+    /// <summary>The most bytes of device and host memory that measuring takes besides the model's weights, and besides what gradients take.</summary>
+    /// <param name="shape">The model's sizes.</param>
     /// <param name="request">What is measured.</param>
-    public static (long Device, long Host) MemoryBytes(CausalLanguageModel model, ProfileRequest request)
+    public static (long Device, long Host) MemoryBytes(ModelShape shape, ProfileRequest request)
     {
-        MemoryBreakdown session = Plan.Uniform(model.Fingerprint, request.Context + request.Tail, new FullPolicy(ExactPrecision.Float32)).Memory;
-        (long device, long host) = WindowMeasurement.MemoryBytes(model.Shape, request.Context, request.Tail);
-        return (session.Device - session.Weights + device, session.Host + host);
+        LayerPolicy exact = new FullPolicy(ExactPrecision.Float32);
+        int tokens = request.Context + request.Tail;
+        MemoryBreakdown session = MemoryModel.Predict(shape, 0, [.. Enumerable.Repeat(exact, shape.Layers)], tokens, PlanTarget.DefaultPrefillChunk);
+        (long device, long host) = WindowMeasurement.MemoryBytes(shape, request.Context, request.Tail);
+        return (session.Device + device, session.Host + host);
     }
 
     private static WeightChoice Unmeasured(CausalLanguageModel model, string path)
@@ -83,29 +85,41 @@ public static class ModelProfiler
     /// <exception cref="TailorKVException">It is out of range for the model.</exception>
     public static void Check(CausalLanguageModel model, ProfileRequest request)
     {
+        if (request.Gradients)
+            model.Backend.RequireGradients();
+        Check(model.Shape, request);
+    }
+
+    /// <summary>Checks a request before there is a model to run.</summary>
+    /// <param name="shape">The model's sizes.</param>
+    /// <param name="request">What is to be measured.</param>
+    /// <exception cref="TailorKVException">It is out of range for the model.</exception>
+    public static void Check(ModelShape shape, ProfileRequest request)
+    {
         if (request.Context < 1 || request.Tail < 1 || request.WindowCount < 1)
             throw new TailorKVException($"context {request.Context}, tail {request.Tail} and windows {request.Windows ?? 1} must be positive", "Give positive numbers");
-        if (request.Gradients)
+        if (request is { Gradients: true, Context: < 2 })
+            throw new TailorKVException("gradients of a context of 1 token: there is no next token in it", "Give --context 2 or more");
+        int most = Math.Min(MostJudged, Array.MaxLength / shape.VocabularySize);
+        if (request.Tail > most)
+            throw new TailorKVException($"{request.Tail} tokens judged are more than the {most} that a window can have", $"Give --tail {Math.Min(most, Math.Max(1, shape.ContextLength - 1))} or less");
+        if (request.Layers is { } chosen && (chosen.Count == 0 || chosen.Any(layer => layer < 0 || layer >= shape.Layers) || !chosen.SequenceEqual(chosen.Distinct().Order())))
         {
-            model.Backend.RequireGradients();
-            if (request.Context < 2)
-                throw new TailorKVException("gradients of a context of 1 token: there is no next token in it", "Give --context 2 or more");
+            throw new TailorKVException(
+                $"layers {LayerRanges.Format(chosen)} are not some of the model's {shape.Layers}, ascending and each once", $"Give --layers of 0 to {shape.Layers - 1}");
         }
 
-        int most = Math.Min(MostJudged, Array.MaxLength / model.Shape.VocabularySize);
-        if (request.Tail > most)
-            throw new TailorKVException($"{request.Tail} tokens judged are more than the {most} that a window can have", $"Give --tail {Math.Min(most, Math.Max(1, model.Shape.ContextLength - 1))} or less");
-        for (int layer = 0; layer < model.Shape.Layers; layer++)
+        foreach (int layer in request.Layers ?? [.. Enumerable.Range(0, shape.Layers)])
         {
-            if (Catalogue.Allowed([.. request.Options, .. request.Candidates], model.Shape.Layer(layer), layer).Count == 0)
+            if (Catalogue.Allowed([.. request.Options, .. request.Candidates], shape.Layer(layer), layer).Count == 0)
                 throw new TailorKVException($"none of the {request.Options.Count + request.Candidates.Count} options is one that layer {layer} allows", "Add new FullPolicy(), which every layer allows");
         }
 
-        if ((long)request.Context + request.Tail > model.Shape.ContextLength)
+        if ((long)request.Context + request.Tail > shape.ContextLength)
         {
             throw new TailorKVException(
-                $"context {request.Context} and {request.Tail} tokens judged are more than the {model.Shape.ContextLength} the model was made for",
-                model.Shape.ContextLength > request.Tail ? $"Give --context {model.Shape.ContextLength - request.Tail} or less" : $"Give fewer tokens to judge with --tail, fewer than {model.Shape.ContextLength}");
+                $"context {request.Context} and {request.Tail} tokens judged are more than the {shape.ContextLength} the model was made for",
+                shape.ContextLength > request.Tail ? $"Give --context {shape.ContextLength - request.Tail} or less" : $"Give fewer tokens to judge with --tail, fewer than {shape.ContextLength}");
         }
     }
 }

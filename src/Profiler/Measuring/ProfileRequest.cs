@@ -35,6 +35,9 @@ public sealed record ProfileRequest
     /// </summary>
     public bool Gradients { get; init; }
 
+    /// <summary>The layers to measure, ascending indices from 0; null for all. A profile of some layers is none to plan from, but can be put together with others (<see cref="ModelProfile.With"/>).</summary>
+    public IReadOnlyList<int>? Layers { get; init; }
+
     /// <summary>Windows measured.</summary>
     public int WindowCount => Windows ?? Math.Clamp(8192 / Context, 1, 4);
 }

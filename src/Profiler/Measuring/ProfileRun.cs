@@ -38,7 +38,7 @@ internal sealed class ProfileRun : IDisposable
         (_model, _shape, _text, _request, _journal, _times, _progress, _cancellation) = (model, model.Shape, text, request, journal, times, progress, cancellation);
         _weights = [.. weights];
         _weightLosses = [.. _weights.Select(_ => new List<MeasuredMean>())];
-        _layers = [.. Enumerable.Range(0, _shape.Layers).Select(layer => new LayerSums(_shape.Layer(layer), layer, request))];
+        _layers = LayerSums.Of(_shape, request);
         _work = new ProfileWork(_shape, request.Context, request.Tail);
     }
 
@@ -48,7 +48,10 @@ internal sealed class ProfileRun : IDisposable
         _work.Expect(_request.WindowCount * (((NeedsCalibration ? 2 : 1) * _work.ExactPass) + (_request.Gradients ? _work.GradientPass : 0) + _layers.Sum(WindowWork)));
         for (int window = 0; window < _request.WindowCount; window++)
             _windows.Add(ReadText(window));
-        _calibrations = NeedsCalibration ? KeyMoments.Together(_shape, [.. Enumerable.Range(0, _windows.Count).Select(Calibrate)]) : null;
+        _calibrations = NeedsCalibration ? LayerMoments.Together(_shape, [.. Enumerable.Range(0, _windows.Count).Select(Calibrate)]) : null;
+        // What values are like takes most of a calibration's room.
+        if (!_layers.Any(layer => layer.Options.Any(option => option.NeedsValueMoments)))
+            _calibrations = _calibrations?.Select(calibration => calibration with { Values = null }).ToArray();
         LayerGradients[]? gradients = _request.Gradients ? WindowGradients.Mean([.. Enumerable.Range(0, _windows.Count).Select(Differentiate)]) : null;
         for (int window = 0; window < _request.WindowCount; window++)
         {
@@ -88,7 +91,7 @@ internal sealed class ProfileRun : IDisposable
 
     private static string Tool => typeof(ProfileRun).Assembly.GetName().Version!.ToString(3);
 
-    private bool NeedsCalibration => _layers.Any(layer => layer.Options.Any(option => option.NeedsCalibration));
+    private bool NeedsCalibration => LayerSums.NeedCalibration(_layers);
 
     private int[] ReadText(int window)
     {
@@ -99,12 +102,12 @@ internal sealed class ProfileRun : IDisposable
             () => _text.Window(TextPurpose.Calibration, window, _request.WindowCount, length, _request.Seed, sampling, _cancellation));
     }
 
-    /// <summary>What a window's context says of each layer's queries and keys.</summary>
+    /// <summary>What a window's context says of each layer's queries, keys and values.</summary>
     private KeyCalibration[] Calibrate(int window)
     {
         KeyCalibration[] calibrations = Remember(
             ProfilePhase.ExactPass, $"text {window}, calibration", JournalJsonContext.Default.KeyCalibrationArray,
-            found => found.Length == _shape.Layers && found.Select((layer, i) => layer is not null && layer.Problem(_shape.Layer(i)) is null).All(fits => fits),
+            found => found.Length == _shape.Layers && found.Select((layer, i) => layer is { Values: not null } && layer.Problem(_shape.Layer(i)) is null).All(fits => fits),
             () => ModelProfiler.Calibrate(_model, _windows[window], _request.Context, _progress is null ? null : new ExactPassProgress(this), _cancellation));
         Finish(_work.ExactPass);
         return calibrations;
@@ -131,7 +134,7 @@ internal sealed class ProfileRun : IDisposable
                 ProfilePhase.Losses, $"text {window}, weights {i}", JournalJsonContext.Default.MeasuredMean, _ => true, () => MeasureWeights(other, tokens)));
         }
 
-        for (int layer = 0; layer < _layers.Length; layer++)
+        foreach (LayerSums layer in _layers)
             MeasureLayer(window, layer, tokens);
 
         // All of the window may have been found in the journal.
@@ -139,9 +142,9 @@ internal sealed class ProfileRun : IDisposable
             _work.Finish(_work.ExactPass);
     }
 
-    private void MeasureLayer(int window, int layer, int[] tokens)
+    private void MeasureLayer(int window, LayerSums sums, int[] tokens)
     {
-        LayerSums sums = _layers[layer];
+        int layer = sums.Layer;
         string place = string.Create(CultureInfo.InvariantCulture, $"text {window}, layer {layer}");
         sums.Add(Remember(ProfilePhase.Attention, $"{place}, attention", JournalJsonContext.Default.LayerAttention, sums.Fits, () =>
         {
@@ -152,7 +155,7 @@ internal sealed class ProfileRun : IDisposable
         }));
         Finish(sums.Indexes.Count * _work.OutputError);
 
-        if (window == 0 && sums.Options.Count > sums.AlwaysMeasured)
+        if (window == 0 && sums.Screens)
         {
             double[] errors = Remember(
                 ProfilePhase.Screening, $"{place}, errors", JournalJsonContext.Default.DoubleArray, found => found.Length == sums.Options.Count,
@@ -213,7 +216,7 @@ internal sealed class ProfileRun : IDisposable
     /// <summary>What a layer takes in each window, with what is known of its options.</summary>
     private double WindowWork(LayerSums layer) =>
         (layer.Indexes.Count * _work.OutputError) + (layer.Measured.Count * _work.Measure(layer.Layer))
-        + (layer.Options.Count > layer.AlwaysMeasured ? layer.Options.Count * _work.OutputError / _request.WindowCount : 0);
+        + (layer.Screens ? layer.Options.Count * _work.OutputError / _request.WindowCount : 0);
 
     private void Finish(double products)
     {
@@ -222,7 +225,7 @@ internal sealed class ProfileRun : IDisposable
     }
 
     private void Report(double exactPass) =>
-        _progress?.Report(new WorkProgress($"measuring {_shape.Layers} layers", _work.ShareWith(exactPass * _work.ExactPass)));
+        _progress?.Report(new WorkProgress($"measuring {_layers.Length} layers", _work.ShareWith(exactPass * _work.ExactPass)));
 
     private T Remember<T>(ProfilePhase phase, string step, JsonTypeInfo<T> type, Predicate<T> fits, Func<T> measure)
     {
@@ -235,7 +238,8 @@ internal sealed class ProfileRun : IDisposable
     /// <summary>All that the measurements depend on.</summary>
     private string Describe()
     {
-        string options = string.Join('\n', _layers.SelectMany(layer => layer.Options).Select(option => option.ToString()));
+        // Whichever layers are measured, what is found of one is the same: a run of others may go on with it.
+        string options = string.Join('\n', LayerSums.Of(_shape, _request with { Layers = null }).SelectMany(layer => layer.Options).Select(option => option.ToString()));
         string text = _text.Files is { } files ? string.Join(" and ", files.Select(file => file.Calibration.Sha256)) : _text.Part(TextPurpose.Calibration)?.Sha256 ?? "its own words";
         return string.Create(
             CultureInfo.InvariantCulture,

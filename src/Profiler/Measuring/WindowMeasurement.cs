@@ -46,7 +46,7 @@ public sealed class WindowMeasurement : IDisposable
         if (MemoryModel.Problem(_shape, window.Length, tail) is { } problem)
             throw new TailorKVException(problem, "Measure fewer tokens");
         (long deviceBytes, long hostBytes) = MemoryBytes(_shape, context, tail);
-        _backend.RequireFree(deviceBytes, hostBytes, $"measuring {tail} tokens after {context}");
+        model.RequireFree(deviceBytes, hostBytes, $"measuring {tail} tokens after {context}");
         using Session session = model.CreateFullSession(window.Length, ExactPrecision.Float32);
         _transformer = model.CreateTransformer(window.Length);
         _record = new WindowRecord(_backend, _transformer, context, tail);

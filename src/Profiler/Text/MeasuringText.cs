@@ -46,23 +46,28 @@ public sealed class MeasuringText
     public static MeasuringText OpenAll(CausalLanguageModel model, IReadOnlyList<string> paths)
     {
         NeedleTask? needles = NeedleTask.Find(model.Path);
-        string beside = ModelFolder.File(model.Path, "text.txt");
-        if (paths.Count == 0 && !File.Exists(beside))
+        if (IsSampled(model.Path, paths))
             return new MeasuringText(model, "sampled from the model", null, []);
-        string[] files = paths.Count == 0 ? [beside] : [.. paths];
+        string[] files = paths.Count == 0 ? [Beside(model.Path)] : [.. paths];
         if (files.GroupBy(Path.GetFullPath, StringComparer.Ordinal).FirstOrDefault(file => file.Count() > 1) is { } twice)
             throw new InvalidFileException(twice.First(), "it is named twice, and would count twice", "Name each text once");
         return new MeasuringText(
             model, string.Join(", ", files.Select(Path.GetFileName)), needles, [.. files.Select(file => new HalvedText(Path.GetFileName(file), [.. model.Tokenizer.Encode(TextFile.Read(file), parseSpecial: false)]))]);
     }
 
+    /// <summary>Whether there is no text, so that it would be sampled from the model.</summary>
+    /// <param name="modelPath">The model's folder or file.</param>
+    /// <param name="paths">Files that the caller names.</param>
+    public static bool IsSampled(string modelPath, IReadOnlyList<string> paths) => paths.Count == 0 && !File.Exists(Beside(modelPath));
+
     /// <summary>As many windows as are wanted or the fewest more of which each file gets as many as the others.</summary>
     /// <param name="wanted">How many are wanted, at least 1.</param>
-    public int EvenWindows(int wanted)
-    {
-        int files = Math.Max(1, _files.Length);
-        return (wanted + files - 1) / files * files;
-    }
+    public int EvenWindows(int wanted) => EvenWindows(wanted, _files.Length);
+
+    /// <summary>As many windows as are wanted or the fewest more of which each of some files gets as many as the others.</summary>
+    /// <param name="wanted">How many are wanted, at least 1.</param>
+    /// <param name="files">Files; 0 where text is sampled.</param>
+    public static int EvenWindows(int wanted, int files) => files == 0 ? wanted : (wanted + files - 1) / files * files;
 
     /// <summary>
     /// Draws windows, from each file in turn. For a model with a needle task each window holds notes and ends with a question and its answer, so that what the model is for is
@@ -146,6 +151,8 @@ public sealed class MeasuringText
 
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
+
+    private static string Beside(string modelPath) => ModelFolder.File(modelPath, "text.txt");
 
     // Random's own seeds are close for close numbers, and HashCode differs from one process to the next.
     private static int HashSeed(int seed, TextPurpose purpose, int index) =>

@@ -150,7 +150,7 @@ public sealed class PlanVerifier
                 $"{tail} tokens judged in each window, in a vocabulary of {vocabulary}, are too many", $"Give --tail {Array.MaxLength / vocabulary} or less, and fewer --windows");
         }
 
-        _model.Backend.RequireFree(0, (long)(_request.Windows ?? 1) * tail * vocabulary * sizeof(float), $"judging {tail} tokens in each window");
+        _model.RequireFree(0, (long)(_request.Windows ?? 1) * tail * vocabulary * sizeof(float), $"judging {tail} tokens in each window");
     }
 
     private ExactWindow RunExact(int[] window, IProgress<double>? progress, CancellationToken cancellation)

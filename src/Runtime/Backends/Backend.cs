@@ -48,6 +48,10 @@ public abstract class Backend : IDisposable
 
     internal TailorKVException NoGradients() => new($"the backend {Name} has no gradients", "Use --device torch, or cuda where there is a card");
 
+    /// <summary>The memory that <see cref="Load"/> would take. Nothing is read but what a model's files say of themselves.</summary>
+    /// <param name="files">The model.</param>
+    public abstract WeightMemory MemoryOf(ModelFiles files);
+
     /// <summary>Brings a model's weights to the device.</summary>
     /// <param name="files">The model; it must outlive what is returned.</param>
     /// <exception cref="CapacityExceededException">There is not enough memory free.</exception>

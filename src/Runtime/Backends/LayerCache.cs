@@ -20,6 +20,16 @@ public abstract class LayerCache
     public abstract void Load(KeyValues prompt, int tokens);
 
     /// <summary>
+    /// Begins to fetch from the host what the next <see cref="Extend"/> will need, while the layer before still works on what follows its attention: nothing where the cache fetches nothing ahead.
+    /// Staging is this layer's from now on.
+    /// </summary>
+    /// <param name="count">Tokens that will be added.</param>
+    /// <param name="workspace">Where their predicted queries lie.</param>
+    public virtual void Prefetch(int count, Workspace workspace)
+    {
+    }
+
+    /// <summary>
     /// Adds the tokens whose queries, keys and values lie in a workspace one by one, each attending to all before it and itself; what comes out is left in <see cref="Workspace.Attended"/>.
     /// </summary>
     /// <param name="count">Tokens.</param>

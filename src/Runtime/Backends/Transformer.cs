@@ -119,7 +119,11 @@ public abstract class Transformer
             caches[layer].Extend(tokens.Length, workspace);
             clock.Lap(StepPart.Attention);
             if (layer + 1 < caches.Length && caches[layer + 1].NeedsPredictedQueries)
+            {
                 PredictQueries(layer + 1, first, tokens.Length, workspace);
+                caches[layer + 1].Prefetch(tokens.Length, workspace);
+            }
+
             ProjectOutput(layer, tokens.Length, workspace);
             clock.Lap(StepPart.Projections);
             FeedForward(layer, tokens.Length, workspace);

@@ -62,6 +62,10 @@ public sealed class SafetensorsFolder : IDisposable
         }
     }
 
+    /// <summary>Whether a folder has tensors, or an index that names files of them.</summary>
+    /// <param name="folder">The folder.</param>
+    public static bool IsThere(string folder) => File.Exists(Path.Combine(folder, Whole)) || File.Exists(Path.Combine(folder, Index));
+
     /// <inheritdoc/>
     public void Dispose()
     {

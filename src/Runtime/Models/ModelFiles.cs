@@ -39,6 +39,9 @@ public sealed class ModelFiles : IDisposable
     /// <summary>The folder, file or first shard that the model was opened by.</summary>
     public string Path { get; }
 
+    /// <summary>The name of its folder or, without its ending, file; of a file called model its folder's.</summary>
+    public string Name => NameOf(Path);
+
     /// <summary>The model's configuration.</summary>
     internal ModelConfig Config { get; }
 
@@ -92,6 +95,14 @@ public sealed class ModelFiles : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _files.Dispose();
 
+    // Many a file is called model.gguf, and what GGUF files say themselves is often a training run's name: the folder's says more.
+    internal static string NameOf(string path)
+    {
+        path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
+        string name = System.IO.Path.GetExtension(path) is ".gguf" ? GgufShards.ModelName(path) : System.IO.Path.GetFileName(path);
+        return name == "model" && System.IO.Path.GetFileName(System.IO.Path.GetDirectoryName(path)) is { Length: > 0 } folder ? folder : name;
+    }
+
     private static ModelFiles Open<T>(T files, Func<T, ModelFiles> create)
         where T : IDisposable
     {
@@ -106,7 +117,7 @@ public sealed class ModelFiles : IDisposable
         }
     }
 
-    private static ModelShape ShapeOf(ModelConfig config) => new()
+    internal static ModelShape ShapeOf(ModelConfig config) => new()
     {
         Architecture = config.Architecture.Name,
         Layers = config.Layers.Count,

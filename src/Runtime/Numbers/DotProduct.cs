@@ -28,4 +28,23 @@ internal static class DotProduct
             sum += Unsafe.Add(ref first, i) * Unsafe.Add(ref second, i);
         return sum;
     }
+
+    /// <summary>In double precision, so that the order of summing hardly ever decides which number of single precision it rounds to.</summary>
+    public static double Precisely(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    {
+        ref float first = ref MemoryMarshal.GetReference(a), second = ref MemoryMarshal.GetReference(b[..a.Length]);
+        nuint i = 0, length = (nuint)a.Length, count = (nuint)Vector256<float>.Count;
+        Vector256<double> lower = default, upper = default;
+        for (; i + count <= length; i += count)
+        {
+            Vector256<float> x = Vector256.LoadUnsafe(ref first, i), y = Vector256.LoadUnsafe(ref second, i);
+            lower += Vector256.WidenLower(x) * Vector256.WidenLower(y);
+            upper += Vector256.WidenUpper(x) * Vector256.WidenUpper(y);
+        }
+
+        double sum = Vector256.Sum(lower + upper);
+        for (; i < length; i++)
+            sum += (double)Unsafe.Add(ref first, i) * Unsafe.Add(ref second, i);
+        return sum;
+    }
 }

@@ -25,11 +25,24 @@ internal static unsafe partial class HostMemory
         return Tensor.UnsafeCreateTensor(handle);
     }
 
+    /// <summary>Where a tensor's first element lies, on whatever device.</summary>
+    /// <param name="tensor">The tensor.</param>
+    public static nint Start(Tensor tensor)
+    {
+        nint start = Data(tensor.Handle);
+        if (start == 0)
+            torch.CheckForErrors();
+        return start;
+    }
+
     // The memory is somebody else's.
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void Keep(nint start)
     {
     }
+
+    [LibraryImport("LibTorchSharp", EntryPoint = "THSTensor_data")]
+    private static partial nint Data(nint tensor);
 
     [LibraryImport("LibTorchSharp", EntryPoint = "THSTensor_new")]
     private static partial nint New(

@@ -27,7 +27,7 @@ internal static class PromptAttention
             // Its own scale is 1 / sqrt(headDim), and queries are scaled already.
             bool causal = before == 0 && (window is null || window >= tokens);
             return nn.functional.scaled_dot_product_attention(
-                queries * MathF.Sqrt(headDim), sharedKeys, sharedValues, causal ? null : Seen(before, count, tokens, window, queries.device), 0, causal);
+                queries * Held.Of(MathF.Sqrt(headDim)), sharedKeys, sharedValues, causal ? null : Seen(before, count, tokens, window, queries.device), 0, causal);
         }
 
         long some = Math.Max(1, Scores / (queries.shape[0] * queries.shape[1] * tokens));
@@ -36,7 +36,7 @@ internal static class PromptAttention
         {
             long rows = Math.Min(some, count - first);
             Tensor scores = SoftCap.Of(queries.narrow(2, first, rows).matmul(sharedKeys.transpose(-1, -2)), cap);
-            scores.masked_fill_(Seen(before + first, rows, tokens, window, queries.device).logical_not(), float.NegativeInfinity);
+            scores.masked_fill_(Seen(before + first, rows, tokens, window, queries.device).logical_not(), Held.Of(float.NegativeInfinity));
             parts.Add(scores.softmax(-1).matmul(sharedValues));
         }
 
@@ -47,8 +47,8 @@ internal static class PromptAttention
 
     private static Tensor Seen(long before, long count, long tokens, int? window, Device device)
     {
-        Tensor queries = arange(before, before + count, device: device).unsqueeze(1), keys = arange(tokens, device: device).unsqueeze(0);
+        Tensor queries = arange(Held.Of(before), Held.Of(before + count), device: device).unsqueeze(1), keys = arange(Held.Of(tokens), device: device).unsqueeze(0);
         Tensor seen = keys.le(queries);
-        return window is { } newest ? seen.logical_and(keys.gt(queries - newest)) : seen;
+        return window is { } newest ? seen.logical_and(keys.gt(queries - Held.Of(newest))) : seen;
     }
 }

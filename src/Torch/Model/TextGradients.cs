@@ -1,4 +1,5 @@
 using TailorKV.Planner.Profiles;
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -12,7 +13,7 @@ namespace TailorKV.Torch.Model;
 /// <param name="transformer">The arithmetic.</param>
 /// <param name="text">The tokens, two at least.</param>
 /// <param name="cancellation">Ends the work.</param>
-internal sealed class TextGradients(TorchModel model, TorchTransformer transformer, int[] text, CancellationToken cancellation)
+internal class TextGradients(TorchModel model, TorchTransformer transformer, int[] text, CancellationToken cancellation)
 {
     // Logits that exist at once, which a large vocabulary makes the largest part of all.
     private const int Logits = 1 << 24;
@@ -35,6 +36,11 @@ internal sealed class TextGradients(TorchModel model, TorchTransformer transform
         }
 
         return layers;
+    }
+
+    /// <summary>Sees a layer's keys and values and the loss's gradients at them, [tokens, kvHeads, headDim]; valid during the call.</summary>
+    protected virtual void Seen(int layer, Tensor keys, Tensor values, Tensor atKeys, Tensor atValues)
+    {
     }
 
     /// <summary>Every layer's input, and the last one's output.</summary>
@@ -61,7 +67,7 @@ internal sealed class TextGradients(TorchModel model, TorchTransformer transform
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             using var gradients = enable_grad();
-            Tensor rows = Asking(output.narrow(0, first, count)), loss = CrossEntropy(rows, first) / (text.Length - 1);
+            Tensor rows = Asking(output.narrow(0, first, count)), loss = CrossEntropy(rows, first) / Held.Of(text.Length - 1);
             gradient.narrow(0, first, count).copy_(autograd.grad([loss], [rows])[0]);
         }
 
@@ -76,6 +82,7 @@ internal sealed class TextGradients(TorchModel model, TorchTransformer transform
         Tensor hidden = Asking(input), ofKeys = Asking(weights.Key.Matrix), ofValues = Asking(weights.Value.Matrix);
         (Tensor output, Tensor keys, Tensor values) = transformer.Through(layer, hidden, weights.Key with { Matrix = ofKeys }, weights.Value with { Matrix = ofValues });
         IList<Tensor> at = autograd.grad([output], [hidden, ofKeys, ofValues, keys, values], [atOutput]);
+        Seen(layer, keys, values, at[3], at[4]);
         return (new LayerGradients(Norm(at[1]), Norm(at[2]), Fisher(at[3]), Fisher(at[4])), at[0].MoveToOuterDisposeScope());
     }
 

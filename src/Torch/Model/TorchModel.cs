@@ -4,6 +4,7 @@ using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Models;
 using TailorKV.Runtime.Weights;
 using TailorKV.Torch.Memory;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace TailorKV.Torch.Model;
@@ -64,6 +65,13 @@ internal sealed class TorchModel : DeviceModel
     /// <remarks>What they take on the device beyond their stored size.</remarks>
     public override long LaidOutBytes => Math.Max(0, _tensors.Sum(tensor => tensor.numel() * tensor.element_size()) - WeightBytes);
 
+    /// <summary>Bytes of device memory that weights will take.</summary>
+    /// <param name="weights">As they are stored.</param>
+    /// <param name="type">The type that matrices will have, but for those that are stored in f32.</param>
+    public static long BytesOf(ModelWeights weights, ScalarType type) =>
+        weights.Matrices.Sum(matrix => matrix.Shape[0] * matrix.Shape[1] * TypeOf(matrix, type).ElementSize())
+        + (sizeof(float) * weights.Layers.SelectMany(layer => layer.Vectors).Append(weights.FinalNorm).Sum(vector => (long)vector.Length));
+
     /// <inheritdoc/>
     public override TorchTransformer CreateTransformer(int context) => new(_files, this, _device, context);
 
@@ -82,11 +90,13 @@ internal sealed class TorchModel : DeviceModel
         _tensors.Clear();
     }
 
+    private static ScalarType TypeOf(StoredTensor stored, ScalarType type) => stored.Type == WeightType.F32 ? ScalarType.Float32 : type;
+
     private Tensor Matrix(StoredTensor stored, ScalarType type)
     {
         long rows = stored.Shape[0];
         int columns = (int)stored.Shape[1], some = (int)Math.Min(rows, Math.Max(1, Piece / columns));
-        Tensor matrix = Kept(empty([rows, columns], stored.Type == WeightType.F32 ? ScalarType.Float32 : type, _device));
+        Tensor matrix = Kept(empty([rows, columns], TypeOf(stored, type), _device));
         var numbers = new float[some * columns];
         for (long first = 0; first < rows; first += some)
         {

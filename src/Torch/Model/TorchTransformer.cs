@@ -110,7 +110,7 @@ internal sealed class TorchTransformer : Transformer
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
         Tensor hidden = workspace.Hidden.Rows(count, _config.HiddenSize);
-        hidden.add_(Output(layer, workspace.Attended.Rows(count, _config.HeadCount * _config.HeadDim)), _config.ResidualScale);
+        hidden.add_(Output(layer, workspace.Attended.Rows(count, _config.HeadCount * _config.HeadDim)), Held.Of(_config.ResidualScale));
         workspace.Normed.Rows(count, _config.HiddenSize).copy_(NormedForFeedForward(layer, hidden));
     }
 
@@ -119,7 +119,7 @@ internal sealed class TorchTransformer : Transformer
     {
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
-        workspace.Hidden.Rows(count, _config.HiddenSize).add_(FedForward(layer, workspace.Normed.Rows(count, _config.HiddenSize)), _config.ResidualScale);
+        workspace.Hidden.Rows(count, _config.HiddenSize).add_(FedForward(layer, workspace.Normed.Rows(count, _config.HiddenSize)), Held.Of(_config.ResidualScale));
     }
 
     /// <inheritdoc/>
@@ -143,7 +143,7 @@ internal sealed class TorchTransformer : Transformer
     internal Tensor Embedded(ReadOnlySpan<int> tokens)
     {
         Tensor rows = _model.Embedding.index_select(0, tensor(tokens.ToArray(), device: _device)).to(ScalarType.Float32);
-        return _config.EmbeddingScale == 1 ? rows : rows * (float)_config.EmbeddingScale;
+        return _config.EmbeddingScale == 1 ? rows : rows * Held.Of((float)_config.EmbeddingScale);
     }
 
     /// <summary>All tokens of a text through a layer: what steps do to a workspace chunk by chunk, as a function of tensors.</summary>
@@ -156,14 +156,14 @@ internal sealed class TorchTransformer : Transformer
     {
         Tensor normed = Normed(layer, hidden), keys = Keys(layer, ofKeys, normed, first: 0), values = ofValues.Of(normed).view(-1, _config.KvHeadCount, _config.HeadDim);
         Tensor attended = Attended(layer, Queries(layer, normed, first: 0), keys.transpose(0, 1), values.transpose(0, 1), before: 0);
-        Tensor between = hidden.add(Output(layer, attended.reshape(hidden.shape[0], -1)), _config.ResidualScale);
-        return (between.add(FedForward(layer, NormedForFeedForward(layer, between)), _config.ResidualScale), keys, values);
+        Tensor between = hidden.add(Output(layer, attended.reshape(hidden.shape[0], -1)), Held.Of(_config.ResidualScale));
+        return (between.add(FedForward(layer, NormedForFeedForward(layer, between)), Held.Of(_config.ResidualScale)), keys, values);
     }
 
     /// <summary>Logits, [tokens, vocabulary], of what leaves the last layer, [tokens, hidden].</summary>
     internal Tensor Logits(Tensor hidden)
     {
-        Tensor all = new TorchLinear(_model.Output, Bias: null).Of(Norm(hidden, _model.FinalNorm)) * (float)_config.LogitScale;
+        Tensor all = new TorchLinear(_model.Output, Bias: null).Of(Norm(hidden, _model.FinalNorm)) * Held.Of((float)_config.LogitScale);
         return SoftCap.Of(all, (float?)_config.LogitSoftCap);
     }
 
@@ -208,12 +208,12 @@ internal sealed class TorchTransformer : Transformer
         Tensor heads = (norm is null ? projected : Norm(projected.view(-1, norm.numel()), norm)).view(projected.shape[0], -1, _config.HeadDim);
         if (_rotary[layer] is { } rotary)
             heads = rotary.Turn(heads, first);
-        return scale == 1 ? heads : heads * scale;
+        return scale == 1 ? heads : heads * Held.Of(scale);
     }
 
     /// <summary>Rows over the root of their mean square, times a weight; without one as they are.</summary>
     private Tensor Norm(Tensor rows, Tensor? weight) =>
-        weight is null ? rows : rows * (rows * rows).mean([-1], keepdim: true).add(_config.RmsNormEpsilon).rsqrt() * weight;
+        weight is null ? rows : rows * (rows * rows).mean([-1], keepdim: true).add(Held.Of(_config.RmsNormEpsilon)).rsqrt() * weight;
 
     private Tensor All(DeviceTensor tensor, int stride) => TorchTensors.Flat(tensor, (long)_config.KvHeadCount * stride * _config.HeadDim).view(_config.KvHeadCount, stride, _config.HeadDim);
 }

@@ -8,5 +8,5 @@ internal static class SoftCap
     /// <summary>Numbers under a cap.</summary>
     /// <param name="numbers">The numbers.</param>
     /// <param name="cap">The cap; null where there is none.</param>
-    public static Tensor Of(Tensor numbers, float? cap) => cap is { } most ? (numbers / most).tanh() * most : numbers;
+    public static Tensor Of(Tensor numbers, float? cap) => cap is { } most ? (numbers / Held.Of(most)).tanh() * Held.Of(most) : numbers;
 }

@@ -1,5 +1,6 @@
 using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Backends.Cpu.Timing;
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -13,7 +14,7 @@ internal sealed class TorchMultiplying : TimedWork
 
     public TorchMultiplying(int hidden, Device device, ScalarType type)
     {
-        _matrices = [.. WeightMultiplying.Products.Select(product => full([(long)(product.Rows * hidden), (long)(product.Columns * hidden)], 0.01, type, device).DetachFromDisposeScope())];
+        _matrices = [.. WeightMultiplying.Products.Select(product => full([(long)(product.Rows * hidden), (long)(product.Columns * hidden)], Held.Of(0.01), type, device).DetachFromDisposeScope())];
         _inputs = [.. _matrices.Select(matrix => ones([1, matrix.shape[1]], type, device).DetachFromDisposeScope())];
         Amount = _matrices.Sum(matrix => (double)matrix.numel());
     }

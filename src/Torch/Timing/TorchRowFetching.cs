@@ -1,5 +1,6 @@
 using TailorKV.Planner.Models;
 using TailorKV.Runtime.Backends;
+using TailorKV.Torch.Link;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -9,18 +10,19 @@ namespace TailorKV.Torch.Timing;
 internal sealed class TorchRowFetching : TimedWork
 {
     private readonly Device _device;
+    private readonly HostLink _link;
     private readonly Tensor _stored;
     private readonly Tensor[] _places;
     private int _runs;
 
-    public TorchRowFetching(LayerShape layer, int rows, long bytes, Device device)
+    public TorchRowFetching(LayerShape layer, int rows, long bytes, Device device, HostLink link)
     {
-        _device = device;
+        (_device, _link) = (device, link);
         int rowBytes = layer.HeadDim * sizeof(ushort);
-        _stored = ones([bytes / rowBytes, layer.HeadDim], ScalarType.BFloat16).DetachFromDisposeScope();
+        _stored = ones([1, bytes / rowBytes, layer.HeadDim], ScalarType.BFloat16).DetachFromDisposeScope();
         long fetched = (long)layer.KvHeads * rows;
         // So many that rows fetched once have left the processor's caches before they are fetched again.
-        _places = [.. Enumerable.Range(0, 16).Select(_ => randint(_stored.shape[0], [fetched], ScalarType.Int64).DetachFromDisposeScope())];
+        _places = [.. Enumerable.Range(0, 16).Select(_ => randint(_stored.shape[1], [1, fetched], ScalarType.Int64).DetachFromDisposeScope())];
         Amount = (double)fetched * rowBytes;
     }
 
@@ -31,8 +33,8 @@ internal sealed class TorchRowFetching : TimedWork
     public override void Run()
     {
         using var scope = NewDisposeScope();
-        Tensor rows = _stored.index_select(0, _places[_runs++ % _places.Length]).to(_device).to(ScalarType.Float32);
-        _ = rows.select(0, 0).select(0, 0).item<float>();
+        Tensor rows = _link.Fetch(_stored, _places[_runs++ % _places.Length], _device).to(ScalarType.Float32);
+        _ = rows.flatten().select(0, 0).item<float>();
     }
 
     /// <inheritdoc/>

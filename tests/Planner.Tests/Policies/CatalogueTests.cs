@@ -35,6 +35,7 @@ public sealed class CatalogueTests
         Assert.Equal(16 * 2 * 4, Quantized<RotatedAffineFormat, RotatedAffineFormat>());
         Assert.Equal(16 * 4, Quantized<RotatedNormalFormat, RotatedNormalFormat>());
         Assert.Equal(9 * 4 * 4, Quantized<TieredNormalFormat, RotatedNormalFormat>());
+        Assert.Equal(9 * 3 * 4, Quantized<TieredNormalFormat, PrincipalNormalFormat>());
         var retrieved = Catalogue.All.OfType<RetrievedPolicy>().ToList();
         Assert.Equal([32, 64, 128, 256, 512, 1024, 2048, 4096, 8192], retrieved.Select(policy => policy.TopK).Distinct());
         Assert.Equal([4, 8, 12, 16], retrieved.Select(policy => policy.Index).OfType<CriticalChannels>().Select(index => index.Count).Distinct());

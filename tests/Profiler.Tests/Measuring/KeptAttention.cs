@@ -4,12 +4,14 @@ using TailorKV.Runtime.Sessions;
 
 namespace TailorKV.Profiler.Tests.Measuring;
 
-/// <summary>Keeps all queries of one layer, [tokens, heads, headDim], and its keys, [kvHeads, tokens, headDim] where the session has room for just the prompt.</summary>
+/// <summary>Keeps all queries of one layer, [tokens, heads, headDim], and its keys and values, [kvHeads, tokens, headDim] where the session has room for just the prompt.</summary>
 internal sealed class KeptAttention(int kept) : PromptObserver
 {
     public List<float> Queries { get; } = [];
 
     public float[] Keys { get; private set; } = [];
+
+    public float[] Values { get; private set; } = [];
 
     public override void OnAttended(int layer, int first, int count, Workspace workspace)
     {
@@ -22,7 +24,9 @@ internal sealed class KeptAttention(int kept) : PromptObserver
 
     public override void OnLayerDone(int layer, KeyValues prompt, int tokens, DeviceTensor hidden)
     {
-        if (layer == kept)
-            prompt.Keys.Read(Keys = new float[prompt.Keys.Length]);
+        if (layer != kept)
+            return;
+        prompt.Keys.Read(Keys = new float[prompt.Keys.Length]);
+        prompt.Values.Read(Values = new float[prompt.Values.Length]);
     }
 }

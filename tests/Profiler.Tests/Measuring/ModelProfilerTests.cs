@@ -18,6 +18,32 @@ public sealed class ModelProfilerTests : IDisposable
 
     private readonly CausalLanguageModel _model = CausalLanguageModel.Load(Path.Combine(SharedData.Root, "models", "tiny-recall"));
 
+    /// <summary>Layers measured alone come out as they do among all, and a run of others goes on with what was written down of them.</summary>
+    [Fact]
+    public void Some_layers_are_measured_as_all_are()
+    {
+        MeasuringText text = MeasuringText.Open(_model, null);
+        ProfileRequest request = Request with { Options = [new FullPolicy(), Catalogue.InTiers([4, 2, 1, 1], 2)], Candidates = [Catalogue.Rotated(2, 2), Catalogue.Rotated(4, 4)] };
+        ModelProfile whole = ModelProfiler.Measure(_model, text, request);
+        string folder = Directory.CreateTempSubdirectory("tailorkv").FullName, path = Path.Combine(folder, "journal");
+        ModelProfile part = Measured([1, 4]);
+        Assert.Equal([0, 2, 3, 5], part.MissingLayers);
+        Assert.Null(part.Problem());
+        int lines = File.ReadLines(path).Count();
+        Assert.Equal(whole.ToJson(), part.With(Measured([0, 2, 3, 5])).ToJson());
+        Assert.True(File.ReadLines(path).Count() > lines);
+        Assert.Equal(whole.ToJson(), Measured(null).ToJson());
+        Directory.Delete(folder, recursive: true);
+        foreach (int[] layers in (int[][])[[], [6], [-1], [1, 1], [2, 1]])
+            Assert.Contains("of the model's 6", Assert.Throws<TailorKVException>(() => ModelProfiler.Check(_model, request with { Layers = layers })).Message, StringComparison.Ordinal);
+
+        ModelProfile Measured(int[]? layers)
+        {
+            using MeasurementJournal journal = MeasurementJournal.Open(path);
+            return ModelProfiler.Measure(_model, text, request with { Layers = layers }, journal);
+        }
+    }
+
     /// <summary>The same request gives the same bytes; a plan from it takes the bytes it predicts, and loses about what it predicts.</summary>
     [Fact]
     public void A_profile_repeats_and_its_plan_comes_true()
@@ -52,13 +78,17 @@ public sealed class ModelProfilerTests : IDisposable
     {
         MeasuringText text = MeasuringText.Open(_model, null);
         ProfileRequest request = Request with { Windows = 2, Tail = 8, Options = [new FullPolicy()], Candidates = [] };
-        ModelProfile without = ModelProfiler.Measure(_model, text, request), with = ModelProfiler.Measure(_model, text, request with { Options = [new FullPolicy(), Catalogue.InTiers([4, 2, 1, 1], 2)] });
+        ModelProfile without = ModelProfiler.Measure(_model, text, request), with = ModelProfiler.Measure(_model, text, request with { Options = [new FullPolicy(), Catalogue.InTiers([4, 2, 1, 1], [2, 0])] });
         Assert.All(without.Layers, layer => Assert.Null(layer.Calibration));
         Assert.Equal(without.Layers.Select(layer => layer.Options[0]), with.Layers.Select(layer => layer.Options[0]));
 
         KeyCalibration[][] windows = [.. text.Windows(TextPurpose.Calibration, 2, request.Context + request.Tail, request.Seed).Select(window => ModelProfiler.Calibrate(_model, window, request.Context))];
         Assert.NotEqual(windows[0], windows[1]);
-        Assert.Equal(KeyMoments.Together(_model.Shape, windows), with.Layers.Select(layer => layer.Calibration));
+        KeyCalibration[] together = LayerMoments.Together(_model.Shape, windows);
+        Assert.Equal(together, with.Layers.Select(layer => layer.Calibration));
+        // What values are like takes most of the room, and only codes along their principal directions ask for it.
+        ModelProfile ofKeys = ModelProfiler.Measure(_model, text, request with { Options = [new FullPolicy(), Catalogue.InTiers([4, 2, 1, 1], 2)] });
+        Assert.Equal(together.Select(layer => layer with { Values = null }), ofKeys.Layers.Select(layer => layer.Calibration));
     }
 
     /// <summary>What screening leaves out no plan would have chosen: with all options measured, plans lose no less than a hundredth less.</summary>

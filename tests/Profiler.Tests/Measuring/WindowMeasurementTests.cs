@@ -25,7 +25,7 @@ public sealed class WindowMeasurementTests : IDisposable
     public WindowMeasurementTests() => _window = MeasuringText.Open(_model, null).Windows(TextPurpose.Calibration, 1, Context + Tail, 7)[0];
 
     // What begins with layer 0 must be allowed there.
-    private static readonly LayerPolicy[] Some = [.. LayerPolicy.Kinds.SelectMany(kind => kind.Diagnostic.TakeLast(1).Concat(kind.Timed.TakeLast(1))).Distinct(), Catalogue.Kivi(4, 2), Catalogue.InTiers([5, 3, 2, 1], 2)];
+    private static readonly LayerPolicy[] Some = [.. LayerPolicy.Kinds.SelectMany(kind => kind.Diagnostic.TakeLast(1).Concat(kind.Timed.TakeLast(1))).Distinct(), Catalogue.Kivi(4, 2), Catalogue.InTiers([5, 3, 2, 1], 2), Catalogue.InTiers([3, 1, 0, 0], [2, 0])];
 
     public static TheoryData<string> Policies => [.. Some.Select(policy => policy.Describe())];
 

@@ -90,12 +90,16 @@ public sealed class BadSessionTests : IDisposable
     }
 
     [Fact]
-    public void More_memory_than_is_free()
+    public void More_memory_than_is_free_is_refused_before_weights_are_loaded()
     {
         Plan plan = Plan.Uniform(_model.Fingerprint, 1 << 28, new FullPolicy());
         string message = Assert.Throws<CapacityExceededException>(() => _model.CreateSession(plan)).Message;
         Assert.Contains($"{1 << 28} tokens", message, StringComparison.Ordinal);
         Assert.Contains($"{plan.Memory.Device - plan.Memory.Weights + plan.Memory.Host}", message, StringComparison.Ordinal);
+        Assert.Contains("are free", message, StringComparison.Ordinal);
+        Assert.False(_model.IsLoaded);
+        _model.CreateFullSession(20).Dispose();
+        Assert.True(_model.IsLoaded);
     }
 
     [Theory]

@@ -1,5 +1,7 @@
 using FsCheck.Xunit;
+using TailorKV.Planner;
 using TailorKV.Planner.Plans;
+using TailorKV.Planner.Policies;
 using TailorKV.Runtime;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Tests;
@@ -18,6 +20,15 @@ public sealed class SessionBytesTests : IDisposable
     {
         new TinyModel("qwen3").WriteFolder(_folder.Path);
         _model = CausalLanguageModel.Load(_folder.Path, TestedTorch.Instance.Backend);
+    }
+
+    [Fact]
+    public void A_plan_that_does_not_fit_is_refused_before_weights_are_loaded()
+    {
+        Plan plan = Plan.Uniform(_model.Fingerprint, 1 << 28, new FullPolicy());
+        string message = Assert.Throws<CapacityExceededException>(() => _model.CreateSession(plan)).Message;
+        Assert.Contains($"the weights of {_model.Fingerprint.Name} included, takes {plan.Memory.Device + plan.Memory.Host} bytes", message, StringComparison.Ordinal);
+        Assert.False(_model.IsLoaded);
     }
 
     public void Dispose()

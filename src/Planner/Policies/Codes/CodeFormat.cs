@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using TailorKV.Planner.Models;
 
 namespace TailorKV.Planner.Policies.Codes;
 
@@ -11,13 +12,14 @@ namespace TailorKV.Planner.Policies.Codes;
 [JsonDerivedType(typeof(RotatedBlockFormat), "rotatedBlock")]
 [JsonDerivedType(typeof(RotatedNormalFormat), "rotatedNormal")]
 [JsonDerivedType(typeof(TieredNormalFormat), "tieredNormal")]
+[JsonDerivedType(typeof(PrincipalNormalFormat), "principalNormal")]
 public abstract record CodeFormat
 {
     /// <summary>Bits of a code, mean over a key's or value's elements.</summary>
     [JsonIgnore]
     public abstract double MeanBits { get; }
 
-    /// <summary>Whether codes are made by what is known of a layer's queries and keys: a <see cref="KeyCalibration"/>.</summary>
+    /// <summary>Whether codes are made by what is known of a layer's queries, keys or values: a <see cref="KeyCalibration"/>.</summary>
     [JsonIgnore]
     public virtual bool NeedsCalibration => false;
 
@@ -32,6 +34,10 @@ public abstract record CodeFormat
     /// <param name="tokens">Tokens coded, a whole number of blocks.</param>
     /// <param name="headDim">Elements of a token's key or value.</param>
     public abstract long Bytes(int tokens, int headDim);
+
+    /// <summary>Multiply-adds of a step that turn by a matrix which is kept beside the codes, of all heads of a layer; Hadamard matrices take none.</summary>
+    /// <param name="layer">The layer's shape.</param>
+    public virtual long TurningMultiplyAdds(LayerShape layer) => 0;
 
     /// <summary>What is out of range, or null.</summary>
     public abstract string? Problem();

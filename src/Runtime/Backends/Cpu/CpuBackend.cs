@@ -6,6 +6,7 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache;
+using TailorKV.Runtime.Backends.Cpu.Products;
 using TailorKV.Runtime.Backends.Cpu.Threads;
 using TailorKV.Runtime.Backends.Cpu.Timing;
 using TailorKV.Runtime.Memory;
@@ -64,6 +65,13 @@ public sealed class CpuBackend : Backend
     public override bool OverlapsTransfers => false;
 
     internal WorkerPool Pool { get; }
+
+    /// <inheritdoc/>
+    public override WeightMemory MemoryOf(ModelFiles files)
+    {
+        long laidOut = ModelMatrices.LaidOutBytesOf(files.Weights);
+        return new WeightMemory(0, laidOut, laidOut);
+    }
 
     /// <inheritdoc/>
     public override DeviceModel Load(ModelFiles files) => new CpuModel(this, files);

@@ -1,3 +1,4 @@
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -18,12 +19,12 @@ internal static class AffineGroups
         int most = (1 << bits) - 1;
         Tensor zeros = Halves.OfSingle(groups.amin([-1], keepdim: true)), zero = zeros.to(ScalarType.Float32), range = groups.amax([-1], keepdim: true) - zero;
         // Divided by a tensor: by a number, CUDA multiplies with its inverse, which rounds otherwise.
-        Tensor scales = Halves.OfSingle(range / full_like(range, most));
-        Tensor codes = ((groups - zero) * Inverse(scales.to(ScalarType.Float32))).round().clamp(0, most);
+        Tensor scales = Halves.OfSingle(range / full_like(range, Held.Of(most)));
+        Tensor codes = ((groups - zero) * Inverse(scales.to(ScalarType.Float32))).round().clamp(Held.Of(0), Held.Of(most));
         return (scales, zeros, codes.to(ScalarType.Byte));
     }
 
     /// <summary>What positive numbers are divided by to be one, and nothing for others.</summary>
     /// <param name="sizes">The numbers.</param>
-    public static Tensor Inverse(Tensor sizes) => sizes.reciprocal().masked_fill(sizes.gt(0).logical_not(), 0);
+    public static Tensor Inverse(Tensor sizes) => sizes.reciprocal().masked_fill(sizes.gt(Held.Of(0)).logical_not(), Held.Of(0));
 }

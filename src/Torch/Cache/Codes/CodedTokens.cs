@@ -11,6 +11,10 @@ internal sealed class CodedTokens(TorchCodes keys, TorchCodes values)
     // A whole number of every format's blocks.
     private const int Some = 1 << 14;
 
+    /// <summary>Gets ready for a prompt, before the first of its tokens is coded.</summary>
+    /// <param name="newValues">Its values, [kvHeads, tokens, headDim], f32.</param>
+    public void Begin(Tensor newValues) => values.Begin(newValues);
+
     /// <inheritdoc cref="TorchCodes.Encode"/>
     /// <param name="first">The first token, counted from the first coded one.</param>
     /// <param name="newKeys">[kvHeads, tokens, headDim], f32.</param>

@@ -1,5 +1,6 @@
 using TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 using TailorKV.Torch.Memory;
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -37,5 +38,5 @@ internal sealed class NormalCodes : TorchCodes
     /// <inheritdoc/>
     protected override Tensor Decode(int from, int to) => _levels.Of(_codes.Read(from, to)) * Deviations(_norms.narrow(1, from, to - from));
 
-    private Tensor Deviations(Tensor norms) => norms.to(ScalarType.Float32) * _perNorm;
+    private Tensor Deviations(Tensor norms) => norms.to(ScalarType.Float32) * Held.Of(_perNorm);
 }

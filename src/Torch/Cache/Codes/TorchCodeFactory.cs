@@ -21,7 +21,7 @@ internal static class TorchCodeFactory
 
     /// <summary>Codes of values.</summary>
     /// <inheritdoc cref="Keys"/>
-    /// <exception cref="ArgumentException">The format is for keys alone.</exception>
+    /// <exception cref="ArgumentException">The format is for keys alone, or needs a calibration of values, and there is none.</exception>
     public static TorchCodes Values(CodeFormat format, int tokens, CacheRequest request)
     {
         int headDim = request.Layer.HeadDim;
@@ -32,6 +32,8 @@ internal static class TorchCodeFactory
             RotatedAffineFormat affine => new RotatedCodes(new PerTokenCodes(Region(format, tokens, request), tokens, headDim, affine.Bits, affine.Group)),
             RotatedBlockFormat symmetric => new RotatedCodes(new PerBlockCodes(Region(format, tokens, request), tokens, headDim, symmetric.Bits)),
             RotatedNormalFormat normal => new RotatedCodes(new NormalCodes(Region(format, tokens, request), tokens, headDim, normal.Bits)),
+            PrincipalNormalFormat principal when request.Calibration is { Values: not null } calibration => new PrincipalCodes(Region(format, tokens, request), tokens, principal, request.Layer, calibration),
+            PrincipalNormalFormat => throw new ArgumentException($"Codes of {format.Describe()} need a calibration of the layer's values.", nameof(request)),
             _ => throw new ArgumentException($"There are no codes of values in {format.Describe()}.", nameof(format)),
         };
     }

@@ -12,6 +12,12 @@ internal abstract class TorchCodes
     // A whole number of every format's blocks; numbers in double precision, which some formats need, then take little memory however long a prompt is.
     private const int Together = 4096;
 
+    /// <summary>Gets ready for a prompt's rows, before the first of them is coded; not called where there is no prompt.</summary>
+    /// <param name="rows">Rows that will be coded, or are like those, [kvHeads, tokens, headDim], f32.</param>
+    public virtual void Begin(Tensor rows)
+    {
+    }
+
     /// <summary>Codes whole blocks of consecutive tokens.</summary>
     /// <param name="first">The first token, counted from the first coded one.</param>
     /// <param name="rows">[kvHeads, tokens, headDim], f32.</param>

@@ -15,6 +15,13 @@ internal abstract class TorchKeyIndex
     /// <param name="keys">[kvHeads, tokens, headDim].</param>
     public abstract void Add(int first, Tensor keys);
 
+    /// <summary>Begins to fetch what the next step's <see cref="Scores"/> will need, where it needs the same queries.</summary>
+    /// <param name="predicted">[kvHeads, group, headDim], predicted from the layer before.</param>
+    /// <param name="tokens">Tokens there are.</param>
+    public virtual void Prefetch(Tensor predicted, int tokens)
+    {
+    }
+
     /// <summary>Scores of the first tokens.</summary>
     /// <param name="queries">[kvHeads, group, headDim].</param>
     /// <param name="predicted">The same as predicted from the layer before; null unless the index needs it.</param>

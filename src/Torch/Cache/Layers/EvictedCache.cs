@@ -5,6 +5,7 @@ using TailorKV.Torch.Cache.Codes;
 using TailorKV.Torch.Cache.Queries;
 using TailorKV.Torch.Cache.Rows;
 using TailorKV.Torch.Memory;
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -58,6 +59,9 @@ internal sealed class EvictedCache : WindowedCache
     private int Kept => _blocks.Count * _policy.BlockTokens;
 
     /// <inheritdoc/>
+    protected override void BeginMiddle(Tensor values) => _codes?.Begin(values);
+
+    /// <inheritdoc/>
     protected override void StoreMiddle(Tensor keys, Tensor values)
     {
         int kept = _blocks.Load(Middle / _policy.BlockTokens) * _policy.BlockTokens;
@@ -71,7 +75,7 @@ internal sealed class EvictedCache : WindowedCache
         Tensor places = Largest.Places(scores, kept).flip(1);
         (_, Tensor downward) = scores.gather(1, places).sort(1, descending: true, stable: true);
         order.copy_(places.gather(1, downward));
-        Tensor rows = (order.to(ScalarType.Int64) + SinkTokens).unsqueeze(-1).expand(order.shape[0], kept, Layer.HeadDim);
+        Tensor rows = (order.to(ScalarType.Int64) + Held.Of(SinkTokens)).unsqueeze(-1).expand(order.shape[0], kept, Layer.HeadDim);
         Write(0, keys.gather(1, rows), values.gather(1, rows));
     }
 

@@ -18,6 +18,9 @@ internal sealed class QuantizedCache : WindowedCache
     }
 
     /// <inheritdoc/>
+    protected override void BeginMiddle(Tensor values) => _codes.Begin(values);
+
+    /// <inheritdoc/>
     protected override void AddToMiddle(int first, Tensor keys, Tensor values) => _codes.Encode(first, keys, values);
 
     /// <inheritdoc/>

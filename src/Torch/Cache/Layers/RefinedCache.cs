@@ -24,6 +24,9 @@ internal sealed class RefinedCache : WindowedCache
     }
 
     /// <inheritdoc/>
+    protected override void BeginMiddle(Tensor values) => _codes.Begin(values);
+
+    /// <inheritdoc/>
     protected override void AddToMiddle(int first, Tensor keys, Tensor values)
     {
         _codes.Encode(first, keys, values);

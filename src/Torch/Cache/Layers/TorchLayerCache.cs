@@ -54,11 +54,20 @@ internal abstract class TorchLayerCache(CacheRequest request) : LayerCache
             using var scope = NewDisposeScope();
             _tokens++;
             Append(workspace.Keys.Heads(count, Layer.KvHeads, Layer.HeadDim).select(0, row).unsqueeze(1), workspace.Values.Heads(count, Layer.KvHeads, Layer.HeadDim).select(0, row).unsqueeze(1));
-            Tensor outputs = Attend(Queries(workspace.Queries), NeedsPredictedQueries ? Queries(workspace.Predicted) : null);
+            Tensor outputs = Attend(Queries(workspace.Queries, count, row), NeedsPredictedQueries ? Queries(workspace.Predicted, count, row) : null);
             workspace.Attended.Heads(count, Layer.KvHeads, Group * Layer.HeadDim).select(0, row).copy_(outputs.reshape(Layer.KvHeads, -1));
-
-            Tensor Queries(Runtime.Memory.DeviceTensor all) => all.Heads(count, Layer.Heads, Layer.HeadDim).select(0, row).view(Layer.KvHeads, Group, Layer.HeadDim);
         }
+    }
+
+    /// <inheritdoc/>
+    public sealed override void Prefetch(int count, Workspace workspace)
+    {
+        // Of several tokens each has channels of its own, one after another.
+        if (count != 1 || !NeedsPredictedQueries)
+            return;
+        using var scope = NewDisposeScope();
+        using var noGradients = no_grad();
+        Prefetch(Queries(workspace.Predicted, count, 0));
     }
 
     /// <inheritdoc/>
@@ -78,6 +87,12 @@ internal abstract class TorchLayerCache(CacheRequest request) : LayerCache
     /// <param name="value">[kvHeads, 1, headDim].</param>
     protected abstract void Append(Tensor key, Tensor value);
 
+    /// <summary>Begins to fetch what the next token's attention will need.</summary>
+    /// <param name="predicted">[kvHeads, group, headDim], its queries as predicted from the layer before.</param>
+    protected virtual void Prefetch(Tensor predicted)
+    {
+    }
+
     /// <summary>Attention of the newest token.</summary>
     /// <param name="queries">[kvHeads, group, headDim], scaled.</param>
     /// <param name="predicted">The same, predicted from the layer before; null unless <see cref="NeedsPredictedQueries"/>.</param>
@@ -86,4 +101,6 @@ internal abstract class TorchLayerCache(CacheRequest request) : LayerCache
 
     /// <summary>Scores as the softmax takes them: capped where the model caps them.</summary>
     protected Tensor Capped(Tensor scores) => SoftCap.Of(scores, request.SoftCap);
+
+    private Tensor Queries(Runtime.Memory.DeviceTensor all, int count, int row) => all.Heads(count, Layer.Heads, Layer.HeadDim).select(0, row).view(Layer.KvHeads, Group, Layer.HeadDim);
 }

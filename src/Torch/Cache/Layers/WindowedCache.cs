@@ -48,6 +48,7 @@ internal abstract class WindowedCache : TorchLayerCache
         Middle = _policy.MiddleTokens(Tokens);
         _sinkKeys.Write(0, keys.narrow(1, 0, SinkTokens));
         _sinkValues.Write(0, values.narrow(1, 0, SinkTokens));
+        BeginMiddle(values.narrow(1, SinkTokens, Middle));
         StoreMiddle(keys, values);
         _windowKeys.Write(WindowStart, keys.narrow(1, WindowStart, WindowTokens));
         _windowValues.Write(WindowStart, values.narrow(1, WindowStart, WindowTokens));
@@ -60,10 +61,23 @@ internal abstract class WindowedCache : TorchLayerCache
         bool sink = position < _policy.Sinks;
         (sink ? _sinkKeys : _windowKeys).Write(position, key);
         (sink ? _sinkValues : _windowValues).Write(position, value);
-        if (WindowTokens < _policy.WindowCapacity)
-            return;
-        AddToMiddle(Middle, _windowKeys.Read(WindowStart, _policy.BlockTokens), _windowValues.Read(WindowStart, _policy.BlockTokens));
-        Middle += _policy.BlockTokens;
+        if (WindowTokens == _policy.WindowCapacity)
+            JoinMiddle();
+    }
+
+    /// <summary>
+    /// Lets the block join the middle that the next token will drive out of the window, so that the middle is now what it will be then. Where that token is of the block itself, it cannot yet.
+    /// </summary>
+    protected void JoinAhead()
+    {
+        if (Tokens >= _policy.Sinks && WindowTokens + 1 == _policy.WindowCapacity && WindowTokens >= _policy.BlockTokens)
+            JoinMiddle();
+    }
+
+    /// <summary>Gets ready for a prompt's middle.</summary>
+    /// <param name="values">Its values, [kvHeads, middle, headDim].</param>
+    protected virtual void BeginMiddle(Tensor values)
+    {
     }
 
     /// <summary>Takes a prompt's middle in the place of all that there was.</summary>
@@ -95,4 +109,10 @@ internal abstract class WindowedCache : TorchLayerCache
     /// </summary>
     /// <param name="scores">[kvHeads, group, scored].</param>
     protected Tensor LogMass(Tensor scores) => scores.log_softmax(-1).narrow(-1, SinkTokens, Middle).logsumexp(1);
+
+    private void JoinMiddle()
+    {
+        AddToMiddle(Middle, _windowKeys.Read(WindowStart, _policy.BlockTokens), _windowValues.Read(WindowStart, _policy.BlockTokens));
+        Middle += _policy.BlockTokens;
+    }
 }

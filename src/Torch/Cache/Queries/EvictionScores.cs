@@ -29,7 +29,7 @@ internal static class EvictionScores
         }
         else if (queries is not { Tokens: > 0 })
         {
-            scores.add_(arange(middle, ScalarType.Float32, scores.device));
+            scores.add_(arange(Held.Of(middle), ScalarType.Float32, scores.device));
         }
         else if (score == EvictionScore.RecentAttention)
         {
@@ -72,7 +72,7 @@ internal static class EvictionScores
         {
             using var scope = NewDisposeScope();
             Tensor mean = means.select(1, member).to(ScalarType.Float32), covariance = covariances.select(1, member).to(ScalarType.Float32);
-            row.copy_(keys.matmul(mean.unsqueeze(-1)).squeeze(-1) + ((keys.matmul(covariance) * keys).sum(-1) / 2));
+            row.copy_(keys.matmul(mean.unsqueeze(-1)).squeeze(-1) + ((keys.matmul(covariance) * keys).sum(-1) / Held.Of(2)));
             scores.add_(row.softmax(-1).narrow(-1, first, scores.shape[1]));
         }
     }

@@ -4,6 +4,7 @@ using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Memory;
 using TailorKV.Torch.Cache.Rows;
 using TailorKV.Torch.Memory;
+using TailorKV.Torch.Numbers;
 using TailorKV.Torch.Rotary;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -108,7 +109,7 @@ internal sealed class TorchPromptQueries : PromptQueries
     /// <returns>[kvHeads, group, headDim] and [kvHeads, group, headDim, headDim].</returns>
     public (Tensor Mean, Tensor Covariance) Moments()
     {
-        Tensor sums = _sums / Tokens, mean = sums.narrow(-1, 0, _headDim), half = zeros([_heads, _group, _headDim * _headDim], ScalarType.Float64, sums.device);
+        Tensor sums = _sums / Held.Of(Tokens), mean = sums.narrow(-1, 0, _headDim), half = zeros([_heads, _group, _headDim * _headDim], ScalarType.Float64, sums.device);
         half.index_copy_(-1, Places(sums.device), sums.narrow(-1, _headDim, sums.shape[^1] - _headDim));
         Tensor upper = half.view(_heads, _group, _headDim, _headDim);
         return (mean, upper + upper.triu(1).transpose(-1, -2) - (mean.unsqueeze(-1) * mean.unsqueeze(-2)));
@@ -125,7 +126,7 @@ internal sealed class TorchPromptQueries : PromptQueries
     /// <summary>Places of the products of each element and those from it on, in a matrix of all products.</summary>
     private Tensor Places(Device device)
     {
-        Tensor all = arange(_headDim * _headDim, ScalarType.Int64, device);
-        return all.masked_select((all % _headDim).ge(all.div(_headDim, RoundingMode.floor)));
+        Tensor all = arange(Held.Of(_headDim * _headDim), ScalarType.Int64, device);
+        return all.masked_select((all % Held.Of(_headDim)).ge(all.div(Held.Of(_headDim), RoundingMode.floor)));
     }
 }

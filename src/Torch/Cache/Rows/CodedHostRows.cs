@@ -1,5 +1,7 @@
 using TailorKV.Planner.Policies.Codes;
+using TailorKV.Torch.Link;
 using TailorKV.Torch.Memory;
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -13,6 +15,7 @@ internal sealed class CodedHostRows : HostRows
 {
     private readonly int _headDim;
     private readonly int _bits;
+    private readonly HostLink _link;
 
     // [kvHeads, tokens, 2 * blocks], fp16.
     private readonly Tensor _scales;
@@ -22,7 +25,7 @@ internal sealed class CodedHostRows : HostRows
 
     public CodedHostRows(RotatedBlockFormat format, int tokens, CacheRequest request)
     {
-        (_headDim, _bits) = (request.Layer.HeadDim, format.Bits);
+        (_headDim, _bits, _link) = (request.Layer.HeadDim, format.Bits, request.Link);
         long row = format.RowBytes(_headDim), blocks = SymmetricBlocks.Blocks(_headDim), scales = 2 * blocks * PerBlockFormat.ScaleBytes;
         HeadRegion region = HostBytes.TakeHeads(request.Host, request.Layer.KvHeads, Bytes(tokens, row));
         // A token's bytes are even, key and value together, and so may be looked at as halves as well.
@@ -42,7 +45,7 @@ internal sealed class CodedHostRows : HostRows
     /// <inheritdoc/>
     public override void Fetch(Tensor chosen, Tensor keys, Tensor values)
     {
-        Tensor[] scales = Gathered(_scales, chosen).to(keys.device).chunk(2, -1), codes = Gathered(_codes, chosen).to(keys.device).chunk(2, -1);
+        Tensor[] scales = _link.Fetch(_scales, chosen, keys.device).chunk(2, -1), codes = _link.Fetch(_codes, chosen, keys.device).chunk(2, -1);
         keys.copy_(SymmetricBlocks.Decode(scales[0], Unpacked(codes[0]), _bits));
         values.copy_(SymmetricBlocks.Decode(scales[1], Unpacked(codes[1]), _bits));
     }
@@ -55,7 +58,7 @@ internal sealed class CodedHostRows : HostRows
         if (_bits == 8)
             return codes;
         int half = (_headDim + 1) / 2;
-        return codes.narrow(-1, 0, half) + (nn.functional.pad(codes.narrow(-1, half, _headDim - half), [0, half + half - _headDim]) * 16);
+        return codes.narrow(-1, 0, half) + (nn.functional.pad(codes.narrow(-1, half, _headDim - half), [0, half + half - _headDim]) * Held.Of(16));
     }
 
     private Tensor Unpacked(Tensor bytes) => _bits == 8 ? bytes : cat([bytes.bitwise_and(15), bytes.bitwise_right_shift(4)], -1).narrow(-1, 0, _headDim);

@@ -1,4 +1,5 @@
 using TailorKV.Planner.Models;
+using TailorKV.Torch.Link;
 using TailorKV.Torch.Memory;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -10,9 +11,11 @@ internal sealed class ExactHostRows : HostRows
 {
     // [kvHeads, tokens, key and value].
     private readonly Tensor _rows;
+    private readonly HostLink _link;
 
     public ExactHostRows(ExactPrecision precision, int tokens, CacheRequest request)
     {
+        _link = request.Link;
         HeadRegion region = HostBytes.TakeHeads(request.Host, request.Layer.KvHeads, Bytes(tokens, (long)request.Layer.HeadDim * precision.Bytes()));
         _rows = region.Take(precision == ExactPrecision.Float32 ? ScalarType.Float32 : ScalarType.BFloat16, tokens, 2L * request.Layer.HeadDim);
     }
@@ -23,7 +26,7 @@ internal sealed class ExactHostRows : HostRows
     /// <inheritdoc/>
     public override void Fetch(Tensor chosen, Tensor keys, Tensor values)
     {
-        Tensor rows = Gathered(_rows, chosen).to(keys.device);
+        Tensor rows = _link.Fetch(_rows, chosen, keys.device);
         long headDim = keys.shape[^1];
         keys.copy_(rows.narrow(-1, 0, headDim));
         values.copy_(rows.narrow(-1, headDim, headDim));

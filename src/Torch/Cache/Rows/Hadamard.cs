@@ -1,4 +1,5 @@
 using System.Numerics;
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -20,6 +21,6 @@ internal static class Hadamard
             turned = stack([first + second, first - second], 1);
         }
 
-        return turned.reshape(shape) * (1 / MathF.Sqrt(block));
+        return turned.reshape(shape) * Held.Of(1 / MathF.Sqrt(block));
     }
 }

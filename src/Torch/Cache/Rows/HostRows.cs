@@ -40,10 +40,4 @@ internal abstract class HostRows
     /// <param name="tokens">The most tokens.</param>
     /// <param name="row">Bytes of a key or a value.</param>
     protected static long Bytes(int tokens, long row) => 2 * CacheBytes.Align(tokens * row);
-
-    /// <summary>Rows of each head, on the host.</summary>
-    /// <param name="rows">[kvHeads, tokens, length].</param>
-    /// <param name="chosen">[kvHeads, n].</param>
-    /// <returns>[kvHeads, n, length].</returns>
-    protected static Tensor Gathered(Tensor rows, Tensor chosen) => stack([.. Enumerable.Range(0, (int)rows.shape[0]).Select(head => rows.select(0, head).index_select(0, chosen.select(0, head)))]);
 }

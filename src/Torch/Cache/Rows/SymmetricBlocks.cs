@@ -1,4 +1,5 @@
 using TailorKV.Planner.Policies.Codes;
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -27,21 +28,21 @@ internal static class SymmetricBlocks
         int offset = 1 << (bits - 1);
         Tensor blocks = InBlocks(rows), sizes = blocks.abs(), most = sizes.amax([-1], keepdim: true);
         // Divided by a tensor: by a number, CUDA multiplies with its inverse, which rounds otherwise.
-        Tensor scales = (bits == 8 ? most / full_like(most, 127) : FirstWhere(sizes.eq(most), blocks) / -8).clamp(-MostHalf, MostHalf), stored = scales.to(ScalarType.Float16);
+        Tensor scales = (bits == 8 ? most / full_like(most, Held.Of(127)) : FirstWhere(sizes.eq(most), blocks) / Held.Of(-8)).clamp(Held.Of(-MostHalf), Held.Of(MostHalf)), stored = scales.to(ScalarType.Float16);
         // A scale that fp16 has no number for but zero decodes to zeros, whatever the codes; its inverse may be infinite.
-        Tensor codes = blocks * scales.reciprocal().masked_fill(stored.eq(0), 0);
+        Tensor codes = blocks * scales.reciprocal().masked_fill(stored.eq(Held.Of(0)), Held.Of(0));
         if (bits == 8)
         {
             // Away from zero where it lies halfway.
             Tensor magnitudes = codes.abs(), whole = magnitudes.floor();
-            codes = ((whole + (magnitudes - whole).ge(0.5).to(ScalarType.Float32)) * codes.sign()) + offset;
+            codes = ((whole + (magnitudes - whole).ge(Held.Of(0.5)).to(ScalarType.Float32)) * codes.sign()) + Held.Of(offset);
         }
         else
         {
-            codes = (codes + offset + 0.5).floor();
+            codes = (codes + Held.Of(offset) + Held.Of(0.5)).floor();
         }
 
-        return (stored.squeeze(-1), codes.clamp(0, (2 * offset) - 1).to(ScalarType.Byte).flatten(-2).narrow(-1, 0, rows.shape[^1]));
+        return (stored.squeeze(-1), codes.clamp(Held.Of(0), Held.Of((2 * offset) - 1)).to(ScalarType.Byte).flatten(-2).narrow(-1, 0, rows.shape[^1]));
     }
 
     /// <summary>What codes stand for.</summary>
@@ -50,7 +51,7 @@ internal static class SymmetricBlocks
     /// <param name="bits">Bits of a code.</param>
     /// <returns>[..., channels], f32.</returns>
     public static Tensor Decode(Tensor scales, Tensor codes, int bits) =>
-        (InBlocks(codes.to(ScalarType.Float32) - (1 << (bits - 1))) * scales.to(ScalarType.Float32).unsqueeze(-1)).flatten(-2).narrow(-1, 0, codes.shape[^1]);
+        (InBlocks(codes.to(ScalarType.Float32) - Held.Of(1 << (bits - 1))) * scales.to(ScalarType.Float32).unsqueeze(-1)).flatten(-2).narrow(-1, 0, codes.shape[^1]);
 
     private static Tensor InBlocks(Tensor rows)
     {
@@ -59,5 +60,5 @@ internal static class SymmetricBlocks
     }
 
     private static Tensor FirstWhere(Tensor which, Tensor blocks) =>
-        blocks.gather(-1, (which.to(ScalarType.Int32) * arange(Block, 0, -1, ScalarType.Int32, blocks.device)).argmax(-1, keepdim: true));
+        blocks.gather(-1, (which.to(ScalarType.Int32) * arange(Held.Of(Block), Held.Of(0), Held.Of(-1), ScalarType.Int32, blocks.device)).argmax(-1, keepdim: true));
 }

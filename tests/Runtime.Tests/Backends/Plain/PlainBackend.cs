@@ -1,3 +1,4 @@
+using TailorKV.Planner;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Planner.Policies.Codes;
@@ -26,10 +27,24 @@ internal sealed class PlainBackend(TinyModel model) : Backend
 
     public override bool OverlapsTransfers => false;
 
-    public override DeviceModel Load(ModelFiles files) => new PlainModel(this, new PlainTransformer(model, files.Shape), files);
+    /// <summary>Bytes that may be taken of each kind of memory.</summary>
+    public long Free { get; set; } = long.MaxValue;
+
+    public override WeightMemory MemoryOf(ModelFiles files) => new(files.Weights.StoredBytes, 0, 0);
+
+    /// <summary>How often a model was loaded.</summary>
+    public int Loads { get; private set; }
+
+    public override DeviceModel Load(ModelFiles files)
+    {
+        Loads++;
+        return new PlainModel(this, new PlainTransformer(model, files.Shape), files);
+    }
 
     public override void RequireFree(long deviceBytes, long hostBytes, string what)
     {
+        if (Math.Max(deviceBytes, hostBytes) > Free)
+            throw new CapacityExceededException($"{what} takes {deviceBytes} and {hostBytes} bytes, and {Free} are free", "Raise the test's limit");
     }
 
     public override DeviceArena TakeDevice(string name, long bytes) => new Arena(name, bytes);

@@ -4,6 +4,8 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 using TailorKV.Testing;
+using TailorKV.Torch.Cache;
+using TailorKV.Torch.Cache.Codes;
 
 namespace TailorKV.Torch.Tests.Cache.Codes;
 
@@ -23,10 +25,13 @@ public sealed record CodeCase(CodeFormat Format, int KvHeads, int HeadDim, int B
 
     public LayerShape Layer => new(KvHeads, KvHeads, HeadDim, null);
 
+    /// <summary>Whether the rows come as a prompt, which codes see before they code it.</summary>
+    public bool Begins => Seed % 2 == 0;
+
     public KeyCalibration Calibration => CalibrationGenerators.Drawn(Layer, Seed);
 
     public static Arbitrary<CodeCase> CodeCases() => Arb.From(
-        from format in Gen.Frequency((3, FormatGenerators.Any), (2, FormatGenerators.Tiered))
+        from format in Gen.Frequency((3, FormatGenerators.Any), (2, FormatGenerators.Tiered), (2, FormatGenerators.Principal))
         from kvHeads in Gen.Choose(1, 3)
         from headDim in Gen.Frequency((1, Gen.Choose(1, 64).Select(half => 2 * half)), (1, Gen.Elements(2, 16, 32, 64, 80, 96, 128)))
         from blocks in Gen.Choose(0, format.BlockTokens == 1 ? 40 : 3)
@@ -67,15 +72,32 @@ public sealed record CodeCase(CodeFormat Format, int KvHeads, int HeadDim, int B
         RotatedAffineFormat affine => PlainHead.Coded(new PerTokenFormat { Bits = affine.Bits, Group = affine.Group }, [.. rows.Select(PlainRotation.Rotate)]),
         RotatedBlockFormat symmetric => PlainHead.Coded(new PerBlockFormat { Bits = symmetric.Bits }, [.. rows.Select(PlainRotation.Rotate)]),
         RotatedNormalFormat normal => [.. rows.Select(row => PlainRotation.NormalCoded(PlainRotation.Rotate(row), normal.Bits))],
+        PrincipalNormalFormat => [.. rows.Select(Directions(head, rows).Coded)],
         TieredNormalFormat tiered => [.. rows.Select(row => Kept(tiered, Tiers(head).Coded(row)))],
         _ => PlainHead.Coded(Format, rows),
     };
 
     /// <summary>What the plain twin has of one head's coded rows, as rows.</summary>
     /// <inheritdoc cref="Coded"/>
-    public float[][] Decoded(int head, float[][] rows) => Format is TieredNormalFormat
-        ? [.. rows.Select(Tiers(head).Decoded)]
-        : [.. rows.Chunk(Format.BlockTokens).SelectMany(block => PlainHead.Coded(Format, block))];
+    public float[][] Decoded(int head, float[][] rows) => Format switch
+    {
+        TieredNormalFormat => [.. rows.Select(Tiers(head).Decoded)],
+        PrincipalNormalFormat => [.. rows.Select(Directions(head, rows).Decoded)],
+        _ => [.. rows.Chunk(Format.BlockTokens).SelectMany(block => PlainHead.Coded(Format, block))],
+    };
+
+    /// <summary>Codes of the format, for keys unless it is for values alone.</summary>
+    internal TorchCodes Codes(CacheRequest request) =>
+        Format is PrincipalNormalFormat ? TorchCodeFactory.Values(Format, Capacity, request) : TorchCodeFactory.Keys(Format, Capacity, request);
+
+    /// <summary>Directions of rows that come as a prompt, of every other seed, or as what follows none.</summary>
+    private PlainDirections Directions(int head, float[][] rows)
+    {
+        PlainDirections directions = new((PrincipalNormalFormat)Format, Calibration.ValueMomentsOf(head, HeadDim), HeadDim);
+        if (Begins)
+            directions.Begin(rows);
+        return directions;
+    }
 
     private PlainTiers Tiers(int head) => new((TieredNormalFormat)Format, Calibration.QueriesOf(head, HeadDim), Calibration.KeysOf(head, HeadDim));
 

@@ -6,6 +6,7 @@ using TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 using TailorKV.Torch.Cache;
 using TailorKV.Torch.Cache.Codes;
 using TailorKV.Torch.Library;
+using TailorKV.Torch.Link;
 using TailorKV.Torch.Memory;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -22,12 +23,13 @@ public sealed class TorchCodesTests
     {
         using var scope = NewDisposeScope();
         using TorchArena device = Arena(one);
-        TorchCodes codes = TorchCodeFactory.Keys(one.Format, one.Capacity, Request(one, device));
+        TorchCodes codes = one.Codes(Request(one, device));
         Assert.Equal(device.Capacity, device.Used);
         float[][][] rows = one.Rows(one.Tokens, 1);
+        Begin(one, codes, rows);
         codes.Encode(0, Tensor(rows, one.HeadDim));
         float[][][] expected = [.. rows.Select((ofHead, head) => one.Coded(head, ofHead))];
-        bool exact = one.Format is not TieredNormalFormat;
+        bool exact = one.Format is not TieredFormat;
         Random random = new(one.Seed);
         int from = random.Next(one.Tokens + 1), to = random.Next(from, one.Tokens + 1);
         Tensor read = codes.Rows(from, to);
@@ -43,17 +45,16 @@ public sealed class TorchCodesTests
     {
         using var scope = NewDisposeScope();
         using TorchArena device = Arena(one);
-        TorchCodes codes = TorchCodeFactory.Keys(one.Format, one.Capacity, Request(one, device));
+        TorchCodes codes = one.Codes(Request(one, device));
         float[][][] rows = one.Rows(one.Tokens, 1), queries = one.Rows(3, 2), decoded = [.. rows.Select((ofHead, head) => one.Decoded(head, ofHead))];
+        Begin(one, codes, rows);
         codes.Encode(0, Tensor(rows, one.HeadDim));
-        Tensor coded = codes.Rows(0, one.Tokens), met = codes.Meet(Tensor(queries, one.HeadDim)), scores = met.matmul(coded.transpose(1, 2));
-        float[] room = Numbers(met.norm(-1).unsqueeze(-1) * coded.norm(-1).unsqueeze(1)), actual = Numbers(scores);
-        float[][][] twin = [.. queries.Select((ofHead, head) => ofHead.Select(query => decoded[head].Select(row => (float)PlainHead.Dot(query, row)).ToArray()).ToArray())];
-        AssertClose(Flat(twin), actual, room);
+        if (one.Format is not PrincipalNormalFormat)
+            AssertScores(one, codes, decoded, queries);
         // Of keys alone: tiers, and groups of tokens.
         if (one.Format is TieredNormalFormat or PerChannelFormat)
             return;
-        Tensor weights = rand(one.KvHeads, 2, one.Tokens);
+        Tensor coded = codes.Rows(0, one.Tokens), weights = rand(one.KvHeads, 2, one.Tokens);
         Tensor sums = codes.Leave(weights.matmul(coded)), expected = weights.matmul(Tensor(decoded, one.HeadDim));
         AssertClose(Numbers(expected), Numbers(sums), Numbers((weights.matmul(coded.abs()).norm(-1, keepdim: true)).expand(-1, -1, one.HeadDim)));
     }
@@ -64,7 +65,7 @@ public sealed class TorchCodesTests
     {
         using var scope = NewDisposeScope();
         using TorchArena device = Arena(one), other = Arena(one);
-        TorchCodes whole = TorchCodeFactory.Keys(one.Format, one.Capacity, Request(one, device)), pieces = TorchCodeFactory.Keys(one.Format, one.Capacity, Request(one, other));
+        TorchCodes whole = one.Codes(Request(one, device)), pieces = one.Codes(Request(one, other));
         Tensor rows = Tensor(one.Rows(one.Tokens, 1), one.HeadDim);
         whole.Encode(0, rows);
         pieces.Encode(0, Tensor(one.Rows(one.Capacity, 2), one.HeadDim));
@@ -113,6 +114,8 @@ public sealed class TorchCodesTests
         using TorchArena device = Arena(one);
         CacheRequest request = Request(one, device);
         Assert.Contains("calibration", Assert.Throws<ArgumentException>(() => TorchCodeFactory.Keys(one.Format, 1, request with { Calibration = null })).Message, StringComparison.Ordinal);
+        PrincipalNormalFormat principal = new() { Tiers = [2, 0] };
+        Assert.Contains("calibration", Assert.Throws<ArgumentException>(() => TorchCodeFactory.Values(principal, 1, request with { Calibration = one.Calibration with { Values = null } })).Message, StringComparison.Ordinal);
         foreach (CodeFormat format in new[] { one.Format, new PerChannelFormat { Bits = 2, Group = 32 } })
             Assert.Contains(format.Describe(), Assert.Throws<ArgumentException>(() => TorchCodeFactory.Values(format, 1, request)).Message, StringComparison.Ordinal);
         Assert.Equal(0, device.Used);
@@ -121,13 +124,27 @@ public sealed class TorchCodesTests
     private static TorchArena Arena(CodeCase one) => new("device", one.KvHeads * CacheBytes.Align(one.Format.Bytes(one.Capacity, one.HeadDim)), CPU);
 
     private static CacheRequest Request(CodeCase one, TorchArena device) =>
-        new(one.Layer, one.Capacity, device, new Arena("host", 0), new TorchArena("staging", 0, CPU), CPU, null, one.Calibration);
+        new(one.Layer, one.Capacity, device, new Arena("host", 0), new TorchArena("staging", 0, CPU), CPU, new PlainLink(), null, one.Calibration);
 
     private static Tensor Tensor(float[][][] rows, int headDim) => tensor(Flat(rows), [rows.Length, rows[0].Length, headDim]);
+
+    private static void Begin(CodeCase one, TorchCodes codes, float[][][] rows)
+    {
+        if (one.Begins)
+            codes.Begin(Tensor(rows, one.HeadDim));
+    }
 
     private static float[] Flat(float[][][] rows) => [.. rows.SelectMany(ofHead => ofHead.SelectMany(row => row))];
 
     private static float[] Numbers(Tensor tensor) => tensor.numel() == 0 ? [] : tensor.contiguous().data<float>().ToArray();
+
+    private static void AssertScores(CodeCase one, TorchCodes codes, float[][][] decoded, float[][][] queries)
+    {
+        Tensor coded = codes.Rows(0, one.Tokens), met = codes.Meet(Tensor(queries, one.HeadDim)), scores = met.matmul(coded.transpose(1, 2));
+        float[] room = Numbers(met.norm(-1).unsqueeze(-1) * coded.norm(-1).unsqueeze(1)), actual = Numbers(scores);
+        float[][][] twin = [.. queries.Select((ofHead, head) => ofHead.Select(query => decoded[head].Select(row => (float)PlainHead.Dot(query, row)).ToArray()).ToArray())];
+        AssertClose(Flat(twin), actual, room);
+    }
 
     private static void AssertClose(float[] expected, float[] actual, float[] sizes)
     {

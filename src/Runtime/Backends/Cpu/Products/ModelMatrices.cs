@@ -19,7 +19,7 @@ internal sealed class ModelMatrices : IDisposable
         Layers = [.. weights.Layers.Select(layer => new LayerMatrices(layer, pool))];
         Output = new WeightMatrix(weights.Output, pool);
         WeightMatrix[] all = [.. Layers.SelectMany(layer => layer.All), Output];
-        LaidOutBytes = all.Sum(matrix => matrix.LaidOutBytes);
+        LaidOutBytes = LaidOutBytesOf(weights);
         FreeMemory.Require(LaidOutBytes, "laying the weights out");
         _laidOut = new Arena("weights", LaidOutBytes);
         foreach (WeightMatrix matrix in all)
@@ -33,6 +33,10 @@ internal sealed class ModelMatrices : IDisposable
 
     /// <summary>Bytes that they take besides those stored: about as much where they are stored in blocks, else 0.</summary>
     public long LaidOutBytes { get; }
+
+    /// <summary>The <see cref="LaidOutBytes"/> that weights will have.</summary>
+    /// <param name="weights">As they are stored.</param>
+    public static long LaidOutBytesOf(ModelWeights weights) => weights.Layers.SelectMany(layer => layer.Matrices).Append(weights.Output).Sum(WeightMatrix.LaidOutBytesOf);
 
     /// <summary>Gives back the memory of what was laid out, when no product uses it any more.</summary>
     public void Dispose() => _laidOut.Dispose();

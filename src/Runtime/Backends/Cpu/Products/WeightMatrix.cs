@@ -70,7 +70,11 @@ internal sealed unsafe class WeightMatrix
     public long ByteLength => _tensor.ByteLength;
 
     /// <summary>Bytes that the matrix takes laid out for products; 0 for types that are multiplied as they are stored.</summary>
-    internal long LaidOutBytes => _layout is { } layout ? InterleavedMatrix.Bytes(layout, Rows, Columns) : 0;
+    internal long LaidOutBytes => LaidOutBytesOf(_tensor);
+
+    /// <summary>The <see cref="LaidOutBytes"/> that a matrix will have.</summary>
+    /// <param name="tensor">The matrix as it is stored, [rows, columns].</param>
+    internal static long LaidOutBytesOf(StoredTensor tensor) => InterleavedFormat.Of(tensor.Type) is { } layout ? InterleavedMatrix.Bytes(layout, (int)tensor.Shape[0], (int)tensor.Shape[1]) : 0;
 
     /// <summary>Lays the matrix out for products, if its type asks for it. Without it the first product does it.</summary>
     /// <param name="memory">Where it takes <see cref="LaidOutBytes"/> from.</param>

@@ -87,7 +87,7 @@ internal sealed class PlainEvictedHead(EvictedPolicy policy, CacheCase one) : Pl
             return [.. keys.Zip(values, (key, value) => new PlainRow(Exact(key), Exact(value)))];
         (float, float)[] channels = ChannelScales(policy.Keys, keys);
         _everHeld.Add(channels);
-        return [.. Coded(policy.Keys, keys, Tiers).Zip(Coded(policy.Values!, values), (key, value) => new PlainRow(key, value, channels))];
+        return [.. Coded(policy.Keys, keys, Tiers).Zip(CodedValues(policy.Values!, values), (key, value) => new PlainRow(key, value, channels))];
     }
 
     /// <summary>Whether single precision puts the same tokens into the blocks that count.</summary>

@@ -32,12 +32,16 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
         head.Tiers = KeysOf(one.Policy) is TieredNormalFormat format
             ? new PlainTiers(format, one.Calibration.QueriesOf(kvHead, one.Layer.HeadDim), one.Calibration.KeysOf(kvHead, one.Layer.HeadDim), one.RoundsQueries)
             : null;
+        head.Directions = ValuesOf(one.Policy) is PrincipalNormalFormat values ? new PlainDirections(values, one.Calibration.ValueMomentsOf(kvHead, one.Layer.HeadDim), one.Layer.HeadDim) : null;
         head.RoundsQueries = one.RoundsQueries;
         return head;
     }
 
     /// <summary>The tiers that keys are coded in, if they are.</summary>
     protected PlainTiers? Tiers { get; private set; }
+
+    /// <summary>The directions that values are coded along, if they are.</summary>
+    protected PlainDirections? Directions { get; private set; }
 
     /// <summary>Whether queries are rounded where they meet codes.</summary>
     protected bool RoundsQueries { get; private set; }
@@ -71,7 +75,7 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
     public double[][]? Attend(float[][] queries, float[][] predicted) =>
         Seen(queries, predicted)?.ToArray() is not { } rows ? null : [.. queries.Select(query =>
         {
-            double[] weights = Softmax(Capped(Scores(query, rows)));
+            double[] weights = Softmax(SeenScores(query, rows));
             return Enumerable.Range(0, query.Length).Select(d => rows.Select((row, i) => weights[i] * row.Value[d]).Sum()).ToArray();
         })];
 
@@ -190,7 +194,10 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
         _ => throw new NotSupportedException($"There is no plain twin of {format.Describe()}."),
     };
 
-    private static double LogSum(double[] numbers)
+    /// <summary>Values after coding and decoding.</summary>
+    protected float[][] CodedValues(CodeFormat format, float[][] rows) => Directions is null ? Coded(format, rows) : [.. rows.Select(Directions.Decoded)];
+
+    protected static double LogSum(double[] numbers)
     {
         double largest = numbers.Max();
         return largest + Math.Log(numbers.Sum(number => Math.Exp(number - largest)));
@@ -208,6 +215,14 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
         RefinedPolicy refined => refined.Keys,
         EvictedPolicy evicted => evicted.Keys,
         RetrievedPolicy { Index: CodedKeys index } => index.Keys,
+        _ => null,
+    };
+
+    private static CodeFormat? ValuesOf(LayerPolicy policy) => policy switch
+    {
+        QuantizedPolicy quantized => quantized.Values,
+        RefinedPolicy refined => refined.Values,
+        EvictedPolicy evicted => evicted.Values,
         _ => null,
     };
 
@@ -276,6 +291,9 @@ internal abstract class PlainHead(ExactPrecision precision, float? softCap)
 
     /// <summary>A query's scores with rows, before they are capped.</summary>
     protected virtual double[] Scores(float[] query, PlainRow[] rows) => [.. rows.Select(row => Dot(query, row.Key))];
+
+    /// <summary>A query's scores with all that it sees.</summary>
+    protected virtual double[] SeenScores(float[] query, PlainRow[] rows) => Capped(Scores(query, rows));
 
     protected float[] Exact(float[] row) => precision == ExactPrecision.Float32 ? row : [.. row.Select(BrainFloat)];
 

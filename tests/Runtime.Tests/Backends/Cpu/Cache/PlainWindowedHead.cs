@@ -15,6 +15,7 @@ internal abstract class PlainWindowedHead(WindowedPolicy policy, int block, floa
         base.Load(keys, values);
         _left = 0;
         Forget();
+        Directions?.Begin(values[Math.Min(policy.Sinks, values.Length)..][..policy.MiddleTokens(values.Length)]);
         while (Keys.Count - policy.Sinks - _left >= policy.Recent + block)
             Move(row => row);
     }

@@ -32,9 +32,17 @@ internal static class CodeFactory
     }
 
     /// <summary>Codes of values.</summary>
-    /// <exception cref="ArgumentException">The format is for keys alone: where scales belong to groups of tokens, values cannot be summed over them.</exception>
-    public static IValueCodes Values(CodeFormat format, int tokens, int headDim, Arena arena, int lanes)
+    /// <inheritdoc cref="Keys"/>
+    /// <exception cref="ArgumentException">The format is for keys alone: where scales belong to groups of tokens, values cannot be summed over them. Or it needs a calibration of values, and there is none.</exception>
+    public static IValueCodes Values(CodeFormat format, int tokens, int headDim, Arena arena, int lanes, KeyCalibration? calibration = null, int kvHead = 0)
     {
+        if (format is PrincipalNormalFormat principal)
+        {
+            if (calibration?.Values is null)
+                throw new ArgumentException($"Codes of {format.Describe()} need a calibration of the layer's values.", nameof(calibration));
+            return new PrincipalValueCodes(arena, tokens, principal, calibration.ValueMomentsOf(kvHead, headDim), headDim, lanes);
+        }
+
         var codes = new ValueCodes(arena, tokens, Scales(format, tokens, headDim, arena), lanes);
         return Rotates(format) ? new RotatedValueCodes(codes, headDim) : codes;
     }

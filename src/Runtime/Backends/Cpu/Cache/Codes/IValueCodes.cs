@@ -1,8 +1,16 @@
+using TailorKV.Runtime.Memory;
+
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 
 /// <summary>Values of one KV head in codes.</summary>
 internal interface IValueCodes
 {
+    /// <summary>Gets ready for a prompt's values, before the first of them is coded; not called where there is no prompt.</summary>
+    /// <param name="rows">Values that will be coded, or are like those, [tokens, headDim].</param>
+    void Begin(NativeBuffer<float> rows)
+    {
+    }
+
     /// <summary>Codes tokens.</summary>
     /// <param name="firstToken">The first, counted from the first coded one.</param>
     /// <param name="rows">[tokens, headDim].</param>

@@ -15,7 +15,7 @@ internal sealed class KeyTiers
     private readonly int[] _order;
     private readonly float[] _keyFactors;
     private readonly float[] _queryFactors;
-    private readonly KeyTier[] _tiers;
+    private readonly ChannelTier[] _tiers;
 
     /// <summary>Sorts channels.</summary>
     /// <param name="format">The format.</param>
@@ -25,7 +25,7 @@ internal sealed class KeyTiers
     {
         float[] q = AtLeast(queries), k = AtLeast(keys);
         _order = [.. Enumerable.Range(0, q.Length).OrderByDescending(channel => q[channel] * k[channel])];
-        (_keyFactors, _queryFactors, _tiers) = (new float[q.Length], new float[q.Length], new KeyTier[format.Tiers.Count]);
+        (_keyFactors, _queryFactors, _tiers) = (new float[q.Length], new float[q.Length], new ChannelTier[format.Tiers.Count]);
         int first = 0;
         for (int tier = 0; tier < _tiers.Length; tier++)
         {
@@ -37,7 +37,7 @@ internal sealed class KeyTiers
                 squares += (double)q[channel] * k[channel];
             // A balanced key's mean square in a channel is sqrt(E q^2 E k^2).
             float size = channels.IsEmpty ? 1 : (float)Math.Sqrt(squares / channels.Length);
-            _tiers[tier] = new KeyTier(start..first, size);
+            _tiers[tier] = new ChannelTier(start..first, size);
             for (int i = 0; i < channels.Length; i++)
             {
                 float balance = MathF.Sqrt(q[channels[i]] / k[channels[i]]);
@@ -51,7 +51,7 @@ internal sealed class KeyTiers
     public int HeadDim => _order.Length;
 
     /// <summary>The tiers, the one that counts most first.</summary>
-    public IReadOnlyList<KeyTier> Tiers => _tiers;
+    public IReadOnlyList<ChannelTier> Tiers => _tiers;
 
     /// <summary>Channels in the order that they are turned in, tier after tier.</summary>
     public ReadOnlySpan<int> Order => _order;
@@ -77,7 +77,7 @@ internal sealed class KeyTiers
     /// <param name="key">[headDim].</param>
     public void TurnBack(Span<float> turned, Span<float> key)
     {
-        foreach (KeyTier tier in _tiers)
+        foreach (ChannelTier tier in _tiers)
             Rotate(turned[tier.Channels]);
         // A query's factor undoes a key's.
         for (int i = 0; i < _order.Length; i++)
@@ -97,7 +97,7 @@ internal sealed class KeyTiers
     {
         for (int i = 0; i < _order.Length; i++)
             turned[i] = row[_order[i]] * factors[i];
-        foreach (KeyTier tier in _tiers)
+        foreach (ChannelTier tier in _tiers)
             Rotate(turned[tier.Channels]);
     }
 

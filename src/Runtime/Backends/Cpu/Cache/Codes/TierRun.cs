@@ -19,14 +19,14 @@ internal readonly record struct TierRun(int Bits, int First, int Count)
     public Range Channels => First..(First + Count);
 
     /// <summary>The packs of a head: a tier's codes, and with them those of the tiers that follow with as many bits.</summary>
-    public static IReadOnlyList<TierRun> Packs(TieredNormalFormat format, int headDim)
+    public static IReadOnlyList<TierRun> Packs(TieredFormat format, int headDim)
     {
         List<TierRun> packs = [];
         int first = 0;
         foreach ((int bits, int channels) in format.Tiers.Zip(format.TierChannels(headDim)))
         {
             // A pack that has a gap ends there: its bytes are counted a tier at a time.
-            if (packs.Count > 0 && packs[^1] is var last && last.Bits == bits && last.First + last.Count == first && TieredNormalFormat.TierRoom(last.Count, bits) == last.Count)
+            if (packs.Count > 0 && packs[^1] is var last && last.Bits == bits && last.First + last.Count == first && TieredFormat.TierRoom(last.Count, bits) == last.Count)
                 packs[^1] = last with { Count = last.Count + channels };
             else if (bits > 0 && channels > 0)
                 packs.Add(new TierRun(bits, first, channels));

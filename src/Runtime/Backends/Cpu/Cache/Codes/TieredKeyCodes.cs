@@ -14,21 +14,19 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 internal sealed class TieredKeyCodes : TiledKeyCodes
 {
     private readonly KeyTiers _tiers;
-    private readonly TierPack[] _packs;
+    private readonly TieredRows _rows;
     private readonly TierSum[] _sums;
-    private readonly NativeBuffer<Half> _sizes;
-    private readonly int _codedChannels;
-    private bool _finite = true;
     private int _queries;
 
     public TieredKeyCodes(Arena arena, int tokens, TieredNormalFormat format, KeyTiers tiers, int lanes)
     {
         _tiers = tiers;
         IReadOnlyList<TierRun> runs = TierRun.Packs(format, tiers.HeadDim);
-        _packs = [.. runs.Select(run => new TierPack(arena, tokens, run, tiers, lanes))];
-        _sums = [.. TierRun.Sums(runs).Select(sum => new TierSum([.. sum.Select(part => (_packs[part.Pack], part.Part))]))];
-        _codedChannels = runs.Sum(run => run.Count);
-        _sizes = arena.Take<Half>(tokens);
+        TierPack[] packs = [.. runs.Select(run => TierPack.OfKeys(arena, tokens, run, lanes))];
+        float[] sizes = [.. tiers.Tiers.SelectMany(tier => Enumerable.Repeat(tier.Size, tier.Channels.End.Value - tier.Channels.Start.Value))];
+        Array.ForEach(packs, pack => pack.Weigh(sizes));
+        _rows = new TieredRows(arena, tokens, packs);
+        _sums = [.. TierRun.Sums(runs).Select(sum => new TierSum([.. sum.Select(part => (packs[part.Pack], part.Part))]))];
     }
 
     protected override int Queries => _queries;
@@ -38,21 +36,10 @@ internal sealed class TieredKeyCodes : TiledKeyCodes
     {
         int headDim = _tiers.HeadDim;
         using Scratch<float> room = new(stackalloc float[Scratch<float>.Little], headDim);
-        using Scratch<byte> codesRoom = new(stackalloc byte[Scratch<byte>.Little], headDim);
-        Span<float> turned = room.Span;
-        _finite |= firstToken == 0;
         for (int token = firstToken; !rows.IsEmpty; token++, rows = rows[headDim..])
         {
-            _tiers.TurnKey(rows[..headDim], turned);
-            Half spread = Saturate(Math.Sqrt(CodedSquares(turned) / Math.Max(1, _codedChannels)));
-            float inverse = spread > Half.Zero ? 1 / (float)spread : 0;
-            (double along, double squares) = (0, 0);
-            foreach (TierPack pack in _packs)
-                pack.Encode(token, turned, inverse, codesRoom.Span, ref along, ref squares);
-            // What codes stand for comes nearest to the key with this size, however it spreads over the tiers: a fifth is lost less than with the spread itself (docs/policies.md).
-            Half size = Saturate(squares > 0 && inverse > 0 ? along / squares : 0);
-            _sizes[token] = size;
-            _finite &= Half.IsFinite(size);
+            _tiers.TurnKey(rows[..headDim], room.Span);
+            _rows.Encode(token, room.Span);
         }
     }
 
@@ -73,8 +60,7 @@ internal sealed class TieredKeyCodes : TiledKeyCodes
     public override void Decode(int token, Span<float> row)
     {
         var turned = new float[_tiers.HeadDim];
-        foreach (TierPack pack in _packs)
-            pack.AddDecoded(token, (float)_sizes[token], turned);
+        _rows.AddDecoded(token, turned);
         _tiers.TurnBack(turned, row);
     }
 
@@ -86,21 +72,9 @@ internal sealed class TieredKeyCodes : TiledKeyCodes
         Span<float> room = stackalloc float[Tile], sizes = room[..lanes];
         if (count < lanes)
             sizes.Clear();
-        ReadOnlySpan<Half> stored = _sizes.Slice(token, count);
-        Prefetch.Following(stored);
-        new StoredScales(stored, 1, [], 0, _finite).ReadScales(sizes.Slice(token - first, count));
+        _rows.Sizes(token, count).ReadScales(sizes.Slice(token - first, count));
         using Scratch<byte> partial = new(stackalloc byte[Scratch<byte>.Little], _queries * lanes * sizeof(short));
         foreach (TierSum sum in _sums)
             sum.AddProducts(first, packs, sizes, partial.Span, scores, stride);
-    }
-
-    private static Half Saturate(double value) => (Half)Math.Min(value, (double)Half.MaxValue);
-
-    private double CodedSquares(ReadOnlySpan<float> turned)
-    {
-        double squares = 0;
-        foreach (TierPack pack in _packs)
-            squares += SumOfSquares.Of(turned[pack.Channels]);
-        return squares;
     }
 }

@@ -52,6 +52,8 @@ internal sealed class EvictedHead : WindowedHead
 
     protected override void ClearMiddle() => _blocks.Load(0);
 
+    protected override void BeginMiddle(NativeBuffer<float> values) => _codedValues?.Begin(values);
+
     protected override void StoreMiddle(NativeBuffer<float> keys, NativeBuffer<float> values)
     {
         int block = _policy.BlockTokens, ofPrompt = _blocks.Load(Middle / block);

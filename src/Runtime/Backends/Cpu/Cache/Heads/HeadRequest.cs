@@ -15,7 +15,7 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 /// <param name="Host">Where host buffers come from.</param>
 /// <param name="Staging">Where buffers come from that are needed only while the layer runs or is loaded, and that other layers overwrite.</param>
 /// <param name="KvHead">Which KV head it is, from 0.</param>
-/// <param name="Calibration">What is known of the layer's queries and keys; null where the policy does not need it.</param>
+/// <param name="Calibration">What is known of the layer's queries, keys and values; null where the policy does not need it.</param>
 /// <param name="PromptQueries">What is kept of a prompt's queries before it is loaded; null where the policy asks for none.</param>
 internal sealed record HeadRequest(LayerShape Layer, int Context, int SegmentTokens, Arena Device, Arena Host, Arena Staging, int KvHead, KeyCalibration? Calibration, HeadQueries? PromptQueries)
 {
@@ -26,5 +26,5 @@ internal sealed record HeadRequest(LayerShape Layer, int Context, int SegmentTok
 
     /// <summary>Codes of its values.</summary>
     /// <inheritdoc cref="Keys"/>
-    public IValueCodes Values(CodeFormat format, int tokens) => CodeFactory.Values(format, tokens, Layer.HeadDim, Device, VectorWidth.Widest);
+    public IValueCodes Values(CodeFormat format, int tokens) => CodeFactory.Values(format, tokens, Layer.HeadDim, Device, VectorWidth.Widest, Calibration, KvHead);
 }

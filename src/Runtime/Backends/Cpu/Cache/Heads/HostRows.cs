@@ -17,11 +17,11 @@ namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
 /// </summary>
 internal sealed class HostRows
 {
+    /// <summary>Below it, probabilities of single precision run out of digits, and then are all the same: none.</summary>
+    public const float LeastMass = 1e-30f;
+
     // Rows asked for before they are read.
     private const int Ahead = 8;
-
-    // Below it, probabilities of single precision run out of digits, and then are all the same: none.
-    private const float LeastMass = 1e-30f;
 
     private readonly int _headDim;
     private readonly int _topK;

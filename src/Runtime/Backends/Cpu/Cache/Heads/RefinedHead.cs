@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
+using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Numbers;
 
 namespace TailorKV.Runtime.Backends.Cpu.Cache.Heads;
@@ -54,6 +55,8 @@ internal sealed class RefinedHead : WindowedHead
 
     protected override void SumMiddle(ReadOnlySpan<float> weights, ReadOnlySpan<float> largest, int first, int end, Span<float> outputs) =>
         _values.AddWeighted(weights, largest, ScoreStride, first, end, outputs);
+
+    protected override void BeginMiddle(NativeBuffer<float> values) => _values.Begin(values);
 
     protected override void AddToMiddle(int first, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
     {

@@ -58,6 +58,7 @@ internal abstract class WindowedHead : HeadCache
         long middleEnd = sinks + ((long)Middle * HeadDim);
         _sinkKeys.WriteRange(0, keys.Slice(0, sinks));
         _sinkValues.WriteRange(0, values.Slice(0, sinks));
+        BeginMiddle(values.Part(sinks, middleEnd - sinks));
         StoreMiddle(keys, values);
         int window = WindowTokens * HeadDim;
         _windowKeys.WriteRange(SinkTokens + Middle, keys.Slice(middleEnd, window));
@@ -72,6 +73,12 @@ internal abstract class WindowedHead : HeadCache
         (sink ? _sinkValues : _windowValues).Write(position, value);
         if (WindowTokens == _policy.WindowCapacity)
             LeaveWindow();
+    }
+
+    /// <summary>Gets ready for a prompt's middle.</summary>
+    /// <param name="values">Its values, [middle, headDim].</param>
+    protected virtual void BeginMiddle(NativeBuffer<float> values)
+    {
     }
 
     /// <summary>Takes a prompt's middle, of which blocks join one by one where the policy does not choose among them.</summary>

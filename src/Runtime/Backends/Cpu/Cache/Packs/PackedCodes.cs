@@ -31,9 +31,9 @@ internal sealed unsafe class PackedCodes
     public static PackedCodes OfKeys(Arena arena, int tokens, int headDim, PackKernel kernel) =>
         new(arena, tokens, CodeFormat.PackedChannels(headDim, kernel.Levels.Bits), kernel.Levels.Bits, kernel.NumberBytes, tokensAreLanes: true);
 
-    /// <summary>Takes the memory of the codes of some of keys' channels.</summary>
-    public static PackedCodes OfTier(Arena arena, int tokens, int channels, PackKernel kernel) =>
-        new(arena, tokens, TieredNormalFormat.TierRoom(channels, kernel.Levels.Bits), kernel.Levels.Bits, kernel.NumberBytes, tokensAreLanes: true);
+    /// <summary>Takes the memory of the codes of some channels of keys, whose lanes are tokens, or of values.</summary>
+    public static PackedCodes OfTier(Arena arena, int tokens, int channels, PackKernel kernel, bool tokensAreLanes) =>
+        new(arena, tokens, TieredFormat.TierRoom(channels, kernel.Levels.Bits), kernel.Levels.Bits, kernel.NumberBytes, tokensAreLanes);
 
     /// <summary>Takes the memory of values' codes.</summary>
     public static PackedCodes OfValues(Arena arena, int tokens, int headDim, PackKernel kernel) =>
@@ -85,7 +85,7 @@ internal sealed unsafe class PackedCodes
     private nint Next(int first, int packs, Range channels) => (nint)Pack(first) + (packs * _shape.Bytes) + ((nint)channels.Start.Value * packs * _shape.Bytes / Channels);
 
     // The room that the last channels leave goes with them.
-    private int Room(Range channels) => CodeFormat.PackedChannels(channels.End.Value, _shape.Bits) - channels.Start.Value;
+    private int Room(Range channels) => Math.Min(Channels, CodeFormat.PackedChannels(channels.End.Value, _shape.Bits)) - channels.Start.Value;
 
     private (int Lane, int Depth) Place(int token, int channel) => _tokensAreLanes ? (token % Tokens, channel) : (channel, token % Tokens);
 

@@ -11,7 +11,7 @@ using TailorKV.Tests;
 
 namespace TailorKV.Profiler.Tests.Measuring;
 
-public class KeyMomentsTests
+public class LayerMomentsTests
 {
     private const int Tokens = 60;
     private const int Counted = 45;
@@ -24,13 +24,13 @@ public class KeyMomentsTests
     [InlineData("models/tiny-recall")]
     [InlineData("fixtures/architectures/phi3-longrope")]
     [InlineData("fixtures/architectures/smollm3-nope")]
-    public void Are_the_plain_root_mean_squares_of_pairs(string path)
+    public void Are_the_plain_means_of_squares_and_products(string path)
     {
         using var model = CausalLanguageModel.Load(SharedData.Require(path));
         ModelShape shape = model.Shape;
         var random = new Random(5);
         int[] prompt = [.. Enumerable.Range(0, Tokens).Select(_ => random.Next(shape.VocabularySize))];
-        var moments = new KeyMoments(model.CreateTransformer(Tokens), Counted);
+        var moments = new LayerMoments(model.CreateTransformer(Tokens), Counted);
         KeptAttention[] kept = [.. Enumerable.Range(0, shape.Layers).Select(layer => new KeptAttention(layer))];
         using (Session session = model.CreateFullSession(Tokens, ExactPrecision.Float32, Chunk))
             session.Prefill(prompt, new All([moments, .. kept]));
@@ -40,7 +40,7 @@ public class KeyMomentsTests
         Assert.Equal(2, group);
         for (int layer = 0; layer < shape.Layers; layer++)
         {
-            (List<float> queries, float[] keys) = (kept[layer].Queries, kept[layer].Keys);
+            (List<float> queries, float[] keys, float[] values) = (kept[layer].Queries, kept[layer].Keys, kept[layer].Values);
             int turned = RotaryDimensions(Path.Combine(SharedData.Require(path), "config.json"), layer, shape.HeadDim);
             for (int head = 0; head < shape.KvHeads; head++)
             {
@@ -48,13 +48,15 @@ public class KeyMomentsTests
                     Enumerable.Range(0, Counted).Average(token => Enumerable.Range(head * group, group).Sum(one => Square(queries[(((token * shape.Heads) + one) * shape.HeadDim) + channel]))));
                 AssertRoots(calibrations[layer].KeysOf(head, shape.HeadDim), turned, channel =>
                     Enumerable.Range(4, Counted - 4).Average(token => Square(keys[(((head * Tokens) + token) * shape.HeadDim) + channel])));
+                AssertMoments(calibrations[layer].ValueMomentsOf(head, shape.HeadDim), shape.HeadDim, (i, j) =>
+                    Enumerable.Range(4, Counted - 4).Average(token => (double)values[(((head * Tokens) + token) * shape.HeadDim) + i] * values[(((head * Tokens) + token) * shape.HeadDim) + j]));
             }
         }
     }
 
-    /// <summary>Mean squares of several texts are the mean of theirs.</summary>
+    /// <summary>Mean squares and products of several texts are the mean of theirs.</summary>
     [Property]
-    public void Of_several_texts_are_of_their_mean_squares(byte[] first, byte[] second)
+    public void Of_several_texts_are_of_their_means(byte[] first, byte[] second)
     {
         ModelShape shape = new()
         {
@@ -69,18 +71,27 @@ public class KeyMomentsTests
             ContextLength = 100,
         };
         KeyCalibration[][] texts = [Calibrations(first), Calibrations(second)];
-        KeyCalibration[] together = KeyMoments.Together(shape, texts);
+        KeyCalibration[] together = LayerMoments.Together(shape, texts);
         for (int layer = 0; layer < shape.Layers; layer++)
         {
             for (int head = 0; head < shape.KvHeads; head++)
             {
                 AssertMean(calibration => calibration.QueriesOf(head, shape.HeadDim), layer);
                 AssertMean(calibration => calibration.KeysOf(head, shape.HeadDim), layer);
+                double[][] ofTexts = [.. texts.Select(text => text[layer].ValueMomentsOf(head, shape.HeadDim))];
+                Assert.Equal(ofTexts[0].Zip(ofTexts[1], (one, other) => (one + other) / 2).Select(mean => (double)(Half)mean), together[layer].ValueMomentsOf(head, shape.HeadDim));
             }
         }
 
         // Numbers that differ by layer and channel, whatever the bytes are.
-        KeyCalibration[] Calibrations(byte[] bytes) => [.. Enumerable.Range(0, shape.Layers).Select(layer => KeyCalibration.Of(Numbers(bytes, layer), Numbers(bytes, layer + shape.Layers)))];
+        KeyCalibration[] Calibrations(byte[] bytes) => [.. Enumerable.Range(0, shape.Layers).Select(layer => KeyCalibration.Of(Numbers(bytes, layer), Numbers(bytes, layer + shape.Layers)).WithValues([.. Enumerable.Range(layer, shape.KvHeads).Select(seed => Moments(bytes, seed))]))];
+
+        double[] Moments(byte[] bytes, int from)
+        {
+            var moments = new ValueMoments(shape.HeadDim);
+            moments.Add(Numbers(bytes, from));
+            return moments.Means();
+        }
 
         float[] Numbers(byte[] bytes, int from) => [.. Enumerable.Range(0, shape.KvHeads * shape.HeadDim).Select(i => (bytes.Length == 0 ? 0 : bytes[(i + from) % bytes.Length]) + (from * 0.25f))];
 
@@ -103,6 +114,13 @@ public class KeyMomentsTests
             int other = channel >= turned ? channel : (channel + (turned / 2)) % turned;
             AssertClose(Math.Sqrt((meanSquare(channel) + meanSquare(other)) / 2), found[channel]);
         }
+    }
+
+    private static void AssertMoments(double[] found, int headDim, Func<int, int, double> mean)
+    {
+        double square = Enumerable.Range(0, headDim).Average(i => mean(i, i));
+        for (int i = 0; i < found.Length; i++)
+            Assert.Equal(mean(i / headDim, i % headDim) / square, found[i], 1e-3 * headDim);
     }
 
     // As near as fp16 numbers are.
