@@ -52,6 +52,13 @@ public sealed class CudaBackend : Backend
     internal Card Card => _card;
 
     /// <inheritdoc/>
+    public override WeightMemory MemoryOf(ModelFiles files)
+    {
+        long bytes = CudaModel.BytesOf(files.Weights);
+        return new WeightMemory(bytes, 0, Math.Max(0, bytes - files.Weights.StoredBytes));
+    }
+
+    /// <inheritdoc/>
     public override DeviceModel Load(ModelFiles files) => new CudaModel(this, files);
 
     /// <inheritdoc/>
@@ -82,15 +89,15 @@ public sealed class CudaBackend : Backend
         CudaCaches.Make(policy, new CacheRequest(layer, context, (CudaArena)device, host, (CudaArena)staging, softCap, calibration));
 
     /// <inheritdoc/>
-    /// <exception cref="NotSupportedException">Always: a card's times are taken by libtorch's backend.</exception>
+    /// <exception cref="TailorKVException">Always: a card's times are taken by libtorch's backend.</exception>
     public override TimedWork ReadMemory(long bytes) => throw NoTimes();
 
     /// <inheritdoc/>
-    /// <exception cref="NotSupportedException">Always: a card's times are taken by libtorch's backend.</exception>
+    /// <exception cref="TailorKVException">Always: a card's times are taken by libtorch's backend.</exception>
     public override TimedWork FetchRows(LayerShape layer, int rows, long bytes) => throw NoTimes();
 
     /// <inheritdoc/>
-    /// <exception cref="NotSupportedException">Always: a card's times are taken by libtorch's backend.</exception>
+    /// <exception cref="TailorKVException">Always: a card's times are taken by libtorch's backend.</exception>
     public override TimedWork MultiplyWeights(WeightType type, int hidden) => throw NoTimes();
 
     /// <inheritdoc/>
@@ -100,5 +107,5 @@ public sealed class CudaBackend : Backend
             _card.Dispose();
     }
 
-    private static NotSupportedException NoTimes() => new("The kernels' times are not taken by this release: use the libtorch backend's.");
+    private static TailorKVException NoTimes() => new("the times of the CUDA kernels are not taken by this release", "Take those of libtorch's backend, --device cuda");
 }

@@ -27,6 +27,7 @@ internal sealed class Codes
     /// <param name="tokens">The most tokens that are coded, a whole number of blocks.</param>
     /// <param name="request">What the layer's cache is made for, and of.</param>
     /// <exception cref="ArgumentException">Keys in tiers have no calibration.</exception>
+    /// <exception cref="TailorKV.Planner.TailorKVException">There are no kernels for the format.</exception>
     public Codes(CodeFormat format, int tokens, CacheRequest request)
     {
         int headDim = request.Layer.HeadDim;
@@ -46,7 +47,7 @@ internal sealed class Codes
             PerBlockFormat symmetric => (2, symmetric.Bits, PerBlockFormat.BlockChannels, false),
             RotatedBlockFormat symmetric => (2, symmetric.Bits, PerBlockFormat.BlockChannels, true),
             PerChannelFormat channel => (3, channel.Bits, channel.Group, false),
-            _ => throw new ArgumentException($"There are no codes of {format.Describe()}.", nameof(format)),
+            _ => throw Lacks.Format(format),
         };
         int low = _bits == 3 ? 2 : _bits;
         _upper = ((long)tokens + Batch - 1) / Batch * Batch * ((headDim + Run - 1) / Run) * low;

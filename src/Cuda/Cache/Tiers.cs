@@ -45,7 +45,7 @@ internal sealed class Tiers
 
         _layout = new Layout { Order = _tables.Address, KeyFactors = factors, QueryFactors = factors + (channels * sizeof(float)), Weights = factors + (2 * channels * sizeof(float)), Levels = factors + (((2 * channels) + weights.Length) * sizeof(float)) };
         // Sizes of tokens come first, then the tiers.
-        long place = CacheBytes.Align(tokens * (long)TieredNormalFormat.NormBytes);
+        long place = CacheBytes.Align(tokens * (long)TieredFormat.SizeBytes);
         foreach (int i in coded)
         {
             int bits = format.Tiers[i], runs = (sizes[i] + Run - 1) / Run, low = bits is 3 or 5 ? bits - 1 : bits;

@@ -24,8 +24,7 @@ internal sealed class CudaModel : DeviceModel
         (_backend, _files) = (backend, files);
         ModelWeights weights = files.Weights;
         Dictionary<StoredTensor, CudaMatrix> matrices = weights.Matrices.ToDictionary(stored => stored, stored => new CudaMatrix(stored));
-        float[][] vectors = [weights.FinalNorm, .. weights.Layers.SelectMany(layer => layer.Vectors)];
-        long bytes = matrices.Values.Sum(matrix => matrix.Bytes) + vectors.Sum(vector => CacheBytes.Align(vector.Length * (long)sizeof(float)));
+        long bytes = BytesOf(weights);
         string what = $"the weights of {Path.GetFileName(files.Path)}";
         if (backend.FreeDeviceBytes is var free && bytes > free)
             throw new CapacityExceededException($"{what} take {bytes} bytes ({ByteSize.Format(bytes)}) of the card, and {free} ({ByteSize.Format(free)}) are free", "Use a smaller model or one in fewer bits, or free memory of the card");
@@ -81,6 +80,14 @@ internal sealed class CudaModel : DeviceModel
             tensor.Write(numbers);
             return tensor.Address;
         }
+    }
+
+    /// <summary>Bytes that weights take on a card.</summary>
+    /// <param name="weights">The weights.</param>
+    public static long BytesOf(ModelWeights weights)
+    {
+        float[][] vectors = [weights.FinalNorm, .. weights.Layers.SelectMany(layer => layer.Vectors)];
+        return weights.Matrices.Sum(stored => new CudaMatrix(stored).Bytes) + vectors.Sum(vector => CacheBytes.Align(vector.Length * (long)sizeof(float)));
     }
 
     /// <summary>The card.</summary>
