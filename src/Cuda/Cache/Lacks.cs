@@ -1,5 +1,6 @@
 using TailorKV.Planner;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 
 namespace TailorKV.Cuda.Cache;
 
@@ -13,6 +14,14 @@ internal static class Lacks
     /// <param name="kinds">The kinds there are.</param>
     public static TailorKVException Kind(LayerPolicy policy, IEnumerable<string> kinds) =>
         new($"the CUDA kernels have none for {policy.Kind} layers; there are some for {string.Join(", ", kinds)}", Remedy);
+
+    /// <summary>Rows on the host.</summary>
+    /// <param name="rows">How they are coded.</param>
+    public static TailorKVException HostRows(CodeFormat rows) => new($"the CUDA kernels fetch no rows of {rows.Describe()} from the host; they fetch exact ones", Remedy);
+
+    /// <summary>An index.</summary>
+    /// <param name="index">It.</param>
+    public static TailorKVException Index(KeyIndex index) => new($"the CUDA kernels have no index of {index.Describe()}; they have coded keys", Remedy);
 
     /// <summary>What a policy asks of a prompt's queries.</summary>
     public static TailorKVException PromptQueries() => new("the CUDA kernels keep no queries of a prompt, which evicted layers choose by", Remedy);
