@@ -10,6 +10,8 @@ internal static class CudaCaches
     {
         [FullPolicy.Registration] = (policy, request) => new FullCache((FullPolicy)policy, request),
         [QuantizedPolicy.Registration] = (policy, request) => new QuantizedCache((QuantizedPolicy)policy, request),
+        [RefinedPolicy.Registration] = (policy, request) => ChosenCache.Refined((RefinedPolicy)policy, request),
+        [RetrievedPolicy.Registration] = (policy, request) => ChosenCache.Retrieved((RetrievedPolicy)policy, request),
     };
 
     /// <summary>A layer's cache.</summary>

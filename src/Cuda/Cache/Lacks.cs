@@ -18,6 +18,17 @@ internal static class Lacks
     /// <summary>A code format.</summary>
     public static TailorKVException Format(CodeFormat format) => new($"the CUDA kernels have none for codes of {format.Describe()}", Remedy);
 
+    /// <summary>Rows on the host.</summary>
+    /// <param name="rows">How they are coded.</param>
+    public static TailorKVException HostRows(CodeFormat rows) => new($"the CUDA kernels fetch no rows of {rows.Describe()} from the host; they fetch exact ones", Remedy);
+
+    /// <summary>An index.</summary>
+    /// <param name="index">It.</param>
+    public static TailorKVException Index(KeyIndex index) => new($"the CUDA kernels have no index of {index.Describe()}; they have coded keys", Remedy);
+
+    /// <summary>The mean of what retrieved layers do not choose.</summary>
+    public static TailorKVException Tail() => new("the CUDA kernels leave out what a retrieved layer does not choose; they have no tailWeight", Remedy);
+
     /// <summary>What a policy asks of a prompt's queries.</summary>
     public static TailorKVException PromptQueries() => new("the CUDA kernels keep no queries of a prompt, which evicted layers choose by", Remedy);
 }

@@ -22,9 +22,10 @@ internal sealed class Merge(Card card)
     /// <param name="heads">Query heads.</param>
     /// <param name="headDim">Channels.</param>
     /// <param name="splits">Splits.</param>
-    /// <param name="turned">Whether the sums of all splits but the first are of turned values.</param>
-    public void Run(nint partials, nint attended, int heads, int headDim, int splits, bool turned = false) => (turned ? _turned : _kernel).Launch(card.Stream, new Grid(heads), Threads, new Arguments(partials, attended, headDim, splits));
+    /// <param name="plain">Splits, the first ones, whose values are not turned; null for all.</param>
+    public void Run(nint partials, nint attended, int heads, int headDim, int splits, int? plain = null) =>
+        (plain is null ? _kernel : _turned).Launch(card.Stream, new Grid(heads), Threads, new Arguments(partials, attended, headDim, splits, plain ?? splits));
 
     [StructLayout(LayoutKind.Sequential)]
-    private readonly record struct Arguments(nint Partials, nint Attended, int HeadDim, int Splits);
+    private readonly record struct Arguments(nint Partials, nint Attended, int HeadDim, int Splits, int Plain);
 }

@@ -25,7 +25,7 @@ constexpr int OWN = TURNS * RUN;
 // Tokens that a warp reads at once, and how many times that before the softmax is brought up to date.
 constexpr int ROWS = WARP / LANES;
 constexpr int AHEAD = GROUP * OWN > 64 ? 2 : 4;
-constexpr float LOG2E = 1.4426950408889634f;
+constexpr float LOG2E = 1.4426950408889634f, LN2 = 0.6931471805599453f;
 // Floats of what a split leaves for a query: its sums, the largest score and the sum of weights.
 constexpr int PARTIAL = HEAD_DIM + 2;
 

@@ -11,6 +11,8 @@ internal sealed class Card : IDisposable
     private readonly DeviceMemory _numbers;
     private readonly Queue<int> _free = new(Enumerable.Range(0, MostNumbers));
 
+    private DeviceMemory? _scratch;
+
     private const int MostNumbers = 1 << 16;
 
     /// <summary>Opens a card.</summary>
@@ -64,6 +66,20 @@ internal sealed class Card : IDisposable
             _free.Enqueue((int)(address - _numbers.Address) / sizeof(int));
     }
 
+    /// <summary>Room for what a call's kernels leave for its later ones, and no longer: all share it.</summary>
+    /// <param name="bytes">As much as is needed at least.</param>
+    /// <returns>Memory that stays where it is as long as it is known.</returns>
+    public DeviceMemory Scratch(long bytes)
+    {
+        lock (_free)
+        {
+            // Recorded steps know the memory they were given: a larger one is another.
+            if (_scratch is null || _scratch.Bytes < bytes)
+                _scratch = new DeviceMemory(Context, bytes);
+            return _scratch;
+        }
+    }
+
     /// <summary>Sets integers, in the order of the stream's work.</summary>
     /// <param name="address">Of the first.</param>
     /// <param name="values">The integers; they may change once this returns.</param>
@@ -79,6 +95,7 @@ internal sealed class Card : IDisposable
         Context.Use();
         Kernels.Dispose();
         Stream.Dispose();
+        _scratch?.Dispose();
         _numbers.Dispose();
         Context.Dispose();
     }

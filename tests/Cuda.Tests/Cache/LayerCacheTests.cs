@@ -86,6 +86,40 @@ public class LayerCacheTests
         CacheConformance.TakesItsBytes(one, TestedCuda.Instance);
     });
 
+    /// <summary>Layers of which a step chooses tokens.</summary>
+    public static Arbitrary<CacheCase> Chosen() => Arb.From(
+        from shape in Gen.Elements(QuantizedShapes)
+        from keys in Gen.Elements(KeyFormats)
+        from values in Gen.Elements([.. ValueFormats, .. ValueFormats.Select(_ => (CodeFormat?)null)])
+        from sinks in Gen.Elements(0, 4)
+        from recent in Gen.Elements(0, 5)
+        from generated in Gen.Elements(0, 3)
+        from topK in Gen.Elements(1, 6, 100)
+        from precision in Gen.Elements(ExactPrecision.BFloat16, ExactPrecision.Float32)
+        let policy = values is null
+            ? (WindowedPolicy)new RetrievedPolicy { Index = new CodedKeys(keys), TopK = topK, Sinks = sinks, Recent = recent, Generated = generated, Precision = precision }
+            : new RefinedPolicy { Keys = keys, Values = values, TopK = topK, Sinks = sinks, Recent = recent, Generated = generated, Precision = precision }
+        from context in Gen.Choose(1, 40 + (2 * policy.BlockTokens))
+        from prompt in Gen.Choose(0, context)
+        from seed in Gen.Choose(0, int.MaxValue - 1)
+        from softCap in Gen.Elements<float?>(null, null, 5)
+        select new CacheCase(policy, shape, context, prompt, seed) { SoftCap = softCap, RoundsQueries = false });
+
+    [Property(MaxTest = 60)]
+    public Property Layers_that_choose_attend() => Prop.ForAll(Chosen(), one =>
+    {
+        EmulatedCard.Require();
+        EmulatedCard.Seed((ulong)one.Seed % 5);
+        _ = CacheConformance.Attends(one, TestedCuda.Instance);
+    });
+
+    [Property(MaxTest = 30)]
+    public Property Layers_that_choose_take_their_bytes() => Prop.ForAll(Chosen(), one =>
+    {
+        EmulatedCard.Require();
+        CacheConformance.TakesItsBytes(one, TestedCuda.Instance);
+    });
+
     /// <summary>Several splits of a context, and the merge after them.</summary>
     [Fact]
     public void A_long_context_is_split_and_merged()

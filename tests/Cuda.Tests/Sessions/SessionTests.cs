@@ -3,6 +3,7 @@ using FsCheck.Xunit;
 using TailorKV.Planner.Models;
 using TailorKV.Planner.Plans;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime;
 using TailorKV.Runtime.Sessions;
 using TailorKV.Runtime.Tests;
@@ -33,6 +34,41 @@ public sealed class SessionTests : IDisposable
         ulong graphs = EmulatedCard.Launches("graph");
         Assert.Equal(Write(cpu, prompt, 30), Write(card, prompt, 30));
         Assert.Equal(graphs + 30, EmulatedCard.Launches("graph"));
+    }
+
+    /// <summary>A session of every kind of layer that there are kernels for, replayed, gives the CPU's logits; a second prompt starts over.</summary>
+    [Theory]
+    [InlineData("llama")]
+    [InlineData("qwen3")]
+    public void Sessions_of_all_kinds_give_the_logits_of_the_CPU_backend(string architecture)
+    {
+        EmulatedCard.Require();
+        new TinyModel(architecture).WriteFolder(_folder.Path);
+        using CausalLanguageModel onCard = CausalLanguageModel.Load(_folder.Path, EmulatedCard.Backend), onCpu = CausalLanguageModel.Load(_folder.Path);
+        CodeFormat codes = new RotatedAffineFormat { Bits = 8, Group = 32 };
+        LayerPolicy[] policies =
+        [
+            new QuantizedPolicy { Keys = codes, Values = codes, Recent = 8 }, new RefinedPolicy { Keys = codes, Values = codes, TopK = 10, Recent = 8 },
+            new RetrievedPolicy { Index = new CodedKeys(codes), TopK = 10, Recent = 8, Generated = 4, Precision = ExactPrecision.Float32 },
+        ];
+        foreach (LayerPolicy policy in policies)
+        {
+            var plan = Plan.From(onCpu.Fingerprint, 60, [new FullPolicy { Precision = ExactPrecision.Float32 }, policy], prefillChunk: 20);
+            using Session card = onCard.CreateSession(plan), cpu = onCpu.CreateSession(plan);
+            foreach (int prompt in new[] { 50, 30 })
+            {
+                int[] text = [.. Enumerable.Range(0, prompt + 10).Select(i => ((i * i) + (7 * i) + prompt) % TinyModel.Vocabulary)];
+                AssertClose(cpu.Prefill(text.AsSpan(0, prompt)).ToArray(), card.Prefill(text.AsSpan(0, prompt)).ToArray());
+                foreach (int token in text[prompt..])
+                    AssertClose(cpu.Decode(token).ToArray(), card.Decode(token).ToArray());
+            }
+        }
+
+        static void AssertClose(float[] expected, float[] actual)
+        {
+            double norm = Math.Sqrt(expected.Sum(x => (double)x * x)), difference = Math.Sqrt(expected.Zip(actual, (x, y) => ((double)x - y) * (x - y)).Sum());
+            Assert.True(difference <= 2e-3 * norm, $"differs by {difference} of {norm}");
+        }
     }
 
     /// <summary>Sessions of one model that take turns, each with graphs of its own, and one that starts over.</summary>

@@ -1,0 +1,301 @@
+// Layers with sinks and a window exact, in rows of bf16 or f32 (ELEMENT_BYTES), and keys of all between in codes: KEY_KIND, KEY_BITS, KEY_SPAN, KEY_TURNED; values too, by the same of VALUE_, unless
+// VALUES_CODED is 0. With HOST_ROWS, rows of all between lie in host memory too, as exact as the window. BLOCK_TOKENS leave the window at once.
+#pragma once
+#include "tiers.cuh"
+
+#if ELEMENT_BYTES == 2
+typedef unsigned short Element;
+__device__ __forceinline__ Element elementOf(float x) { return floatToBrain(x); }
+__device__ __forceinline__ float floatOf(Element x) { return brainToFloat(x); }
+#else
+typedef float Element;
+__device__ __forceinline__ Element elementOf(float x) { return x; }
+__device__ __forceinline__ float floatOf(Element x) { return x; }
+#endif
+
+#if KEY_KIND == 4
+typedef TieredKeys Keys;
+constexpr int KEY_LEVELS = TIER_LEVELS;
+#else
+typedef Codes<KEY_KIND, KEY_BITS, KEY_SPAN> Keys;
+constexpr int KEY_LEVELS = 16;
+#endif
+#if VALUES_CODED
+typedef Codes<VALUE_KIND, VALUE_BITS, VALUE_SPAN> Values;
+#else
+#define VALUE_TURNED 0
+#endif
+
+struct Ends {
+    // [kvHeads][sinks or windowCapacity, headDim]; a position's row in the window lies at the position modulo its capacity.
+    Element* sinkKeys;
+    Element* sinkValues;
+    Element* windowKeys;
+    Element* windowValues;
+    // Elements from a KV head to the next, of all four.
+    long long headStride;
+    int sinks, windowCapacity;
+    // Tokens of the window that are left when a block has left it.
+    int kept;
+};
+
+// Tokens between sinks and window, once so many are held: what the prompt left there, or more.
+__device__ __forceinline__ int middleOf(const Ends& ends, int promptMiddle, int tokens) { return max(promptMiddle, max(0, tokens - ends.sinks - ends.kept) / BLOCK_TOKENS * BLOCK_TOKENS); }
+
+struct QuantizedState {
+    Ends ends;
+    CodedRows keys, values;
+    // Of keys and of values; of keys in tiers they are the tiers'.
+    Levels keyLevels, valueLevels;
+    Tiers tiers;
+    // The position of the workspace's first token, and tokens of the prompt that are coded.
+    const int* position;
+    const int* promptMiddle;
+    // [kvHeads][tokens][key and value, headDim], pinned; elements from a KV head to the next.
+    Element* hostRows;
+    long long hostStride;
+    int row;
+};
+
+// A row that a warp has in shared memory, coded. It is overwritten.
+__device__ __forceinline__ void codeRow(const QuantizedState& s, int kvHead, int token, bool key, float* row, float* sorted) {
+#if HOST_ROWS
+    Element* host = s.hostRows + kvHead * s.hostStride + ((long long)token * 2 + (key ? 0 : 1)) * HEAD_DIM;
+    for (int c = threadIdx.x % WARP; c < HEAD_DIM; c += WARP) store(host + c, elementOf(row[c]));
+    __syncwarp();
+#endif
+    if (key ? KEY_TURNED : VALUE_TURNED) rotateWarp(row, HEAD_DIM);
+    if (!key) {
+#if VALUES_CODED
+        encodeRow<VALUE_KIND, VALUE_BITS, VALUE_SPAN>(s.values, kvHead, token, row, s.valueLevels.of);
+#endif
+    } else {
+#if KEY_KIND == 4
+        turnTiers(s.tiers, kvHead, s.tiers.keyFactors, row, sorted);
+        encodeTiers(s.keys, s.tiers, kvHead, token, sorted);
+#elif KEY_KIND != 3
+        encodeRow<KEY_KIND, KEY_BITS, KEY_SPAN>(s.keys, kvHead, token, row, s.keyLevels.of);
+#endif
+    }
+}
+
+struct AppendArguments {
+    QuantizedState state;
+    // Of one token: [kvHeads, headDim].
+    const float* newKeys;
+    const float* newValues;
+};
+
+// A block a KV head: the token enters the window, and where that is full then, a block of tokens leaves it and is coded.
+KERNEL(append, AppendArguments, THREADS) {
+    SHARED(float, rows, WARPS * HEAD_DIM > 2 * HEAD_DIM ? WARPS * HEAD_DIM : 2 * HEAD_DIM);
+    const QuantizedState& s = a.state;
+    int kvHead = blockIdx.x, token = load(s.position) + s.row, promptMiddle = load(s.promptMiddle), warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
+    bool sink = token < s.ends.sinks;
+    long long place = kvHead * s.ends.headStride + (long long)(sink ? token : token % s.ends.windowCapacity) * HEAD_DIM;
+    for (int c = threadIdx.x; c < HEAD_DIM; c += THREADS) {
+        store((sink ? s.ends.sinkKeys : s.ends.windowKeys) + place + c, elementOf(load(a.newKeys + kvHead * HEAD_DIM + c)));
+        store((sink ? s.ends.sinkValues : s.ends.windowValues) + place + c, elementOf(load(a.newValues + kvHead * HEAD_DIM + c)));
+    }
+    int first = middleOf(s.ends, promptMiddle, token);
+    if (middleOf(s.ends, promptMiddle, token + 1) == first) return;
+    __syncthreads();
+    const Element* windowKeys = s.ends.windowKeys + kvHead * s.ends.headStride;
+    const Element* windowValues = s.ends.windowValues + kvHead * s.ends.headStride;
+    // The position of a token that leaves.
+    int leaving = s.ends.sinks + first;
+#if KEY_KIND == 3
+    encodeChannels<KEY_BITS, KEY_SPAN>(s.keys, kvHead, first / KEY_SPAN, [&](int t, int c) { return floatOf(load(windowKeys + (long long)((leaving + t) % s.ends.windowCapacity) * HEAD_DIM + c)); }, rows);
+#endif
+    float* row = rows + warp * HEAD_DIM;
+    SHARED(float, sorted, KEY_KIND == TIERED ? WARPS * HEAD_DIM : WARPS);
+    for (int one = warp; one < 2 * BLOCK_TOKENS; one += WARPS) {
+        bool key = one < BLOCK_TOKENS;
+        if (key && KEY_KIND == CHANNEL && !HOST_ROWS) continue;
+        if (!key && !VALUES_CODED && !HOST_ROWS) continue;
+        int t = key ? one : one - BLOCK_TOKENS;
+        const Element* from = (key ? windowKeys : windowValues) + (long long)((leaving + t) % s.ends.windowCapacity) * HEAD_DIM;
+        __syncwarp();
+        for (int c = lane; c < HEAD_DIM; c += WARP) row[c] = floatOf(load(from + c));
+        __syncwarp();
+        codeRow(s, kvHead, first + t, key, row, KEY_KIND == TIERED ? sorted + warp * HEAD_DIM : nullptr);
+    }
+}
+
+struct LoadArguments {
+    QuantizedState state;
+    // [kvHeads, stride, headDim], on the card or pinned.
+    const float* promptKeys;
+    const float* promptValues;
+    long long stride;
+    int tokens, middle;
+};
+
+// A prompt's sinks and window: a block a KV head and some of their tokens.
+KERNEL(loadEnds, LoadArguments, THREADS) {
+    const QuantizedState& s = a.state;
+    int kvHead = blockIdx.x, sinks = min(s.ends.sinks, a.tokens), ends = a.tokens - a.middle;
+    for (int one = blockIdx.y; one < ends; one += gridDim.y) {
+        bool sink = one < sinks;
+        int token = sink ? one : one + a.middle;
+        long long from = (kvHead * a.stride + token) * HEAD_DIM, to = kvHead * s.ends.headStride + (long long)(sink ? token : token % s.ends.windowCapacity) * HEAD_DIM;
+        for (int c = threadIdx.x; c < HEAD_DIM; c += THREADS) {
+            store((sink ? s.ends.sinkKeys : s.ends.windowKeys) + to + c, elementOf(load(a.promptKeys + from + c)));
+            store((sink ? s.ends.sinkValues : s.ends.windowValues) + to + c, elementOf(load(a.promptValues + from + c)));
+        }
+    }
+}
+
+// A prompt's middle, coded: a block a KV head and some blocks of tokens.
+KERNEL(loadCodes, LoadArguments, THREADS) {
+    SHARED(float, rows, WARPS * HEAD_DIM > 2 * HEAD_DIM ? WARPS * HEAD_DIM : 2 * HEAD_DIM);
+    const QuantizedState& s = a.state;
+    int kvHead = blockIdx.x, warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
+    long long origin = (kvHead * a.stride + s.ends.sinks) * HEAD_DIM;
+#if KEY_KIND == 3
+    for (int group = blockIdx.y; group < a.middle / KEY_SPAN; group += gridDim.y)
+        encodeChannels<KEY_BITS, KEY_SPAN>(s.keys, kvHead, group, [&](int t, int c) { return load(a.promptKeys + origin + (long long)(group * KEY_SPAN + t) * HEAD_DIM + c); }, rows);
+#endif
+    float* row = rows + warp * HEAD_DIM;
+    SHARED(float, sorted, KEY_KIND == TIERED ? WARPS * HEAD_DIM : WARPS);
+    for (int token = (int)blockIdx.y * WARPS + warp; token < a.middle; token += gridDim.y * WARPS) {
+        for (int what = KEY_KIND == CHANNEL && !HOST_ROWS ? 1 : 0; what < 2; what++) {
+            __syncwarp();
+            for (int c = lane; c < HEAD_DIM; c += WARP) row[c] = load((what == 0 ? a.promptKeys : a.promptValues) + origin + (long long)token * HEAD_DIM + c);
+            __syncwarp();
+            codeRow(s, kvHead, token, what == 0, row, KEY_KIND == TIERED ? sorted + warp * HEAD_DIM : nullptr);
+        }
+    }
+}
+
+// Queries as they meet codes: turned, by way of shared memory, where keys are.
+__device__ __forceinline__ void meetQueries(const QuantizedState& s, const float* from, int kvHead, int head, int count, float* turned, float (*queries)[OWN]) {
+#if KEY_KIND == 4
+    Keys keys(s.keys, s.tiers, kvHead);
+#pragma unroll
+    for (int g = 0; g < GROUP; g++) {
+        const Tiers& tiers = s.tiers;
+        for (int c = threadIdx.x; c < HEAD_DIM; c += THREADS)
+            turned[c] = load(from + (long long)(head + min(g, count - 1)) * HEAD_DIM + load(tiers.order + kvHead * HEAD_DIM + c)) * load(tiers.queryFactors + kvHead * HEAD_DIM + c);
+        __syncthreads();
+        for (int i = 0; i < tiers.count; i++) rotateBlock(turned + tiers.tiers[i].start, tiers.tiers[i].channels, THREADS);
+#pragma unroll
+        for (int turn = 0; turn < TURNS; turn++)
+#pragma unroll
+            for (int i = 0; i < RUN; i++) queries[g][turn * RUN + i] = i < keys.channels[turn] ? turned[keys.start[turn] + i] : 0;
+        __syncthreads();
+    }
+#elif KEY_TURNED
+#pragma unroll
+    for (int g = 0; g < GROUP; g++) {
+        for (int c = threadIdx.x; c < HEAD_DIM; c += THREADS) turned[c] = load(from + (long long)(head + min(g, count - 1)) * HEAD_DIM + c);
+        __syncthreads();
+        rotateBlock(turned, HEAD_DIM, THREADS);
+#pragma unroll
+        for (int turn = 0; turn < TURNS; turn++)
+#pragma unroll
+            for (int i = 0; i < RUN; i++) {
+                int c = channelOf(turn) + i;
+                queries[g][turn * RUN + i] = inRow(turn) && c < HEAD_DIM ? turned[c] : 0;
+            }
+        __syncthreads();
+    }
+#else
+#pragma unroll
+    for (int g = 0; g < GROUP; g++) readRow(from + (long long)(head + min(g, count - 1)) * HEAD_DIM, queries[g]);
+#endif
+}
+
+// Queries as they meet the codes of a batch: where keys have scales a channel, those have joined the queries, and their zeros have made a number for all tokens of the batch.
+struct MetQueries {
+#if KEY_KIND == 3
+    float scaled[GROUP][OWN], ofOffsets[GROUP];
+#endif
+
+    __device__ __forceinline__ void meet(const Keys& keys, int batch, const float (*queries)[OWN]) {
+#if KEY_KIND == 3
+        // Channels' scales join the queries, their zeros make a number for all tokens of the group.
+        const unsigned short* scales = keys.scales + (long long)(batch * BATCH / KEY_SPAN) * HEAD_DIM;
+        const unsigned short* zeros = scales + (long long)keys.groups * HEAD_DIM;
+#pragma unroll
+        for (int g = 0; g < GROUP; g++) ofOffsets[g] = 0;
+#pragma unroll
+        for (int turn = 0; turn < TURNS; turn++) {
+            unsigned short ofScales[RUN], ofZeros[RUN];
+            readHalves(scales, turn, ofScales);
+            readHalves(zeros, turn, ofZeros);
+#pragma unroll
+            for (int i = 0; i < RUN; i++) {
+                float scale = halfToFloat(ofScales[i]), zero = halfToFloat(ofZeros[i]);
+#pragma unroll
+                for (int g = 0; g < GROUP; g++) {
+                    scaled[g][turn * RUN + i] = queries[g][turn * RUN + i] * scale;
+                    ofOffsets[g] += queries[g][turn * RUN + i] * zero;
+                }
+            }
+        }
+#endif
+    }
+
+    // Scores of one token of the batch; t is its place there, known when this is compiled, and at its place among the scales that have been read.
+    __device__ __forceinline__ void score(
+        const Keys& keys, const Keys::Batch& codes, int t, const float2 (*scales)[AHEAD], int at, const float (*queries)[OWN], const float* levels, bool there, float cap, float* scores) const {
+        float k[OWN], dots[GROUP];
+        keys.levelsOf(codes, t, levels, k);
+#pragma unroll
+        for (int g = 0; g < GROUP; g++) {
+#if KEY_KIND == 3
+            dots[g] = ofOffsets[g];
+#pragma unroll
+            for (int i = 0; i < OWN; i++) dots[g] += scaled[g][i] * k[i];
+#else
+            dots[g] = 0;
+#pragma unroll
+            for (int turn = 0; turn < TURNS; turn++) {
+                float dot = 0, sum = 0;
+#pragma unroll
+                for (int i = turn * RUN; i < (turn + 1) * RUN; i++) {
+                    dot += queries[g][i] * k[i];
+                    if (KEY_KIND == AFFINE) sum += queries[g][i];
+                }
+                dots[g] += scales[turn][at].x * dot + scales[turn][at].y * sum;
+            }
+#endif
+            scores[g] = RunningSoftmax::scoreOf(dots[g], there, cap);
+        }
+    }
+};
+
+__device__ __forceinline__ void readLevels(const QuantizedState& s, float* levels) {
+    for (int i = threadIdx.x; i < KEY_LEVELS + 16; i += THREADS) {
+#if KEY_KIND == 4
+        levels[i] = i < KEY_LEVELS ? load(s.tiers.levels + i) : s.valueLevels.of[i - KEY_LEVELS];
+#else
+        levels[i] = i < KEY_LEVELS ? s.keyLevels.of[i] : s.valueLevels.of[i - KEY_LEVELS];
+#endif
+    }
+}
+
+// Attention to sinks and window.
+__device__ __forceinline__ void attendEnds(const QuantizedState& s, const float* ofQueries, float cap, int kvHead, int head, int count, int tokens, int middle, RunningSoftmax& softmax) {
+    const Ends& ends = s.ends;
+    int sinks = min(ends.sinks, tokens), held = tokens - middle;
+    float queries[GROUP][OWN];
+#pragma unroll
+    for (int g = 0; g < GROUP; g++) readRow(ofQueries + (long long)(head + min(g, count - 1)) * HEAD_DIM, queries[g]);
+    for (int first = (int)(threadIdx.x / WARP) * ROWS * AHEAD; first < held; first += WARPS * ROWS * AHEAD) {
+        float k[AHEAD][OWN], v[AHEAD][OWN];
+        bool there[AHEAD];
+#pragma unroll
+        for (int t = 0; t < AHEAD; t++) {
+            int one = first + t * ROWS + (int)(threadIdx.x % WARP) / LANES;
+            there[t] = one < held;
+            one = min(one, held - 1);
+            bool sink = one < sinks;
+            long long at = kvHead * ends.headStride + (long long)(sink ? one : (one + middle) % ends.windowCapacity) * HEAD_DIM;
+            readRow((sink ? ends.sinkKeys : ends.windowKeys) + at, k[t]);
+            readRow((sink ? ends.sinkValues : ends.windowValues) + at, v[t]);
+        }
+        softmax.take(queries, k, v, there, cap);
+    }
+}
