@@ -117,6 +117,6 @@ public sealed class GgufFile : IDisposable
         return Enum.TryParse(type, out WeightType found)
             ? found
             : throw new UnsupportedModelException(
-                Path, $"tensor \"{name}\" has the type {type}", $"Supported are {string.Join(", ", Enum.GetNames<WeightType>())}");
+                Path, $"tensor \"{name}\" has the type {type}", $"Supported are {string.Join(", ", Enum.GetValues<WeightType>().Where(known => known <= WeightType.Q6_K))}");
     }
 }

@@ -12,12 +12,12 @@ public sealed unsafe class MappedFile : IDisposable
     private byte* _start;
     private bool _closed;
 
-    private MappedFile(string path, long length, MemoryMappedFile mapping)
+    private MappedFile(string path, long length, MemoryMappedFile mapping, MemoryMappedFileAccess access)
     {
         Path = path;
         Length = length;
         _mapping = mapping;
-        _view = mapping.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
+        _view = mapping.CreateViewAccessor(0, length, access);
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
         _start += _view.PointerOffset;
     }
@@ -41,7 +41,7 @@ public sealed unsafe class MappedFile : IDisposable
                 stream, mapName: null, capacity: 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
             try
             {
-                return new MappedFile(path, stream.Length, mapping);
+                return new MappedFile(path, stream.Length, mapping, MemoryMappedFileAccess.Read);
             }
             catch
             {
@@ -53,6 +53,16 @@ public sealed unsafe class MappedFile : IDisposable
         {
             throw new InvalidFileException(path, $"the file cannot be opened: {error.Message.TrimEnd('.')}", "Check the path and its permissions", error);
         }
+    }
+
+    /// <summary>Memory, zeros at first, for what a file's contents are laid out as anew; it may be written to.</summary>
+    /// <param name="path">The file, for errors.</param>
+    /// <param name="length">Bytes, at least 1.</param>
+    /// <exception cref="CapacityExceededException">The machine has not that much memory free.</exception>
+    internal static MappedFile Memory(string path, long length)
+    {
+        FreeMemory.Require(length, "laying quantized weights out");
+        return new MappedFile(path, length, MemoryMappedFile.CreateNew(mapName: null, length), MemoryMappedFileAccess.ReadWrite);
     }
 
     /// <summary>Keeps the file mapped until what is returned is disposed, even if it is closed meanwhile. Whatever reads its bytes when it may be closed does so within.</summary>

@@ -71,6 +71,10 @@ public sealed class SafetensorsFile : IDisposable
     public IReadOnlyDictionary<string, string> OtherTypes =>
         _entries.Where(entry => !_tensors.ContainsKey(entry.Key)).ToDictionary(entry => entry.Key, entry => entry.Value.Type);
 
+    /// <summary>All tensors as they lie in the file.</summary>
+    internal IEnumerable<RawTensor> RawTensors =>
+        _entries.Select(entry => new RawTensor(_file, entry.Key, entry.Value.Type, entry.Value.Shape, entry.Value.Begin, entry.Value.End - entry.Value.Begin));
+
     /// <summary>The dimensions of a tensor, outermost first.</summary>
     /// <exception cref="InvalidFileException">There is no such tensor.</exception>
     public IReadOnlyList<long> Shape(string name) => Find(name).Shape;

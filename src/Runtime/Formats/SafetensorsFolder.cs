@@ -1,5 +1,6 @@
 using System.Text.Json;
 using TailorKV.Planner;
+using TailorKV.Runtime.Weights;
 
 namespace TailorKV.Runtime.Formats;
 
@@ -12,6 +13,7 @@ public sealed class SafetensorsFolder : IDisposable
     private readonly List<SafetensorsFile> _files = [];
     private readonly Dictionary<string, StoredTensor> _tensors = [];
     private readonly Dictionary<string, string> _otherTypes = [];
+    private readonly List<MappedFile> _memory = [];
 
     private SafetensorsFolder()
     {
@@ -22,6 +24,9 @@ public sealed class SafetensorsFolder : IDisposable
 
     /// <summary>The types of the tensors of other types, by name, as the files name them.</summary>
     public IReadOnlyDictionary<string, string> OtherTypes => _otherTypes;
+
+    /// <summary>All tensors as they lie in the files.</summary>
+    internal IEnumerable<RawTensor> RawTensors => _files.SelectMany(file => file.RawTensors);
 
     /// <summary>Where the folder has both model.safetensors and an index: which was taken, and why. Else null.</summary>
     public string? Remark { get; private set; }
@@ -71,6 +76,21 @@ public sealed class SafetensorsFolder : IDisposable
     {
         foreach (SafetensorsFile file in _files)
             file.Dispose();
+        foreach (MappedFile memory in _memory)
+            memory.Dispose();
+    }
+
+    /// <summary>A matrix in memory of its own, zeros at first, which is given back with the folder's files.</summary>
+    /// <param name="path">The file that it is made of, for errors.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="type">Its type.</param>
+    /// <param name="rows">Its rows.</param>
+    /// <param name="columns">Its columns, whole blocks.</param>
+    internal StoredTensor InMemory(string path, string name, WeightType type, int rows, int columns)
+    {
+        MappedFile memory = MappedFile.Memory(path, rows * WeightFormat.Of(type).ByteLength(columns));
+        _memory.Add(memory);
+        return new StoredTensor(memory, name, type, [rows, columns], 0);
     }
 
     private static TailorKVException? Attempt<T>(Func<T> open, out T? opened)

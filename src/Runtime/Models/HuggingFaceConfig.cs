@@ -1,5 +1,6 @@
 using TailorKV.Planner;
 using TailorKV.Runtime.Architectures;
+using TailorKV.Runtime.Quantized;
 
 namespace TailorKV.Runtime.Models;
 
@@ -15,8 +16,8 @@ internal static class HuggingFaceConfig
     {
         ConfigValues values = ConfigValues.Of(file, JsonFile.ReadObject(file));
         var architecture = Architecture.OfModelType(file, values.RequiredText("model_type"));
-        if (values.Raw("quantization_config") is not null)
-            throw new UnsupportedModelException(file, "quantization_config is set", "Use the F32, F16 or BF16 model, or a GGUF file");
+        // Judged with the rest; what is read by it is the weights'.
+        _ = Quantization(file, values, []);
         ConfigDefaults defaults = architecture.Defaults;
         int hidden = values.Integer("hidden_size", ConfigValues.MaximumWidth);
         int heads = values.Integer("num_attention_heads", ConfigValues.MaximumWidth);
@@ -46,6 +47,20 @@ internal static class HuggingFaceConfig
         foreach (ConfigValues section in ropes.OfType<RopeConfig>().Select(rope => rope.Section).Distinct())
             UnreadSettings.RopeSection.Judge(section, config, remarks);
         return config;
+    }
+
+    /// <summary>How the weights beside <paramref name="file"/> are quantized; null where they are not.</summary>
+    /// <param name="file">A config.json; GPTQ's tools may have left a quantize_config.json beside it instead.</param>
+    /// <param name="remarks">Told what was passed over.</param>
+    /// <inheritdoc cref="Read" path="/exception"/>
+    public static QuantizedFormat? ReadQuantization(string file, ICollection<string> remarks) => Quantization(file, ConfigValues.Of(file, JsonFile.ReadObject(file)), remarks);
+
+    private static QuantizedFormat? Quantization(string file, ConfigValues values, ICollection<string> remarks)
+    {
+        if (values.Section("quantization_config") is { } section)
+            return QuantizationConfig.Read(section, remarks);
+        string beside = Path.Combine(Path.GetDirectoryName(file) ?? "", "quantize_config.json");
+        return File.Exists(beside) ? QuantizationConfig.Read(ConfigValues.Of(beside, JsonFile.ReadObject(beside)), remarks, isGptq: true) : null;
     }
 
     private static Activation ReadActivation(ConfigValues values, Architecture architecture) => values.Text(architecture.ActivationName) switch

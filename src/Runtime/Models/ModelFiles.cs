@@ -5,6 +5,7 @@ using TailorKV.Planner.Models;
 using TailorKV.Runtime.Architectures;
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Quantized;
 
 namespace TailorKV.Runtime.Models;
 
@@ -13,6 +14,7 @@ public sealed class ModelFiles : IDisposable
 {
     private readonly IDisposable _files;
     private readonly IReadOnlyDictionary<string, StoredTensor> _tensors;
+    private readonly QuantizedModules? _quantized;
     private string? _hash;
     private ModelShape? _shape;
 
@@ -21,7 +23,9 @@ public sealed class ModelFiles : IDisposable
         (Path, _files, _tensors, Remarks) = (path, folder, folder.Tensors, remarks);
         if (folder.Remark is { } remark)
             remarks.Add(remark);
-        Weights = new ModelWeights(config, new TensorSource(path, folder.Tensors, folder.OtherTypes), isGguf: false, remarks);
+        if (HuggingFaceConfig.ReadQuantization(System.IO.Path.Combine(path, "config.json"), remarks) is { } format)
+            _quantized = new QuantizedModules(folder, format, remarks);
+        Weights = new ModelWeights(config, new TensorSource(path, folder.Tensors, folder.OtherTypes, _quantized), isGguf: false, remarks);
         Config = config with { TiedEmbeddings = Weights.Output == Weights.Embedding };
         string tokenizer = System.IO.Path.Combine(path, "tokenizer.json");
         TokenizerPath = File.Exists(tokenizer) ? tokenizer : null;
@@ -135,13 +139,19 @@ public sealed class ModelFiles : IDisposable
     {
         XxHash128 hash = new();
         foreach (StoredTensor tensor in _tensors.Values.OrderBy(tensor => tensor.Name, StringComparer.Ordinal))
-        {
-            hash.Append(Encoding.UTF8.GetBytes($"{tensor.Name} {tensor.Type} {tensor.ShapeText}\n"));
-            using InUse file = tensor.File.Use();
-            const int piece = 1 << 30;
-            for (long done = 0; done < tensor.ByteLength; done += piece)
-                hash.Append(tensor.File.Slice(tensor.Offset + done, (int)Math.Min(piece, tensor.ByteLength - done)));
-        }
+            Append(tensor.Name, $"{tensor.Type}", tensor.ShapeText, tensor.File, tensor.Offset, tensor.ByteLength);
+        // What is read as numbers is among those above.
+        foreach (RawTensor tensor in _quantized?.Parts.Where(part => !_tensors.ContainsKey(part.Name)).OrderBy(part => part.Name, StringComparer.Ordinal) ?? Enumerable.Empty<RawTensor>())
+            Append(tensor.Name, tensor.Type, tensor.ShapeText, tensor.File, tensor.Offset, tensor.ByteLength);
         return Convert.ToHexStringLower(hash.GetCurrentHash());
+
+        void Append(string name, string type, string shape, MappedFile file, long offset, long length)
+        {
+            hash.Append(Encoding.UTF8.GetBytes($"{name} {type} {shape}\n"));
+            using InUse use = file.Use();
+            const int piece = 1 << 30;
+            for (long done = 0; done < length; done += piece)
+                hash.Append(file.Slice(offset + done, (int)Math.Min(piece, length - done)));
+        }
     }
 }

@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using TailorKV.Planner;
 using TailorKV.Runtime.Formats;
+using TailorKV.Runtime.Quantized;
 
 namespace TailorKV.Runtime.Models;
 
@@ -8,7 +9,8 @@ namespace TailorKV.Runtime.Models;
 /// <param name="path">The model, for errors.</param>
 /// <param name="tensors">Its tensors of types that are supported, by name.</param>
 /// <param name="otherTypes">The types of all others, by name.</param>
-internal sealed class TensorSource(string path, IReadOnlyDictionary<string, StoredTensor> tensors, IReadOnlyDictionary<string, string> otherTypes)
+/// <param name="quantized">Matrices of several tensors each, or null.</param>
+internal sealed class TensorSource(string path, IReadOnlyDictionary<string, StoredTensor> tensors, IReadOnlyDictionary<string, string> otherTypes, QuantizedModules? quantized = null)
 {
     private readonly HashSet<string> _used = [];
 
@@ -54,12 +56,14 @@ internal sealed class TensorSource(string path, IReadOnlyDictionary<string, Stor
         return weight;
     }
 
-    public bool Has(string name) => tensors.ContainsKey(name) || otherTypes.ContainsKey(name);
+    public bool Has(string name) => quantized?.Has(name) is true || ((tensors.ContainsKey(name) || otherTypes.ContainsKey(name)) && quantized?.HasPart(name) is not true);
+
+    private IEnumerable<string> Names => tensors.Keys.Concat(otherTypes.Keys).Where(name => quantized?.HasPart(name) is not true).Concat(quantized?.Names ?? []);
 
     /// <summary>What stands before <paramref name="ending"/> in the one name that ends so; null where no name does, or several do.</summary>
     public string? PrefixOf(string ending)
     {
-        string[] names = [.. tensors.Keys.Concat(otherTypes.Keys).Where(name => name.EndsWith(ending, StringComparison.Ordinal)).Take(2)];
+        string[] names = [.. Names.Where(name => name.EndsWith(ending, StringComparison.Ordinal)).Take(2)];
         return names is [string name] ? name[..^ending.Length] : null;
     }
 
@@ -67,7 +71,7 @@ internal sealed class TensorSource(string path, IReadOnlyDictionary<string, Stor
     /// <exception cref="UnsupportedModelException">There are tensors that were not asked for and that <paramref name="mayIgnore"/> does not excuse.</exception>
     public void RejectUnused(Predicate<string> mayIgnore)
     {
-        string[] unused = [.. tensors.Keys.Concat(otherTypes.Keys).Where(name => !_used.Contains(name) && !mayIgnore(name)).Order(StringComparer.Ordinal)];
+        string[] unused = [.. Names.Where(name => !_used.Contains(name) && !mayIgnore(name) && quantized?.IsEmptyBias(name) is not true).Order(StringComparer.Ordinal)];
         if (unused.Length > 0)
         {
             string more = unused.Length > 3 ? $" and {unused.Length - 3} more" : "";
@@ -79,6 +83,11 @@ internal sealed class TensorSource(string path, IReadOnlyDictionary<string, Stor
     private StoredTensor Find(string name, params long[] shape)
     {
         string expected = $"[{string.Join(", ", shape)}]";
+        if (shape.Length == 2 && quantized?.Has(name) is true)
+        {
+            _used.Add(name);
+            return quantized.Read(name, (int)shape[0], (int)shape[1]);
+        }
         if (otherTypes.TryGetValue(name, out string? type))
         {
             throw new UnsupportedModelException(

@@ -38,4 +38,19 @@ public enum WeightType
 
     /// <summary>Blocks of 256: sixteen groups of 16 with 8-bit scales, and 6-bit codes less 32.</summary>
     Q6_K,
+
+    /// <summary>Blocks of 32: a single-precision scale and offset, and 4-bit codes. No file has it: checkpoints of Hugging Face are laid out so, with the same numbers.</summary>
+    I4_32,
+
+    /// <summary>Blocks of 128: a single-precision scale and offset, and 4-bit codes; as <see cref="I4_32"/>.</summary>
+    I4_128,
+
+    /// <summary>Blocks of 32: a single-precision scale and offset, and signed bytes; as <see cref="I4_32"/>.</summary>
+    I8_32,
+
+    /// <summary>Blocks of 128: a single-precision scale and offset, and signed bytes; as <see cref="I4_32"/>.</summary>
+    I8_128,
+
+    /// <summary>Blocks of 32: two groups of 16 with single-precision scales, and signed bytes; as <see cref="I4_32"/>.</summary>
+    I8_16,
 }

@@ -15,11 +15,11 @@ internal static class Largest
     {
         (long rows, long all) = (values.shape[0], values.shape[1]);
         if (count == 0 || count == all)
-            return arange(Held.Of(count), ScalarType.Int64, values.device).expand(rows, count);
+            return Arithmetic.Counted(count, ScalarType.Int64, values.device).expand(rows, count);
         // What is no number compares with nothing, and would leave too few.
         Tensor numbers = values.nan_to_num(float.MinValue, float.MaxValue, float.MinValue);
         Tensor least = numbers.topk(count, -1).values.narrow(-1, count - 1, 1), above = numbers.gt(least), equal = numbers.eq(least);
-        Tensor chosen = above.logical_or(equal.logical_and(equal.cumsum(-1).le(above.sum(-1, keepdim: true).neg() + Held.Of(count))));
+        Tensor chosen = above.logical_or(equal.logical_and(equal.cumsum(-1).le(above.sum(-1, keepdim: true).neg().Plus(Held.Of(count)))));
         return chosen.nonzero().select(1, 1).view(rows, count);
     }
 }

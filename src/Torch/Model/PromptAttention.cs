@@ -47,7 +47,7 @@ internal static class PromptAttention
 
     private static Tensor Seen(long before, long count, long tokens, int? window, Device device)
     {
-        Tensor queries = arange(Held.Of(before), Held.Of(before + count), device: device).unsqueeze(1), keys = arange(Held.Of(tokens), device: device).unsqueeze(0);
+        Tensor queries = arange(Held.Of(before), Held.Of(before + count), Held.Of(1), ScalarType.Int64, device).unsqueeze(1), keys = Arithmetic.Counted(tokens, ScalarType.Int64, device).unsqueeze(0);
         Tensor seen = keys.le(queries);
         return window is { } newest ? seen.logical_and(keys.gt(queries - Held.Of(newest))) : seen;
     }

@@ -108,5 +108,5 @@ internal class TextGradients(TorchModel model, TorchTransformer transformer, int
     private static double Norm(Tensor gradient) => gradient.to(ScalarType.Float32).norm().item<float>();
 
     // Derivatives of the whole cross entropy, so that the number of tokens does not count: those of the mean are smaller by it.
-    private double Fisher(Tensor gradient) => gradient.square().mean().item<float>() * Math.Pow(text.Length - 1, 2);
+    private double Fisher(Tensor gradient) => gradient.Squared().mean().item<float>() * Math.Pow(text.Length - 1, 2);
 }

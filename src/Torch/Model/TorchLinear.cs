@@ -1,3 +1,4 @@
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -13,6 +14,6 @@ internal sealed record TorchLinear(Tensor Matrix, Tensor? Bias)
     public Tensor Of(Tensor rows)
     {
         Tensor products = rows.to(Matrix.dtype).matmul(Matrix.t()).to(ScalarType.Float32);
-        return Bias is null ? products : products + Bias;
+        return Bias is null ? products : products.Plus(Bias);
     }
 }

@@ -213,7 +213,7 @@ internal sealed class TorchTransformer : Transformer
 
     /// <summary>Rows over the root of their mean square, times a weight; without one as they are.</summary>
     private Tensor Norm(Tensor rows, Tensor? weight) =>
-        weight is null ? rows : rows * (rows * rows).mean([-1], keepdim: true).add(Held.Of(_config.RmsNormEpsilon)).rsqrt() * weight;
+        weight is null ? rows : rows * (rows * rows).mean([-1], keepdim: true).Plus(Held.Of(_config.RmsNormEpsilon)).rsqrt() * weight;
 
     private Tensor All(DeviceTensor tensor, int stride) => TorchTensors.Flat(tensor, (long)_config.KvHeadCount * stride * _config.HeadDim).view(_config.KvHeadCount, stride, _config.HeadDim);
 }

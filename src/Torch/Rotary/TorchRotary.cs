@@ -1,4 +1,5 @@
 using TailorKV.Runtime.Backends.Cpu.Rotary;
+using TailorKV.Torch.Numbers;
 using static TorchSharp.torch;
 
 namespace TailorKV.Torch.Rotary;
@@ -44,7 +45,7 @@ internal sealed class TorchRotary(RotaryEmbedding embedding, bool interleaved, D
     /// <param name="y">Their second ones.</param>
     /// <param name="cosines">What meets [..., pairs].</param>
     /// <param name="sines">The same.</param>
-    public Tensor TurnPairs(Tensor heads, Tensor x, Tensor y, Tensor cosines, Tensor sines) => cat([(x * cosines) - (y * sines), (y * cosines) + (x * sines), Rest(heads)], -1);
+    public Tensor TurnPairs(Tensor heads, Tensor x, Tensor y, Tensor cosines, Tensor sines) => cat([(x * cosines) - (y * sines), (y * cosines).Plus(x * sines), Rest(heads)], -1);
 
     /// <summary>Heads that <see cref="Turn"/> turned, turned back; their pairs stay halves apart.</summary>
     /// <inheritdoc cref="Turn"/>
@@ -52,8 +53,8 @@ internal sealed class TorchRotary(RotaryEmbedding embedding, bool interleaved, D
     {
         (Tensor cosines, Tensor sines) = At(first, (int)heads.shape[0]);
         // Cosines and sines may be scaled.
-        Tensor x = heads.narrow(-1, 0, Pairs), y = heads.narrow(-1, Pairs, Pairs), squares = (cosines * cosines) + (sines * sines);
-        return cat([((x * cosines) + (y * sines)) / squares, ((y * cosines) - (x * sines)) / squares, Rest(heads)], -1);
+        Tensor x = heads.narrow(-1, 0, Pairs), y = heads.narrow(-1, Pairs, Pairs), squares = (cosines * cosines).Plus(sines * sines);
+        return cat([(x * cosines).Plus(y * sines) / squares, ((y * cosines) - (x * sines)) / squares, Rest(heads)], -1);
     }
 
     private Tensor Rest(Tensor heads) => heads.narrow(-1, 2 * Pairs, heads.shape[^1] - (2 * Pairs));

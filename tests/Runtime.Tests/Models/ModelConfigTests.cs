@@ -74,7 +74,17 @@ public sealed class ModelConfigTests : IDisposable
     [InlineData("""{"model_type": "qwen3_moe"}""", "qwen3_moe")]
     [InlineData("""{"hidden_act": "gelu"}""", "gelu")]
     [InlineData("""{"num_local_experts": 8}""", "num_local_experts")]
-    [InlineData("""{"quantization_config": {"bits": 4}}""", "quantization_config")]
+    [InlineData("""{"quantization_config": {"bits": 4}}""", "quantization_config has no quant_method")]
+    [InlineData("""{"quantization_config": {"quant_method": "modelopt"}}""", "quantization_config.quant_method is \"modelopt\"")]
+    [InlineData("""{"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128, "version": "gemv_fast"}}""", "quantization_config.version is \"gemv_fast\"")]
+    [InlineData("""{"quantization_config": {"quant_method": "gptq", "bits": 3, "group_size": 128}}""", "quantization_config.bits is 3")]
+    [InlineData("""{"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128, "checkpoint_format": "gptq_p"}}""", "quantization_config.checkpoint_format is \"gptq_p\"")]
+    [InlineData("""{"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128, "dynamic": {"-:lm_head": {}}}}""", "quantization_config.dynamic")]
+    [InlineData("""{"quantization_config": {"quant_method": "compressed-tensors", "format": "mxfp4-pack-quantized"}}""", "quantization_config.format is \"mxfp4-pack-quantized\"")]
+    [InlineData("""{"quantization_config": {"quant_method": "compressed-tensors", "format": "pack-quantized", "kv_cache_scheme": {"num_bits": 8}}}""", "quantization_config.kv_cache_scheme")]
+    [InlineData(
+        """{"quantization_config": {"quant_method": "compressed-tensors", "format": "float-quantized", "config_groups": {"a": {"input_activations": {"type": "int"}, "weights": {}}}}}""",
+        "input_activations.type is \"int\"")]
     [InlineData("""{"partial_rotary_factor": 0.5}""", "partial_rotary_factor")]
     [InlineData("""{"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.25}}""", "partial_rotary_factor")]
     [InlineData("""{"rope_scaling": {"type": "proportional", "factor": 4}}""", "proportional")]

@@ -27,6 +27,14 @@ public class ReferenceParityTests
     }
 
     [Theory]
+    [MemberData(nameof(QuantizedFixtures.All), MemberType = typeof(QuantizedFixtures))]
+    public void Quantized_checkpoints_equal_the_reference(string name)
+    {
+        using var model = CausalLanguageModel.Load(QuantizedFixtures.Folder(name));
+        QuantizedFixtures.Compare(model);
+    }
+
+    [Theory]
     [InlineData("f32")]
     [InlineData("f16")]
     [InlineData("bf16")]

@@ -18,4 +18,14 @@ public class FixtureTests
         ArchitectureFixtures.Compare(model);
         ArchitectureFixtures.WritesGreedyTokens(model);
     }
+
+    [Theory]
+    [MemberData(nameof(QuantizedFixtures.All), MemberType = typeof(QuantizedFixtures))]
+    public void Quantized_checkpoints_equal_the_reference(string name)
+    {
+        string folder = QuantizedFixtures.Folder(name);
+        using TorchBackend backend = new(new TorchOptions { Threads = 1 });
+        using var model = CausalLanguageModel.Load(folder, backend);
+        QuantizedFixtures.Compare(model);
+    }
 }

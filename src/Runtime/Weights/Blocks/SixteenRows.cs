@@ -36,6 +36,21 @@ internal readonly unsafe struct SixteenRows(Vector256<float> lower, Vector256<fl
             ((ushort*)destination)[(i * Count) + row] = ((ushort*)halves)[i];
     }
 
+    /// <summary>Puts single-precision numbers of a row, which follow each other, among those of other rows.</summary>
+    /// <param name="singles">The row's, [count].</param>
+    /// <param name="count">How many.</param>
+    /// <param name="row">The row's place.</param>
+    /// <param name="destination">[count, sixteen rows].</param>
+    public static void PutSingles(byte* singles, int count, int row, byte* destination)
+    {
+        for (int i = 0; i < count; i++)
+            ((float*)destination)[(i * Count) + row] = ((float*)singles)[i];
+    }
+
+    /// <summary>Sixteen single-precision numbers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SixteenRows OfSingles(byte* source) => new(Vector256.Load((float*)source), Vector256.Load((float*)source + Half));
+
     /// <summary>Sixteen half-precision numbers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SixteenRows OfHalves(byte* source) => new(HalfFloat.Read<Lanes256>(source, 0).Value, HalfFloat.Read<Lanes256>(source, Half).Value);

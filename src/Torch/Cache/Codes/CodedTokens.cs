@@ -1,3 +1,4 @@
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -67,7 +68,7 @@ internal sealed class CodedTokens(TorchCodes keys, TorchCodes values)
         {
             using var scope = NewDisposeScope();
             int to = Math.Min(tokens, from + Some);
-            sums.add_(weights.narrow(-1, from, to - from).matmul(values.Rows(from, to)));
+            sums.Increase(weights.narrow(-1, from, to - from).matmul(values.Rows(from, to)));
         }
 
         return values.Leave(sums);

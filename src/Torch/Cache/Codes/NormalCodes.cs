@@ -30,7 +30,7 @@ internal sealed class NormalCodes : TorchCodes
     /// <inheritdoc/>
     protected override void EncodeSome(int first, Tensor rows)
     {
-        Tensor norms = Halves.OfDouble(rows.to(ScalarType.Float64).square().sum(-1, keepdim: true).sqrt());
+        Tensor norms = Halves.OfDouble(rows.to(ScalarType.Float64).Squared().sum(-1, keepdim: true).sqrt());
         _norms.narrow(1, first, rows.shape[1]).copy_(norms);
         _codes.Write(first, _levels.Nearest(rows * AffineGroups.Inverse(Deviations(norms))));
     }

@@ -1,4 +1,5 @@
 using TailorKV.Torch.Memory;
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -39,6 +40,6 @@ internal sealed class PerChannelCodes : TorchCodes
     {
         int first = from / _group, groups = ((to + _group - 1) / _group) - first;
         Tensor stored = _scales.narrow(2, first, groups).to(ScalarType.Float32).repeat_interleave(_group, 2).narrow(2, from - (first * _group), to - from);
-        return (_codes.Read(from, to).to(ScalarType.Float32) * stored.select(1, 0)) + stored.select(1, 1);
+        return (_codes.Read(from, to).to(ScalarType.Float32) * stored.select(1, 0)).Plus(stored.select(1, 1));
     }
 }

@@ -1,4 +1,5 @@
 using TailorKV.Torch.Memory;
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -38,7 +39,7 @@ internal sealed class PerTokenCodes : TorchCodes
     protected override Tensor Decode(int from, int to)
     {
         Tensor stored = _scales.narrow(1, from, to - from).to(ScalarType.Float32), codes = InGroups(_codes.Read(from, to).to(ScalarType.Float32));
-        return OutOfGroups((codes * stored.narrow(-1, 0, 1)) + stored.narrow(-1, 1, 1));
+        return OutOfGroups((codes * stored.narrow(-1, 0, 1)).Plus(stored.narrow(-1, 1, 1)));
     }
 
     /// <summary>The last group is filled with its last element, which changes neither its least nor its greatest.</summary>

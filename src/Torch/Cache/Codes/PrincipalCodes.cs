@@ -2,6 +2,7 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends.Cpu.Cache.Codes;
 using TailorKV.Torch.Memory;
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -49,7 +50,7 @@ internal sealed class PrincipalCodes : TorchCodes
         {
             using var some = NewDisposeScope();
             Tensor precise = rows.narrow(1, from, Math.Min(Together, tokens - from)).to(ScalarType.Float64);
-            sums.add_(precise.transpose(1, 2).matmul(precise));
+            sums.Increase(precise.transpose(1, 2).matmul(precise));
         }
 
         using Tensor read = sums.cpu().contiguous();
@@ -70,7 +71,7 @@ internal sealed class PrincipalCodes : TorchCodes
         if (!_begun)
             Take([.. Enumerable.Range(0, _layer.KvHeads).Select(_ => new ValueMoments(_layer.HeadDim))]);
         Tensor precise = _sizes.to(ScalarType.Float64), along = rows.to(ScalarType.Float64).matmul(_directions.to(ScalarType.Float64).transpose(1, 2));
-        _codes.Encode(first, (along / precise).to(ScalarType.Float32), precise.square());
+        _codes.Encode(first, (along / precise).to(ScalarType.Float32), precise.Squared());
     }
 
     /// <inheritdoc/>

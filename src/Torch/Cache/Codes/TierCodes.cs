@@ -41,7 +41,7 @@ internal sealed class TierCodes
     public void Encode(int first, Tensor turned, Tensor weights)
     {
         Tensor precise = turned.to(ScalarType.Float64);
-        Tensor spreads = Halves.OfDouble((precise.square().sum(-1, keepdim: true) / Held.Of(Math.Max(1, turned.shape[2]))).sqrt()).to(ScalarType.Float32), scaled = turned * AffineGroups.Inverse(spreads);
+        Tensor spreads = Halves.OfDouble((precise.Squared().sum(-1, keepdim: true) / Held.Of(Math.Max(1, turned.shape[2]))).sqrt()).to(ScalarType.Float32), scaled = turned * AffineGroups.Inverse(spreads);
         Tensor[] levels = new Tensor[_tiers.Length];
         for (int i = 0, start = 0; i < _tiers.Length; start += _tiers[i++].Channels)
         {

@@ -75,7 +75,7 @@ internal sealed class EvictedCache : WindowedCache
         Tensor places = Largest.Places(scores, kept).flip(1);
         (_, Tensor downward) = scores.gather(1, places).sort(1, descending: true, stable: true);
         order.copy_(places.gather(1, downward));
-        Tensor rows = (order.to(ScalarType.Int64) + Held.Of(SinkTokens)).unsqueeze(-1).expand(order.shape[0], kept, Layer.HeadDim);
+        Tensor rows = order.to(ScalarType.Int64).Plus(Held.Of(SinkTokens)).unsqueeze(-1).expand(order.shape[0], kept, Layer.HeadDim);
         Write(0, keys.gather(1, rows), values.gather(1, rows));
     }
 
@@ -91,7 +91,7 @@ internal sealed class EvictedCache : WindowedCache
     {
         Tensor weights = Scores(queries, _codes is null ? queries.matmul(_exactKeys!.Read(0, Kept).transpose(1, 2)) : _codes.Scores(queries, Kept)).softmax(-1);
         Tensor middle = weights.narrow(-1, SinkTokens, Kept);
-        return SumOfEnds(weights) + (_codes is null ? middle.matmul(_exactValues!.Read(0, Kept)) : _codes.Sum(middle));
+        return SumOfEnds(weights).Plus(_codes is null ? middle.matmul(_exactValues!.Read(0, Kept)) : _codes.Sum(middle));
     }
 
     private void Write(int first, Tensor keys, Tensor values)

@@ -1,5 +1,6 @@
 using TailorKV.Planner.Policies;
 using TailorKV.Torch.Cache.Codes;
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -27,6 +28,6 @@ internal sealed class QuantizedCache : WindowedCache
     protected override Tensor Attend(Tensor queries, Tensor? predicted)
     {
         Tensor weights = Scores(queries, _codes.Scores(queries, Middle)).softmax(-1);
-        return SumOfEnds(weights) + _codes.Sum(weights.narrow(-1, SinkTokens, Middle));
+        return SumOfEnds(weights).Plus(_codes.Sum(weights.narrow(-1, SinkTokens, Middle)));
     }
 }

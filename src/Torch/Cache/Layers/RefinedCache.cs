@@ -1,6 +1,7 @@
 using TailorKV.Planner.Policies;
 using TailorKV.Torch.Cache.Codes;
 using TailorKV.Torch.Cache.Rows;
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -42,6 +43,6 @@ internal sealed class RefinedCache : WindowedCache
         scores.narrow(-1, SinkTokens, Middle).scatter_(-1, places, Capped(_host.Scores(queries)));
         Tensor weights = scores.softmax(-1), middle = weights.narrow(-1, SinkTokens, Middle), chosen = middle.gather(-1, places);
         middle.scatter_(-1, places, zeros_like(chosen));
-        return SumOfEnds(weights) + _codes.Sum(middle) + _host.Sum(chosen);
+        return SumOfEnds(weights).Plus(_codes.Sum(middle)).Plus(_host.Sum(chosen));
     }
 }

@@ -85,11 +85,11 @@ internal sealed class RetrievedCache : WindowedCache
         if (_mean is null || _host.Count == Middle)
         {
             Tensor weights = scores.softmax(-1);
-            return SumOfEnds(weights) + _host.Sum(weights.narrow(-1, SinkTokens, _host.Count));
+            return SumOfEnds(weights).Plus(_host.Sum(weights.narrow(-1, SinkTokens, _host.Count)));
         }
 
         Tensor tail = TailScores(indexed.narrow(-1, SinkTokens, Middle)), all = cat([scores, tail], -1).softmax(-1), seen = all.narrow(-1, 0, scores.shape[^1]);
-        return SumOfEnds(seen) + _host.Sum(seen.narrow(-1, SinkTokens, _host.Count)) + (all.narrow(-1, scores.shape[^1], 1) * _mean.unsqueeze(1));
+        return SumOfEnds(seen).Plus(_host.Sum(seen.narrow(-1, SinkTokens, _host.Count))).Plus(all.narrow(-1, scores.shape[^1], 1) * _mean.unsqueeze(1));
     }
 
     /// <summary>What a token would score that weighs as much as all that were not chosen, times the tail's share: [kvHeads, group, 1].</summary>
@@ -97,6 +97,6 @@ internal sealed class RetrievedCache : WindowedCache
     private Tensor TailScores(Tensor scores)
     {
         Tensor places = _host.Chosen.unsqueeze(1).expand(scores.shape[0], scores.shape[1], _host.Count);
-        return scores.scatter(-1, places, full_like(places, Held.Of(float.NegativeInfinity), ScalarType.Float32)).logsumexp(-1, keepdim: true) + Held.Of(Math.Log(_tailWeight));
+        return scores.scatter(-1, places, full_like(places, Held.Of(float.NegativeInfinity), ScalarType.Float32)).logsumexp(-1, keepdim: true).Plus(Held.Of(Math.Log(_tailWeight)));
     }
 }

@@ -2,6 +2,7 @@ using TailorKV.Planner.Models;
 using TailorKV.Planner.Policies;
 using TailorKV.Torch.Cache.Rows;
 using TailorKV.Torch.Memory;
+using TailorKV.Torch.Numbers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -101,7 +102,7 @@ internal abstract class WindowedCache : TorchLayerCache
     /// <param name="weights">[kvHeads, group, scored], those of the middle among them.</param>
     protected Tensor SumOfEnds(Tensor weights) =>
         weights.narrow(-1, 0, SinkTokens).matmul(_sinkValues.Read(0, SinkTokens))
-        + weights.narrow(-1, weights.shape[^1] - WindowTokens, WindowTokens).matmul(_windowValues.Read(WindowStart, WindowTokens));
+            .Plus(weights.narrow(-1, weights.shape[^1] - WindowTokens, WindowTokens).matmul(_windowValues.Read(WindowStart, WindowTokens)));
 
     /// <summary>
     /// The logarithm of the probability of each of the middle's tokens, summed over the query group and among all that a query sees, so that a query that looks elsewhere has less of a say:

@@ -29,7 +29,7 @@ internal static class EvictionScores
         }
         else if (queries is not { Tokens: > 0 })
         {
-            scores.add_(arange(Held.Of(middle), ScalarType.Float32, scores.device));
+            scores.Increase(Arithmetic.Counted(middle, ScalarType.Float32, scores.device));
         }
         else if (score == EvictionScore.RecentAttention)
         {
@@ -42,7 +42,7 @@ internal static class EvictionScores
             scores.mul_(Squares(values).sqrt());
         }
 
-        Tensor Squares(Tensor rows) => rows.narrow(1, first, middle).square().sum(-1);
+        Tensor Squares(Tensor rows) => rows.narrow(1, first, middle).Squared().sum(-1);
     }
 
     /// <summary>Attention of the queries kept, summed.</summary>
@@ -55,7 +55,7 @@ internal static class EvictionScores
             Tensor seen = SoftCap.Of(queries.At(position).matmul(keys.narrow(1, 0, position + 1).transpose(1, 2)), queries.SoftCap);
             long some = Math.Min(scores.shape[1], position + 1 - first);
             if (some > 0)
-                scores.narrow(1, 0, some).add_(seen.softmax(-1).narrow(-1, first, some).sum(1));
+                scores.narrow(1, 0, some).Increase(seen.softmax(-1).narrow(-1, first, some).sum(1));
         }
     }
 
@@ -72,8 +72,8 @@ internal static class EvictionScores
         {
             using var scope = NewDisposeScope();
             Tensor mean = means.select(1, member).to(ScalarType.Float32), covariance = covariances.select(1, member).to(ScalarType.Float32);
-            row.copy_(keys.matmul(mean.unsqueeze(-1)).squeeze(-1) + ((keys.matmul(covariance) * keys).sum(-1) / Held.Of(2)));
-            scores.add_(row.softmax(-1).narrow(-1, first, scores.shape[1]));
+            row.copy_(keys.matmul(mean.unsqueeze(-1)).squeeze(-1).Plus((keys.matmul(covariance) * keys).sum(-1) / Held.Of(2)));
+            scores.Increase(row.softmax(-1).narrow(-1, first, scores.shape[1]));
         }
     }
 

@@ -112,7 +112,7 @@ internal sealed class TorchPromptQueries : PromptQueries
         Tensor sums = _sums / Held.Of(Tokens), mean = sums.narrow(-1, 0, _headDim), half = zeros([_heads, _group, _headDim * _headDim], ScalarType.Float64, sums.device);
         half.index_copy_(-1, Places(sums.device), sums.narrow(-1, _headDim, sums.shape[^1] - _headDim));
         Tensor upper = half.view(_heads, _group, _headDim, _headDim);
-        return (mean, upper + upper.triu(1).transpose(-1, -2) - (mean.unsqueeze(-1) * mean.unsqueeze(-2)));
+        return (mean, upper.Plus(upper.triu(1).transpose(-1, -2)) - (mean.unsqueeze(-1) * mean.unsqueeze(-2)));
     }
 
     /// <summary>Adds queries and their products to the sums.</summary>
@@ -120,13 +120,13 @@ internal sealed class TorchPromptQueries : PromptQueries
     private void AddMoments(Tensor queries)
     {
         Tensor products = queries.transpose(1, 2).matmul(queries).view(-1, _headDim * _headDim).index_select(-1, Places(queries.device));
-        _sums.add_(cat([queries.sum(1), products], -1).view(_heads, _group, -1).to(_sums.device));
+        _sums.Increase(cat([queries.sum(1), products], -1).view(_heads, _group, -1).to(_sums.device));
     }
 
     /// <summary>Places of the products of each element and those from it on, in a matrix of all products.</summary>
     private Tensor Places(Device device)
     {
-        Tensor all = arange(Held.Of(_headDim * _headDim), ScalarType.Int64, device);
+        Tensor all = Arithmetic.Counted(_headDim * _headDim, ScalarType.Int64, device);
         return all.masked_select((all % Held.Of(_headDim)).ge(all.div(Held.Of(_headDim), RoundingMode.floor)));
     }
 }

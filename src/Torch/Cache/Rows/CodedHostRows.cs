@@ -58,7 +58,7 @@ internal sealed class CodedHostRows : HostRows
         if (_bits == 8)
             return codes;
         int half = (_headDim + 1) / 2;
-        return codes.narrow(-1, 0, half) + (nn.functional.pad(codes.narrow(-1, half, _headDim - half), [0, half + half - _headDim]) * Held.Of(16));
+        return codes.narrow(-1, 0, half).Plus(nn.functional.pad(codes.narrow(-1, half, _headDim - half), [0, half + half - _headDim]) * Held.Of(16));
     }
 
     private Tensor Unpacked(Tensor bytes) => _bits == 8 ? bytes : cat([bytes.bitwise_and(15), bytes.bitwise_right_shift(4)], -1).narrow(-1, 0, _headDim);

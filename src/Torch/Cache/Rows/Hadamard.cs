@@ -18,7 +18,7 @@ internal static class Hadamard
         for (long half = 1; half < block; half *= 2)
         {
             Tensor pairs = turned.reshape(-1, 2, half), first = pairs.select(1, 0), second = pairs.select(1, 1);
-            turned = stack([first + second, first - second], 1);
+            turned = stack([first.Plus(second), first - second], 1);
         }
 
         return turned.reshape(shape) * Held.Of(1 / MathF.Sqrt(block));

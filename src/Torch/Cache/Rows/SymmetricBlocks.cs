@@ -35,11 +35,11 @@ internal static class SymmetricBlocks
         {
             // Away from zero where it lies halfway.
             Tensor magnitudes = codes.abs(), whole = magnitudes.floor();
-            codes = ((whole + (magnitudes - whole).ge(Held.Of(0.5)).to(ScalarType.Float32)) * codes.sign()) + Held.Of(offset);
+            codes = (whole.Plus((magnitudes - whole).ge(Held.Of(0.5)).to(ScalarType.Float32)) * codes.sign()).Plus(Held.Of(offset));
         }
         else
         {
-            codes = (codes + Held.Of(offset) + Held.Of(0.5)).floor();
+            codes = codes.Plus(Held.Of(offset)).Plus(Held.Of(0.5)).floor();
         }
 
         return (stored.squeeze(-1), codes.clamp(Held.Of(0), Held.Of((2 * offset) - 1)).to(ScalarType.Byte).flatten(-2).narrow(-1, 0, rows.shape[^1]));

@@ -86,6 +86,11 @@ public sealed class BlockFormatTests
         WeightType.Q4_K => Q4_K.DecodePlain,
         WeightType.Q5_K => Q5_K.DecodePlain,
         WeightType.Q6_K => Q6_K.DecodePlain,
+        WeightType.I4_32 => I4<OneGroup>.DecodePlain,
+        WeightType.I4_128 => I4<FourGroups>.DecodePlain,
+        WeightType.I8_32 => I8<OneGroup>.DecodePlain,
+        WeightType.I8_128 => I8<FourGroups>.DecodePlain,
+        WeightType.I8_16 => I8_16.DecodePlain,
         _ => throw new ArgumentOutOfRangeException(nameof(type)),
     };
 

@@ -156,7 +156,7 @@ public sealed class WeightMatrixTests : IDisposable
         byte[] one = type switch
         {
             WeightType.F32 => [0x80, 0x3E],
-            WeightType.BF16 => [0x80, 0x3E],
+            WeightType.BF16 or >= WeightType.I4_32 => [0x80, 0x3E],
             _ => [0x00, 0x34],
         };
         int[] places = type switch
@@ -164,6 +164,7 @@ public sealed class WeightMatrixTests : IDisposable
             WeightType.F32 => [2],
             WeightType.Q4_1 or WeightType.Q5_1 or WeightType.Q4_K or WeightType.Q5_K => [0, 2],
             WeightType.Q6_K => [208],
+            >= WeightType.I4_32 => [2, 6],
             _ => [0],
         };
         for (int start = 0; start < data.Length; start += format.BlockBytes)

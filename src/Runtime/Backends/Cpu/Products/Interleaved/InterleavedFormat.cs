@@ -16,6 +16,11 @@ internal sealed unsafe class InterleavedFormat
         [WeightType.Q4_K] = Of<Q4_K>(),
         [WeightType.Q5_K] = Of<Q5_K>(),
         [WeightType.Q6_K] = Of<Q6_K>(),
+        [WeightType.I4_32] = Of<I4<OneGroup>>(),
+        [WeightType.I4_128] = Of<I4<FourGroups>>(),
+        [WeightType.I8_32] = Of<I8<OneGroup>>(),
+        [WeightType.I8_128] = Of<I8<FourGroups>>(),
+        [WeightType.I8_16] = Of<I8_16>(),
     };
 
     private readonly int _blockElements;

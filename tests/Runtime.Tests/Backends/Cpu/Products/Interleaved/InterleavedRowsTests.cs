@@ -103,6 +103,11 @@ public sealed unsafe class InterleavedRowsTests
         WeightType.Q4_K => InterleavedRows<Q4_K>.DotPlain(row, columns, input),
         WeightType.Q5_K => InterleavedRows<Q5_K>.DotPlain(row, columns, input),
         WeightType.Q6_K => InterleavedRows<Q6_K>.DotPlain(row, columns, input),
+        WeightType.I4_32 => InterleavedRows<I4<OneGroup>>.DotPlain(row, columns, input),
+        WeightType.I4_128 => InterleavedRows<I4<FourGroups>>.DotPlain(row, columns, input),
+        WeightType.I8_32 => InterleavedRows<I8<OneGroup>>.DotPlain(row, columns, input),
+        WeightType.I8_128 => InterleavedRows<I8<FourGroups>>.DotPlain(row, columns, input),
+        WeightType.I8_16 => InterleavedRows<I8_16>.DotPlain(row, columns, input),
         _ => throw new ArgumentOutOfRangeException(nameof(type)),
     };
 
