@@ -12,8 +12,8 @@ using TailorKV.Tests;
 namespace TailorKV.Cli.Tests;
 
 /// <summary>
-/// What a process that loads a model, fills its context by a plan and writes a few tokens really holds, beside what the plan says it takes: within 10 % and 64 MiB, of which .NET and the program
-/// itself have 55 and a vocabulary of 50,000 some 15.
+/// What a process that loads a model, fills its context by a plan and writes a few tokens really holds, beside what the plan says it takes: within 10 % and 72 MiB, of which .NET and the program
+/// itself have 61 and a vocabulary of 50,000 some 15.
 /// </summary>
 public sealed class ResidentSizeTests : IDisposable
 {
@@ -67,7 +67,7 @@ public sealed class ResidentSizeTests : IDisposable
         JsonElement result = await Run("run", path, "--plan", planPath, "--raw", "--prompt", prompt, "--max-tokens", $"{Generated}", "--json");
         Assert.InRange(result.GetProperty("promptTokens").GetInt32(), context - 64, context - Generated);
         Assert.Equal((plan.Memory.Device, plan.Memory.Host), (result.GetProperty("deviceBytes").GetInt64(), result.GetProperty("hostBytes").GetInt64()));
-        long predicted = plan.Memory.Device + plan.Memory.Host, allowed = (predicted / 10) + (64L << 20);
+        long predicted = plan.Memory.Device + plan.Memory.Host, allowed = (predicted / 10) + (72L << 20);
         Assert.InRange(result.GetProperty("residentBytes").GetInt64(), predicted - allowed, predicted + allowed);
     }
 
