@@ -22,7 +22,4 @@ internal static class Lacks
     /// <summary>An index.</summary>
     /// <param name="index">It.</param>
     public static TailorKVException Index(KeyIndex index) => new($"the CUDA kernels have no index of {index.Describe()}; they have coded keys", Remedy);
-
-    /// <summary>What a policy asks of a prompt's queries.</summary>
-    public static TailorKVException PromptQueries() => new("the CUDA kernels keep no queries of a prompt, which evicted layers choose by", Remedy);
 }
