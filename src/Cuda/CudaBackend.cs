@@ -25,7 +25,11 @@ public sealed class CudaBackend : Backend
     /// <summary>Opens a card.</summary>
     /// <param name="options">Which; null for the first.</param>
     /// <exception cref="TailorKVException">There is no driver, no card, or either is too old; the message says which, and what helps.</exception>
-    public CudaBackend(CudaOptions? options = null) => _card = new Card(options ?? new CudaOptions());
+    public CudaBackend(CudaOptions? options = null)
+    {
+        options ??= new CudaOptions();
+        _card = new Card(options.Card, options.KernelCache, options.KernelText);
+    }
 
     /// <inheritdoc/>
     public override string Name => "cuda-kernels";
@@ -52,7 +56,7 @@ public sealed class CudaBackend : Backend
     internal Card Card => _card;
 
     /// <inheritdoc/>
-    public override DeviceModel Load(ModelFiles files) => new CudaModel(this, files);
+    public override DeviceModel Load(ModelFiles files) => new CudaModel(this, _card, files);
 
     /// <inheritdoc/>
     public override void RequireFree(long deviceBytes, long hostBytes, string what)

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using TailorKV.Cuda.Driver;
 using TailorKV.Cuda.Memory;
 using TailorKV.Planner.Plans;
@@ -8,6 +9,7 @@ namespace TailorKV.Cuda.Cache;
 /// <summary>
 /// Where the splits of a token's attention leave their sums: the workspace's scores, which plans count; where a context is so short that they have no room, a little memory besides.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "A card's memory is given back when nobody knows it any more: sessions do not say when they let go of it.")]
 internal sealed class Partials
 {
     private readonly DeviceMemory? _own;

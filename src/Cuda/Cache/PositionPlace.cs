@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using TailorKV.Cuda.Memory;
 
 namespace TailorKV.Cuda.Cache;
@@ -11,6 +12,7 @@ internal sealed class PositionPlace
     public PositionPlace(Card card) => (_card, Address) = (card, card.TakeNumber());
 
     /// <summary>Gives it back.</summary>
+    [SuppressMessage("Design", "MA0055", Justification = "Sessions do not say when they let go of a cache.")]
     ~PositionPlace() => _card.ReturnNumber(Address);
 
     /// <summary>Where it lies.</summary>

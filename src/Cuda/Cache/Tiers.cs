@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using TailorKV.Cuda.Driver;
@@ -9,6 +10,7 @@ using TailorKV.Runtime.Backends.Cpu.Cache.Packs;
 namespace TailorKV.Cuda.Cache;
 
 /// <summary>How the channels of a layer's keys are sorted into tiers, on the card as tiers.cuh reads it: a little memory besides what plans count.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "A card's memory is given back when nobody knows it any more: sessions do not say when they let go of it.")]
 internal sealed class Tiers
 {
     private const int Run = 8, Batch = 16, MostTiers = 4, MostBits = 5;

@@ -21,8 +21,7 @@ internal abstract class ContextHandle : SafeHandle
         }
         catch
         {
-            context.DangerousRelease();
-            GC.SuppressFinalize(this);
+            Dispose();
             throw;
         }
     }

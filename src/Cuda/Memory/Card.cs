@@ -16,13 +16,15 @@ internal sealed class Card : IDisposable
     private const int MostNumbers = 1 << 16;
 
     /// <summary>Opens a card.</summary>
-    /// <param name="options">Which.</param>
-    public Card(CudaOptions options)
+    /// <param name="ordinal">Which, from 0.</param>
+    /// <param name="kernelCache">Where compiled kernels are kept; null for the user's cache.</param>
+    /// <param name="kernelText">The text of a kernel source; null for the embedded ones.</param>
+    public Card(int ordinal, string? kernelCache, Func<KernelSource, string>? kernelText)
     {
-        Context = new PrimaryContext(options.Card);
+        Context = new PrimaryContext(ordinal);
         Stream = new Driver.Stream(Context);
-        ImageCache images = options.KernelCache is { } folder ? new ImageCache(folder) : ImageCache.OfUser();
-        Compiler = new KernelCompiler(Nvrtc.Find, images, Context.Capability, Context.DriverVersion, options.KernelText);
+        ImageCache images = kernelCache is { } folder ? new ImageCache(folder) : ImageCache.OfUser();
+        Compiler = new KernelCompiler(Nvrtc.Find, images, Context.Capability, Context.DriverVersion, kernelText);
         Kernels = new KernelLibrary(Context, Compiler);
         _numbers = new DeviceMemory(Context, MostNumbers * sizeof(int));
     }

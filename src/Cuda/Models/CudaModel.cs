@@ -12,16 +12,17 @@ namespace TailorKV.Cuda.Models;
 /// <summary>A model's weights on a card, in one allocation.</summary>
 internal sealed class CudaModel : DeviceModel
 {
-    private readonly CudaBackend _backend;
+    private readonly Backend _backend;
     private readonly ModelFiles _files;
     private readonly CudaArena _memory;
 
     /// <summary>Brings the weights to the card.</summary>
     /// <param name="backend">The backend.</param>
+    /// <param name="card">Its card.</param>
     /// <param name="files">The model.</param>
-    public CudaModel(CudaBackend backend, ModelFiles files)
+    public CudaModel(Backend backend, Card card, ModelFiles files)
     {
-        (_backend, _files) = (backend, files);
+        (_backend, Card, _files) = (backend, card, files);
         ModelWeights weights = files.Weights;
         Dictionary<StoredTensor, CudaMatrix> matrices = weights.Matrices.ToDictionary(stored => stored, stored => new CudaMatrix(stored));
         float[][] vectors = [weights.FinalNorm, .. weights.Layers.SelectMany(layer => layer.Vectors)];
@@ -30,7 +31,7 @@ internal sealed class CudaModel : DeviceModel
         if (backend.FreeDeviceBytes is var free && bytes > free)
             throw new CapacityExceededException($"{what} take {bytes} bytes ({ByteSize.Format(bytes)}) of the card, and {free} ({ByteSize.Format(free)}) are free", "Use a smaller model or one in fewer bits, or free memory of the card");
         LaidOutBytes = Math.Max(0, bytes - WeightBytes);
-        _memory = new CudaArena(what, bytes, backend.Card);
+        _memory = new CudaArena(what, bytes, card);
         try
         {
             Embedding = Matrix(weights.Embedding);
@@ -84,7 +85,7 @@ internal sealed class CudaModel : DeviceModel
     }
 
     /// <summary>The card.</summary>
-    public Card Card => _backend.Card;
+    public Card Card { get; }
 
     /// <summary>[vocabulary, hidden].</summary>
     public CudaMatrix Embedding { get; }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using TailorKV.Cuda.Driver;
 using TailorKV.Cuda.Memory;
 using TailorKV.Runtime.Architectures.Rotary;
@@ -5,6 +6,7 @@ using TailorKV.Runtime.Architectures.Rotary;
 namespace TailorKV.Cuda.Models;
 
 /// <summary>A rotary embedding on the card (RoFormer, arXiv 2104.09864): kernels work the angles out of its frequencies.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "A card's memory is given back when nobody knows it any more: sessions do not say when they let go of it.")]
 internal sealed class CudaRotary
 {
     private readonly DeviceMemory? _frequencies;

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using TailorKV.Cuda.Cache;
 using TailorKV.Cuda.Driver;
@@ -15,6 +16,7 @@ using TailorKV.Runtime.Models;
 namespace TailorKV.Cuda.Models;
 
 /// <summary>A model's arithmetic in kernels. Hidden states, queries, keys and values are f32, matrices as they are stored.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "A card's memory is given back when nobody knows it any more: sessions do not say when they let go of it.")]
 internal sealed class CudaTransformer : Transformer
 {
     // A step of more tokens is launched kernel by kernel.

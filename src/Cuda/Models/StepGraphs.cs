@@ -1,9 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
 using TailorKV.Cuda.Driver;
 using TailorKV.Cuda.Memory;
 
 namespace TailorKV.Cuda.Models;
 
 /// <summary>What a session's steps need on the card besides its arenas: where their position and tokens lie, and the graphs that have been recorded, one for each number of tokens.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "A card's memory is given back when nobody knows it any more: sessions do not say when they let go of it.")]
 internal sealed class StepGraphs
 {
     private readonly DeviceMemory _inputs;
