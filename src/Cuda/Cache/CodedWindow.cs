@@ -59,7 +59,7 @@ internal sealed unsafe class CodedWindow
             (_otherRows, _otherStride) = (request.Device.TakeBytes(layer.KvHeads * rows), rows / element);
         }
 
-        Source = shape.Source(family, [("ELEMENT_BYTES", Text(element)), ("BLOCK_TOKENS", Text(policy.BlockTokens)), ("EVICTED", policy is EvictedPolicy ? "1" : "0"), .. _keys?.Macros("KEY") ?? [("KEY_KIND", "5"), ("KEY_TURNED", "0")], .. _values?.Macros("VALUE") ?? []]);
+        Source = shape.Source(family, [("ELEMENT_BYTES", Text(element)), ("BLOCK_TOKENS", Text(policy.BlockTokens)), .. policy is EvictedPolicy ? [("EVICTED", "1")] : Array.Empty<(string, string)>(), .. _keys?.Macros("KEY") ?? [("KEY_KIND", "5"), ("KEY_TURNED", "0")], .. _values?.Macros("VALUE") ?? []]);
         Kernels = request.Card.Kernels;
         (_append, _loadEnds, _loadCodes) = (Kernels.Kernel(Source, "append"), Kernels.Kernel(Source, "loadEnds"), Kernels.Kernel(Source, "loadCodes"));
     }

@@ -63,5 +63,8 @@ internal sealed class CudaPromptQueries(PromptQueryNeeds needs, LayerShape layer
             Clear();
     }
 
-    private CpuPromptQueries Kept() => _kept ??= new CpuPromptQueries(needs, layer, softCap, _own = new Arena("a prompt's queries", layer.KvHeads * needs.BytesPerKvHead(layer)));
+    private CpuPromptQueries Kept() => _kept ??= new CpuPromptQueries(needs, layer, softCap, _own = Take());
+
+    // A handle with a finalizer: where a prompt is given up its memory goes with this.
+    private Arena Take() => new("a prompt's queries", layer.KvHeads * needs.BytesPerKvHead(layer));
 }

@@ -139,10 +139,7 @@ public class LayerCacheTests
         from generated in Gen.Elements(0, 3)
         from score in Gen.Elements(Enum.GetValues<EvictionScore>())
         from share in Gen.Elements(0.1, 0.5, 1)
-        let policy = new EvictedPolicy
-        {
-            Share = share, Score = score, Keys = kept.Keys, Values = kept.Values, Sinks = sinks, Recent = recent, Generated = generated, Precision = precision,
-        }
+        let policy = new EvictedPolicy { Share = share, Score = score, Keys = kept.Keys, Values = kept.Values, Sinks = sinks, Recent = recent, Generated = generated, Precision = precision }
         from context in Gen.Choose(1, 40 + (3 * policy.BlockTokens))
         from prompt in Gen.Choose(0, context)
         from seed in Gen.Choose(0, int.MaxValue - 1)
