@@ -54,6 +54,19 @@ public sealed partial class PlantedFaultTests : IDisposable
         Assert.True(faulty.Planted, "the statement is not there");
     }
 
+    /// <summary>What shows faults shows none where there is none.</summary>
+    [Theory]
+    [InlineData("full")]
+    [InlineData("quantized")]
+    [InlineData("evicted")]
+    [InlineData("refined")]
+    public void Without_one_none_is_found(string kernels)
+    {
+        EmulatedCard.Require();
+        using TestedFault sound = new("", "", "");
+        Assert.All(Enumerable.Range(0, 6), seed => Assert.True(Passes(sound, kernels, seed), $"seed {seed}"));
+    }
+
     private static IEnumerable<CacheCase> Cases(string kernels)
     {
         LayerShape layer = new(3, 1, 64, null);
