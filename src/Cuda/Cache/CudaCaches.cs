@@ -10,6 +10,7 @@ internal static class CudaCaches
     {
         [FullPolicy.Registration] = (policy, request) => new FullCache((FullPolicy)policy, request),
         [QuantizedPolicy.Registration] = (policy, request) => new QuantizedCache((QuantizedPolicy)policy, request),
+        [EvictedPolicy.Registration] = (policy, request) => new EvictedCache((EvictedPolicy)policy, request),
         [RefinedPolicy.Registration] = (policy, request) => ChosenCache.Refined((RefinedPolicy)policy, request),
         [RetrievedPolicy.Registration] = (policy, request) => ChosenCache.Retrieved((RetrievedPolicy)policy, request),
     };

@@ -41,7 +41,11 @@ internal abstract class CudaLayerCache : LayerCache
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, _request.Context);
         using (Card.Use())
+        {
+            Rank(prompt, tokens);
             Store(prompt.Keys.Address(), prompt.Values.Address(), prompt.Stride, tokens);
+        }
+
         _tokens = tokens;
     }
 
@@ -76,6 +80,13 @@ internal abstract class CudaLayerCache : LayerCache
     /// <param name="count">Tokens.</param>
     /// <param name="workspace">Where their queries, keys and values lie.</param>
     public abstract void Launch(nint position, int count, Workspace workspace);
+
+    /// <summary>Decides what is kept of a prompt that is taken next; where all is, nothing.</summary>
+    /// <param name="prompt">Its keys and values.</param>
+    /// <param name="tokens">Its tokens.</param>
+    protected virtual void Rank(KeyValues prompt, int tokens)
+    {
+    }
 
     /// <summary>Takes a prompt in the place of all there was.</summary>
     /// <param name="keys">[kvHeads, stride, headDim], f32, on the card or pinned.</param>

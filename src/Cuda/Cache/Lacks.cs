@@ -28,7 +28,4 @@ internal static class Lacks
 
     /// <summary>The mean of what retrieved layers do not choose.</summary>
     public static TailorKVException Tail() => new("the CUDA kernels leave out what a retrieved layer does not choose; they have no tailWeight", Remedy);
-
-    /// <summary>What a policy asks of a prompt's queries.</summary>
-    public static TailorKVException PromptQueries() => new("the CUDA kernels keep no queries of a prompt, which evicted layers choose by", Remedy);
 }

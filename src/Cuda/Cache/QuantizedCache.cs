@@ -2,12 +2,13 @@ using System.Runtime.InteropServices;
 using TailorKV.Cuda.Driver;
 using TailorKV.Cuda.Memory;
 using TailorKV.Planner.Policies;
+using TailorKV.Planner.Policies.Codes;
 using TailorKV.Runtime.Backends;
 
 namespace TailorKV.Cuda.Cache;
 
 /// <summary>Sinks and a window exact, all between in codes, which every query sees. Launches quantized.cu.</summary>
-internal sealed class QuantizedCache : CudaLayerCache
+internal class QuantizedCache : CudaLayerCache
 {
     private readonly AttentionShape _shape;
     private readonly Partials _partials;
@@ -19,13 +20,27 @@ internal sealed class QuantizedCache : CudaLayerCache
     /// <param name="policy">How the layer is kept.</param>
     /// <param name="request">What it is made for, and of.</param>
     public QuantizedCache(QuantizedPolicy policy, CacheRequest request)
+        : this(policy, policy.Keys, policy.Values, policy.MiddleTokens(request.Context), request)
+    {
+    }
+
+    /// <summary>Takes the memory of a layer that need not keep all between.</summary>
+    /// <param name="policy">How the layer is kept.</param>
+    /// <param name="keys">How keys are coded; null where they are exact.</param>
+    /// <param name="values">The same of values.</param>
+    /// <param name="kept">The most tokens between sinks and window that it keeps.</param>
+    /// <param name="request">What it is made for, and of.</param>
+    protected QuantizedCache(WindowedPolicy policy, CodeFormat? keys, CodeFormat? values, int kept, CacheRequest request)
         : base(request)
     {
         (_shape, _merge) = (new AttentionShape(Layer, mostQueries: 4), new Merge(Card));
-        _partials = new Partials(_shape, request, policy.MiddleTokens(request.Context), besides: 1);
-        _window = new CodedWindow(policy, policy.Keys, policy.Values, "quantized", _shape, request);
+        _partials = new Partials(_shape, request, kept, besides: 1);
+        _window = new CodedWindow(policy, keys, values, "quantized", _shape, request);
         _attend = Card.Kernels.Kernel(_window.Source, "attend");
     }
+
+    /// <summary>What it keeps.</summary>
+    protected CodedWindow Window => _window;
 
     /// <inheritdoc/>
     public override void Launch(nint position, int count, Workspace workspace)

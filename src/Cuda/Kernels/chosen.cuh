@@ -1,7 +1,7 @@
 // Layers of which a step chooses tokens of the middle by their coded keys, and fetches their exact rows from the host: refined layers (VALUES_CODED 1), which see all others by their codes, and retrieved layers (0),
 // which see no others.
 #pragma once
-#define HOST_ROWS 1
+#define OTHER_ROWS 1
 #include "windowed.cuh"
 
 struct Choosing {
@@ -280,7 +280,7 @@ KERNEL(attendChosen, AttendArguments, THREADS) {
                 int one = first + t * ROWS + lane / LANES;
                 there[t] = one < end;
                 int token = load(a.choosing.chosen + kvHead * a.choosing.chosenStride + min(one, end - 1));
-                const Element* row = s.hostRows + kvHead * s.hostStride + (long long)token * 2 * HEAD_DIM;
+                const Element* row = s.otherRows + kvHead * s.otherStride + (long long)token * 2 * HEAD_DIM;
                 readRow(row, k[t]);
                 readRow(row + HEAD_DIM, v[t]);
             }

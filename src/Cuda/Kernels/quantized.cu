@@ -1,6 +1,6 @@
-// Quantized layers: every query sees all codes.
-#define VALUES_CODED 1
-#define HOST_ROWS 0
+// Quantized layers, and evicted ones (EVICTED), which have fewer tokens, and may have exact rows (KEY_KIND 5): every query sees all there are.
+#define VALUES_CODED (KEY_KIND != 5)
+#define OTHER_ROWS (KEY_KIND == 5)
 #include "windowed.cuh"
 
 struct AttendArguments {
@@ -16,7 +16,28 @@ struct AttendArguments {
     float cap;
 };
 
-__device__ __forceinline__ void attendCodes(const AttendArguments& a, int kvHead, int head, int count, int begin, int end, float* turned, const float* keyLevels, const float* valueLevels, RunningSoftmax& softmax) {
+#if KEY_KIND == 5
+__device__ __forceinline__ void attendMiddle(const AttendArguments& a, int kvHead, int head, int count, int begin, int end, float*, const float*, const float*, RunningSoftmax& softmax) {
+    const Element* rows = a.state.otherRows + kvHead * a.state.otherStride;
+    float queries[GROUP][OWN];
+#pragma unroll
+    for (int g = 0; g < GROUP; g++) readRow(a.queries + (long long)(head + min(g, count - 1)) * HEAD_DIM, queries[g]);
+    for (int first = begin + (int)(threadIdx.x / WARP) * ROWS * AHEAD; first < end; first += WARPS * ROWS * AHEAD) {
+        float k[AHEAD][OWN], v[AHEAD][OWN];
+        bool there[AHEAD];
+#pragma unroll
+        for (int t = 0; t < AHEAD; t++) {
+            int token = first + t * ROWS + (int)(threadIdx.x % WARP) / LANES;
+            there[t] = token < end;
+            const Element* row = rows + (long long)min(token, end - 1) * 2 * HEAD_DIM;
+            readRow(row, k[t]);
+            readRow(row + HEAD_DIM, v[t]);
+        }
+        softmax.take(queries, k, v, there, a.cap);
+    }
+}
+#else
+__device__ __forceinline__ void attendMiddle(const AttendArguments& a, int kvHead, int head, int count, int begin, int end, float* turned, const float* keyLevels, const float* valueLevels, RunningSoftmax& softmax) {
     float queries[GROUP][OWN];
 #if KEY_KIND == 4
     Keys keys(a.state.keys, a.state.tiers, kvHead);
@@ -58,6 +79,7 @@ __device__ __forceinline__ void attendCodes(const AttendArguments& a, int kvHead
         }
     }
 }
+#endif
 
 // A block a KV head, split and part of its queries. Sums of coded values come out turned where values are.
 KERNEL(attend, AttendArguments, THREADS) {
@@ -74,8 +96,8 @@ KERNEL(attend, AttendArguments, THREADS) {
         attendEnds(a.state, a.queries, a.cap, kvHead, head, count, tokens, middle, softmax);
     } else {
         constexpr int PASS = WARPS * ROWS * BATCH;
-        int share = ((middle + a.splits - 2) / (a.splits - 1) + PASS - 1) / PASS * PASS, begin = (split - 1) * share, end = min(middle, begin + share);
-        if (begin < end) attendCodes(a, kvHead, head, count, begin, end, turned, levels, (const float*)levels + KEY_LEVELS, softmax);
+        int held = keptOf(a.state, middle), share = ((held + a.splits - 2) / (a.splits - 1) + PASS - 1) / PASS * PASS, begin = (split - 1) * share, end = min(held, begin + share);
+        if (begin < end) attendMiddle(a, kvHead, head, count, begin, end, turned, levels, (const float*)levels + KEY_LEVELS, softmax);
     }
     softmax.finish(room, a.partials + ((long long)head * a.splits + split) * PARTIAL, (long long)a.splits * PARTIAL, nullptr, count);
 }

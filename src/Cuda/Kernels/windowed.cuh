@@ -1,6 +1,10 @@
 // Layers with sinks and a window exact, in rows of bf16 or f32 (ELEMENT_BYTES), and keys of all between in codes: KEY_KIND, KEY_BITS, KEY_SPAN, KEY_TURNED; values too, by the same of VALUE_, unless
-// VALUES_CODED is 0. With HOST_ROWS, rows of all between lie in host memory too, as exact as the window. BLOCK_TOKENS leave the window at once.
+// VALUES_CODED is 0. With OTHER_ROWS, rows of all between lie in host memory too, as exact as the window; where keys are not coded (KEY_KIND 5), there is nothing else of them, and they lie on the card.
+// BLOCK_TOKENS leave the window at once. With EVICTED, only some of a prompt's tokens are kept, and what leaves the window later takes the places of the least.
 #pragma once
+#ifndef EVICTED
+#define EVICTED 0
+#endif
 #include "tiers.cuh"
 
 #if ELEMENT_BYTES == 2
@@ -17,8 +21,10 @@ __device__ __forceinline__ float floatOf(Element x) { return x; }
 typedef TieredKeys Keys;
 constexpr int KEY_LEVELS = TIER_LEVELS;
 #else
-typedef Codes<KEY_KIND, KEY_BITS, KEY_SPAN> Keys;
 constexpr int KEY_LEVELS = 16;
+#endif
+#if KEY_KIND < 4
+typedef Codes<KEY_KIND, KEY_BITS, KEY_SPAN> Keys;
 #endif
 #if VALUES_CODED
 typedef Codes<VALUE_KIND, VALUE_BITS, VALUE_SPAN> Values;
@@ -51,17 +57,33 @@ struct QuantizedState {
     // The position of the workspace's first token, and tokens of the prompt that are coded.
     const int* position;
     const int* promptMiddle;
-    // [kvHeads][tokens][key and value, headDim], pinned; elements from a KV head to the next.
-    Element* hostRows;
-    long long hostStride;
+    // [kvHeads][tokens][key and value, headDim], pinned or on the card; elements from a KV head to the next.
+    Element* otherRows;
+    long long otherStride;
+    // Blocks of the middle that there is room for; it counts where tokens are evicted.
+    int room;
     int row;
 };
 
+// Tokens of the middle that are kept.
+__device__ __forceinline__ int keptOf(const QuantizedState& s, int middle) { return EVICTED ? min(s.room * BLOCK_TOKENS, middle) : middle; }
+
+// Where a block of tokens of the middle goes, of which the first has so many before it: in free places first, then in those of the prompt's blocks from the last up, which have the lowest scores, then of the oldest
+// that came after. The first block stays; -1 where there is no other.
+__device__ __forceinline__ int placeOf(const QuantizedState& s, int promptMiddle, int first) {
+    if (!EVICTED) return first;
+    int ofPrompt = min(s.room, promptMiddle / BLOCK_TOKENS), joined = (first - promptMiddle) / BLOCK_TOKENS, free = s.room - ofPrompt;
+    if (joined < free) return (ofPrompt + joined) * BLOCK_TOKENS;
+    if (s.room < 2) return -1;
+    int lowest = max(0, ofPrompt - 1), turn = (joined - free) % (s.room - 1);
+    return (turn < lowest ? lowest - turn : turn + 1) * BLOCK_TOKENS;
+}
+
 // A row that a warp has in shared memory, coded. It is overwritten.
 __device__ __forceinline__ void codeRow(const QuantizedState& s, int kvHead, int token, bool key, float* row, float* sorted) {
-#if HOST_ROWS
-    Element* host = s.hostRows + kvHead * s.hostStride + ((long long)token * 2 + (key ? 0 : 1)) * HEAD_DIM;
-    for (int c = threadIdx.x % WARP; c < HEAD_DIM; c += WARP) store(host + c, elementOf(row[c]));
+#if OTHER_ROWS
+    Element* exact = s.otherRows + kvHead * s.otherStride + ((long long)token * 2 + (key ? 0 : 1)) * HEAD_DIM;
+    for (int c = threadIdx.x % WARP; c < HEAD_DIM; c += WARP) store(exact + c, elementOf(row[c]));
     __syncwarp();
 #endif
     if (key ? KEY_TURNED : VALUE_TURNED) rotateWarp(row, HEAD_DIM);
@@ -73,7 +95,7 @@ __device__ __forceinline__ void codeRow(const QuantizedState& s, int kvHead, int
 #if KEY_KIND == 4
         turnTiers(s.tiers, kvHead, s.tiers.keyFactors, row, sorted);
         encodeTiers(s.keys, s.tiers, kvHead, token, sorted);
-#elif KEY_KIND != 3
+#elif KEY_KIND < 3
         encodeRow<KEY_KIND, KEY_BITS, KEY_SPAN>(s.keys, kvHead, token, row, s.keyLevels.of);
 #endif
     }
@@ -99,26 +121,28 @@ KERNEL(append, AppendArguments, THREADS) {
     }
     int first = middleOf(s.ends, promptMiddle, token);
     if (middleOf(s.ends, promptMiddle, token + 1) == first) return;
+    int to = placeOf(s, promptMiddle, first);
+    if (to < 0) return;
     __syncthreads();
     const Element* windowKeys = s.ends.windowKeys + kvHead * s.ends.headStride;
     const Element* windowValues = s.ends.windowValues + kvHead * s.ends.headStride;
     // The position of a token that leaves.
     int leaving = s.ends.sinks + first;
 #if KEY_KIND == 3
-    encodeChannels<KEY_BITS, KEY_SPAN>(s.keys, kvHead, first / KEY_SPAN, [&](int t, int c) { return floatOf(load(windowKeys + (long long)((leaving + t) % s.ends.windowCapacity) * HEAD_DIM + c)); }, rows);
+    encodeChannels<KEY_BITS, KEY_SPAN>(s.keys, kvHead, to / KEY_SPAN, [&](int t, int c) { return floatOf(load(windowKeys + (long long)((leaving + t) % s.ends.windowCapacity) * HEAD_DIM + c)); }, rows);
 #endif
     float* row = rows + warp * HEAD_DIM;
     SHARED(float, sorted, KEY_KIND == TIERED ? WARPS * HEAD_DIM : WARPS);
     for (int one = warp; one < 2 * BLOCK_TOKENS; one += WARPS) {
         bool key = one < BLOCK_TOKENS;
-        if (key && KEY_KIND == CHANNEL && !HOST_ROWS) continue;
-        if (!key && !VALUES_CODED && !HOST_ROWS) continue;
+        if (key && KEY_KIND == CHANNEL && !OTHER_ROWS) continue;
+        if (!key && !VALUES_CODED && !OTHER_ROWS) continue;
         int t = key ? one : one - BLOCK_TOKENS;
         const Element* from = (key ? windowKeys : windowValues) + (long long)((leaving + t) % s.ends.windowCapacity) * HEAD_DIM;
         __syncwarp();
         for (int c = lane; c < HEAD_DIM; c += WARP) row[c] = floatOf(load(from + c));
         __syncwarp();
-        codeRow(s, kvHead, first + t, key, row, KEY_KIND == TIERED ? sorted + warp * HEAD_DIM : nullptr);
+        codeRow(s, kvHead, to + t, key, row, KEY_KIND == TIERED ? sorted + warp * HEAD_DIM : nullptr);
     }
 }
 
@@ -127,9 +151,14 @@ struct LoadArguments {
     // [kvHeads, stride, headDim], on the card or pinned.
     const float* promptKeys;
     const float* promptValues;
-    long long stride;
-    int tokens, middle;
+    // Where tokens are evicted: [kvHeads, kept], those of the middle that are kept, in the order of their places.
+    const int* order;
+    long long stride, orderStride;
+    int tokens, middle, kept;
 };
+
+// The token of the prompt's middle that goes to a place.
+__device__ __forceinline__ int tokenAt(const LoadArguments& a, int kvHead, int place) { return EVICTED ? load(a.order + kvHead * a.orderStride + place) : place; }
 
 // A prompt's sinks and window: a block a KV head and some of their tokens.
 KERNEL(loadEnds, LoadArguments, THREADS) {
@@ -146,28 +175,30 @@ KERNEL(loadEnds, LoadArguments, THREADS) {
     }
 }
 
-// A prompt's middle, coded: a block a KV head and some blocks of tokens.
+// What is kept of a prompt's middle, coded: a block a KV head and some blocks of tokens.
 KERNEL(loadCodes, LoadArguments, THREADS) {
     SHARED(float, rows, WARPS * HEAD_DIM > 2 * HEAD_DIM ? WARPS * HEAD_DIM : 2 * HEAD_DIM);
     const QuantizedState& s = a.state;
     int kvHead = blockIdx.x, warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
     long long origin = (kvHead * a.stride + s.ends.sinks) * HEAD_DIM;
 #if KEY_KIND == 3
-    for (int group = blockIdx.y; group < a.middle / KEY_SPAN; group += gridDim.y)
-        encodeChannels<KEY_BITS, KEY_SPAN>(s.keys, kvHead, group, [&](int t, int c) { return load(a.promptKeys + origin + (long long)(group * KEY_SPAN + t) * HEAD_DIM + c); }, rows);
+    for (int group = blockIdx.y; group < a.kept / KEY_SPAN; group += gridDim.y)
+        encodeChannels<KEY_BITS, KEY_SPAN>(s.keys, kvHead, group, [&](int t, int c) { return load(a.promptKeys + origin + (long long)tokenAt(a, kvHead, group * KEY_SPAN + t) * HEAD_DIM + c); }, rows);
 #endif
     float* row = rows + warp * HEAD_DIM;
     SHARED(float, sorted, KEY_KIND == TIERED ? WARPS * HEAD_DIM : WARPS);
-    for (int token = (int)blockIdx.y * WARPS + warp; token < a.middle; token += gridDim.y * WARPS) {
-        for (int what = KEY_KIND == CHANNEL && !HOST_ROWS ? 1 : 0; what < 2; what++) {
+    for (int token = (int)blockIdx.y * WARPS + warp; token < a.kept; token += gridDim.y * WARPS) {
+        long long from = origin + (long long)tokenAt(a, kvHead, token) * HEAD_DIM;
+        for (int what = KEY_KIND == CHANNEL && !OTHER_ROWS ? 1 : 0; what < 2; what++) {
             __syncwarp();
-            for (int c = lane; c < HEAD_DIM; c += WARP) row[c] = load((what == 0 ? a.promptKeys : a.promptValues) + origin + (long long)token * HEAD_DIM + c);
+            for (int c = lane; c < HEAD_DIM; c += WARP) row[c] = load((what == 0 ? a.promptKeys : a.promptValues) + from + c);
             __syncwarp();
             codeRow(s, kvHead, token, what == 0, row, KEY_KIND == TIERED ? sorted + warp * HEAD_DIM : nullptr);
         }
     }
 }
 
+#if KEY_KIND != 5
 // Queries as they meet codes: turned, by way of shared memory, where keys are.
 __device__ __forceinline__ void meetQueries(const QuantizedState& s, const float* from, int kvHead, int head, int count, float* turned, float (*queries)[OWN]) {
 #if KEY_KIND == 4
@@ -265,6 +296,8 @@ struct MetQueries {
         }
     }
 };
+
+#endif
 
 __device__ __forceinline__ void readLevels(const QuantizedState& s, float* levels) {
     for (int i = threadIdx.x; i < KEY_LEVELS + 16; i += THREADS) {

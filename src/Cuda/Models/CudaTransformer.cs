@@ -9,6 +9,7 @@ using TailorKV.Planner.Policies;
 using TailorKV.Runtime.Architectures;
 using TailorKV.Runtime.Architectures.Rotary;
 using TailorKV.Runtime.Backends;
+using TailorKV.Runtime.Backends.Cpu.Rotary;
 using TailorKV.Runtime.Memory;
 using TailorKV.Runtime.Models;
 
@@ -28,6 +29,7 @@ internal sealed class CudaTransformer : Transformer
     private readonly PromptAttention _attention;
     private readonly Dictionary<DeviceFormat, Products> _products;
     private readonly CudaRotary[] _rotary;
+    private readonly RotaryEmbedding?[] _turnedBack;
     private readonly StepGraphs _calls;
     private readonly ConditionalWeakTable<Workspace, StepGraphs> _steps = [];
     private DeviceMemory? _logits;
@@ -45,6 +47,7 @@ internal sealed class CudaTransformer : Transformer
         // Where positions do not count, channels that come with pairs side by side are put in order all the same.
         CudaRotary none = interleaved ? new CudaRotary(_card, new float[_config.HeadDim / 2], 1, interleaved) : CudaRotary.None(_card);
         _rotary = [.. _config.Layers.Select(layer => layer.Rotary is { } rotary ? turned[rotary] : none)];
+        _turnedBack = RotaryEmbedding.OfLayers(_config, files.Weights, context);
         _rows = new RowKernels(_card);
         _attention = new PromptAttention(_card, Shape);
         CudaMatrix[] matrices = [model.Embedding, model.Output, .. model.Layers.SelectMany(layer => new[] { layer.Query, layer.Key, layer.Value, layer.AttentionOutput, layer.Gate, layer.Up, layer.Down }).Select(linear => linear.Matrix)];
@@ -110,10 +113,10 @@ internal sealed class CudaTransformer : Transformer
     }
 
     /// <inheritdoc/>
-    public override PromptQueries TakeQueries(int layer, PromptQueryNeeds needs, Arena host) => throw Lacks.PromptQueries();
+    public override PromptQueries TakeQueries(int layer, PromptQueryNeeds needs, Arena host) => new CudaPromptQueries(needs, Shape.Layer(layer), AttentionSoftCap, host);
 
     /// <inheritdoc/>
-    public override void Observe(int layer, int first, int count, Workspace workspace, PromptQueries queries) => throw Lacks.PromptQueries();
+    public override void Observe(int layer, int first, int count, Workspace workspace, PromptQueries queries) => ((CudaPromptQueries)queries).Add(first, count, workspace.Queries, _turnedBack[layer]);
 
     /// <inheritdoc/>
     public override void Attend(int layer, int first, int count, Workspace workspace, KeyValues all)

@@ -31,6 +31,15 @@ public class LayerCacheTests
         new TieredNormalFormat { Tiers = [4, 2, 1, 1] }, new TieredNormalFormat { Tiers = [5, 3, 2, 1] }, new TieredNormalFormat { Tiers = [3, 1, 0, 0] }, new TieredNormalFormat { Tiers = [0, 2] },
     ];
 
+    /// <summary>Formats have tests of their own: a few of each sort do for what evicted layers do with their places.</summary>
+    private static readonly (LayerShape Shape, CodeFormat? Keys, CodeFormat? Values, ExactPrecision Precision)[] EvictedKernels =
+    [
+        (QuantizedShapes[0], null, null, ExactPrecision.BFloat16), (QuantizedShapes[2], null, null, ExactPrecision.Float32),
+        (QuantizedShapes[1], new RotatedNormalFormat { Bits = 3 }, new RotatedNormalFormat { Bits = 4 }, ExactPrecision.BFloat16),
+        (QuantizedShapes[0], new PerChannelFormat { Bits = 2, Group = 32 }, new PerTokenFormat { Bits = 4, Group = 32 }, ExactPrecision.Float32),
+        (QuantizedShapes[3], new TieredNormalFormat { Tiers = [4, 2, 1, 1] }, new RotatedNormalFormat { Bits = 2 }, ExactPrecision.BFloat16),
+    ];
+
     public static Arbitrary<CacheCase> Full() => Arb.From(
         from shape in Gen.Elements(Shapes)
         from policy in PolicyGenerators.OfKind("full", shape, 1)
@@ -120,6 +129,38 @@ public class LayerCacheTests
         CacheConformance.TakesItsBytes(one, TestedCuda.Instance);
     });
 
+    /// <summary>Layers that keep some of a prompt's tokens, by every score, exactly and in codes.</summary>
+    public static Arbitrary<CacheCase> Evicted() => Arb.From(
+        from kept in Gen.Elements(EvictedKernels)
+        let shape = kept.Shape
+        let precision = kept.Precision
+        from sinks in Gen.Elements(0, 4)
+        from recent in Gen.Elements(0, 5)
+        from generated in Gen.Elements(0, 3)
+        from score in Gen.Elements(Enum.GetValues<EvictionScore>())
+        from share in Gen.Elements(0.1, 0.5, 1)
+        let policy = new EvictedPolicy { Share = share, Score = score, Keys = kept.Keys, Values = kept.Values, Sinks = sinks, Recent = recent, Generated = generated, Precision = precision }
+        from context in Gen.Choose(1, 40 + (3 * policy.BlockTokens))
+        from prompt in Gen.Choose(0, context)
+        from seed in Gen.Choose(0, int.MaxValue - 1)
+        from softCap in Gen.Elements<float?>(null, null, 5)
+        select new CacheCase(policy, shape, context, prompt, seed) { SoftCap = softCap, RoundsQueries = false });
+
+    [Property(MaxTest = 60)]
+    public Property Evicted_layers_attend() => Prop.ForAll(Evicted(), one =>
+    {
+        EmulatedCard.Require();
+        EmulatedCard.Seed((ulong)one.Seed % 5);
+        _ = CacheConformance.Attends(one, TestedCuda.Instance);
+    });
+
+    [Property(MaxTest = 30)]
+    public Property Evicted_layers_take_their_bytes() => Prop.ForAll(Evicted(), one =>
+    {
+        EmulatedCard.Require();
+        CacheConformance.TakesItsBytes(one, TestedCuda.Instance);
+    });
+
     /// <summary>Several splits of a context, and the merge after them.</summary>
     [Fact]
     public void A_long_context_is_split_and_merged()
@@ -135,13 +176,13 @@ public class LayerCacheTests
     public void What_has_no_kernels_is_refused_by_name()
     {
         EmulatedCard.Require();
-        EvictedPolicy policy = new() { Share = 0.5, Score = EvictionScore.KeyNorm };
+        RetrievedPolicy policy = new() { Index = new CriticalChannels(2), TopK = 4 };
         LayerShape layer = new(2, 1, 32, null);
         CacheBytes bytes = policy.Bytes(layer, 100);
         using DeviceArena device = EmulatedCard.Backend.TakeDevice("device", bytes.Device), staging = EmulatedCard.Backend.TakeDevice("staging", bytes.Staging);
         using Arena host = EmulatedCard.Backend.TakeHost("host", bytes.Host);
         TailorKVException exception = Assert.Throws<TailorKVException>(() => EmulatedCard.Backend.CreateCache(policy, layer, 100, device, host, staging));
-        Assert.Contains("evicted", exception.Message, StringComparison.Ordinal);
-        Assert.Contains("full", exception.Message, StringComparison.Ordinal);
+        Assert.Contains(policy.Index.Describe(), exception.Message, StringComparison.Ordinal);
+        Assert.Contains("coded keys", exception.Message, StringComparison.Ordinal);
     }
 }

@@ -30,6 +30,11 @@ public sealed partial class PlantedFaultTests : IDisposable
         { "quantized", "coded.cuh", "((long long)batch * LOW + unit) * RUNS + run", "((long long)batch * LOW + unit) * RUNS + (run + 1) % RUNS" },
         { "quantized", "quantized.cu", "token + t < end, a.cap", "token + t < end - 1, a.cap" },
         { "quantized", "rotation.cuh", "        __syncthreads();\n", "" },
+        // Tokens of the prompt that stay in another order than their scores', a place of the best that is taken, one that is never taken, the last token kept that is not seen.
+        { "evicted", "windowed.cuh", "load(a.order + kvHead * a.orderStride + place)", "load(a.order + kvHead * a.orderStride + a.kept - 1 - place)" },
+        { "evicted", "windowed.cuh", "turn < lowest ? lowest - turn : turn + 1", "turn < lowest ? lowest - turn - 1 : turn + 1" },
+        { "evicted", "windowed.cuh", "% (s.room - 1);", "% s.room;" },
+        { "evicted", "quantized.cu", "there[t] = token < end;", "there[t] = token < end - 1;" },
         // A row that lanes turn before others have copied it, a token that is seen by its codes and by its row, a token too few.
         { "refined", "windowed.cuh", "elementOf(row[c]));\n    __syncwarp();\n", "elementOf(row[c]));\n" },
         { "refined", "chosen.cuh", "a.choosing.scoreRow + min(token, (end - 1) / AHEAD * AHEAD)", "a.choosing.scoreRow + min(token, (end - 1) / AHEAD * AHEAD) / 8 * 8" },
@@ -49,6 +54,19 @@ public sealed partial class PlantedFaultTests : IDisposable
         Assert.True(faulty.Planted, "the statement is not there");
     }
 
+    /// <summary>What shows faults shows none where there is none.</summary>
+    [Theory]
+    [InlineData("full")]
+    [InlineData("quantized")]
+    [InlineData("evicted")]
+    [InlineData("refined")]
+    public void Without_one_none_is_found(string kernels)
+    {
+        EmulatedCard.Require();
+        using TestedFault sound = new("", "", "");
+        Assert.All(Enumerable.Range(0, 6), seed => Assert.True(Passes(sound, kernels, seed), $"seed {seed}"));
+    }
+
     private static IEnumerable<CacheCase> Cases(string kernels)
     {
         LayerShape layer = new(3, 1, 64, null);
@@ -60,6 +78,9 @@ public sealed partial class PlantedFaultTests : IDisposable
                 break;
             case "refined":
                 yield return new CacheCase(new RefinedPolicy { Keys = codes, Values = codes, TopK = 9, Recent = 5 }, layer, 50, 44, Seed: 7);
+                break;
+            case "evicted":
+                yield return new CacheCase(new EvictedPolicy { Share = 0.25, Score = EvictionScore.KeyNorm, Recent = 5 }, layer, 70, 40, Seed: 7);
                 break;
             default:
                 yield return new CacheCase(new FullPolicy(), new LayerShape(4, 2, 32, 40), 60, 30, Seed: 7);

@@ -1,3 +1,4 @@
+using TailorKV.Cuda.Cache;
 using TailorKV.Planner.Models;
 using TailorKV.Runtime.Backends;
 using TailorKV.Runtime.Memory;
@@ -13,5 +14,5 @@ internal sealed class TestedCuda : TestedBackend
     public override Backend Backend => EmulatedCard.Backend;
 
     public override void Observe(PromptQueries queries, int first, int count, DeviceTensor chunk, LayerShape layer, PlainRotary? rotary) =>
-        throw new NotSupportedException("No cache of these asks for a prompt's queries.");
+        ((CudaPromptQueries)queries).Add(first, count, chunk, rotary?.Embedding);
 }

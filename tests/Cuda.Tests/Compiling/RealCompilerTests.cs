@@ -34,15 +34,15 @@ public partial class RealCompilerTests
             yield return new AttentionShape(layer, mostQueries: 8).Source("full", ("ELEMENT_BYTES", "2"));
         }
 
-        const string Normal4 = "0 4 128 1", Normal2 = "0 2 128 1", Normal3 = "0 3 128 1", Block8 = "2 8 32 0", Channel4 = "3 4 32 0", Token4 = "1 4 32 0", Tiers = "4";
+        const string Normal4 = "0 4 128 1", Normal2 = "0 2 128 1", Normal3 = "0 3 128 1", Block8 = "2 8 32 0", Channel4 = "3 4 32 0", Token4 = "1 4 32 0", Tiers = "4", Exact = "5 0 0 0";
         foreach ((string family, string keys, string? values) in new[]
         {
             ("quantized", Normal4, Normal3), ("quantized", Normal2, Normal2), ("quantized", Block8, Block8), ("quantized", Channel4, Token4), ("quantized", Tiers, Normal2),
-            ("refined", Tiers, Normal2), ("retrieved", Tiers, null),
+            ("quantized", Exact, null), ("refined", Tiers, Normal2), ("retrieved", Tiers, null),
         })
         {
             (string, string)[] macros = [.. Macros("KEY", keys), .. values is null ? [] : Macros("VALUE", values)];
-            yield return new AttentionShape(llama, mostQueries: 4).Source(family, [("ELEMENT_BYTES", "2"), ("BLOCK_TOKENS", keys == Channel4 ? "32" : "1"), .. macros]);
+            yield return new AttentionShape(llama, mostQueries: 4).Source(family, [("ELEMENT_BYTES", "2"), ("BLOCK_TOKENS", keys == Channel4 ? "32" : "1"), .. keys == Exact ? [("EVICTED", "1")] : Array.Empty<(string, string)>(), .. macros]);
         }
 
         static IEnumerable<(string, string)> Macros(string what, string codes) => codes == Tiers
@@ -124,7 +124,7 @@ public partial class RealCompilerTests
             # The CUDA kernels as NVRTC {compiler.Version} compiles them
 
             Registers a thread, bytes spilled, bytes of shared memory a block, and warps that a multiprocessor holds at once (of 64 at 8.0 and 9.0, 48 at 8.6 and 8.9). Attention is compiled for the shapes of Llama-3.1-8B
-            (32 heads, 8 KV heads, 128 channels) and SmolLM2-135M (9, 3, 64). Kinds of codes: 0 normal, 1 affine, 2 per block, 3 per channel, 4 tiers. No card is needed: `.ci/fetch-nvrtc`, then
+            (32 heads, 8 KV heads, 128 channels) and SmolLM2-135M (9, 3, 64). Kinds of codes: 0 normal, 1 affine, 2 per block, 3 per channel, 4 tiers, 5 none, exact rows of an evicted layer. No card is needed: `.ci/fetch-nvrtc`, then
             `{Record}=1 dotnet test tests/Cuda.Tests -c Release --filter FullyQualifiedName~RealCompilerTests`; without the variable the test holds the compiler to this page.
 
             | source | kernel | architecture | registers | spilled | shared | warps |

@@ -114,7 +114,7 @@ public sealed class ProductTests : IDisposable
         }
     }
 
-    private static bool Kept(WeightType type) => type is not (WeightType.Q5_0 or WeightType.Q5_1 or WeightType.Q5_K or WeightType.Q6_K);
+    private static bool Kept(WeightType type) => type is not (WeightType.Q5_0 or WeightType.Q5_1 or WeightType.Q5_K or WeightType.Q6_K or >= WeightType.I4_32);
 
     /// <summary>Any codes will do, but scales and plain numbers are about one.</summary>
     private static byte[] RandomBlocks(Random random, WeightType type, int elements)
@@ -126,6 +126,18 @@ public sealed class ProductTests : IDisposable
         {
             foreach (ref float number in MemoryMarshal.Cast<byte, float>(data.AsSpan()))
                 number = (float)((2 * random.NextDouble()) - 1);
+            return data;
+        }
+
+        if (type >= WeightType.I4_32)
+        {
+            // Two numbers in single precision, then codes.
+            for (int block = 0; block < data.Length; block += format.BlockBytes)
+            {
+                foreach (ref float number in MemoryMarshal.Cast<byte, float>(data.AsSpan(block, 2 * sizeof(float))))
+                    number = (float)((2 * random.NextDouble()) - 1);
+            }
+
             return data;
         }
 

@@ -49,6 +49,8 @@ public sealed class SessionTests : IDisposable
         LayerPolicy[] policies =
         [
             new QuantizedPolicy { Keys = codes, Values = codes, Recent = 8 }, new RefinedPolicy { Keys = codes, Values = codes, TopK = 10, Recent = 8 },
+            new EvictedPolicy { Share = 0.5, Score = EvictionScore.ExpectedAttention, Keys = codes, Values = codes, Recent = 8 },
+            new EvictedPolicy { Share = 0.5, Score = EvictionScore.RecentAttention, Recent = 8, Precision = ExactPrecision.Float32 },
             new RetrievedPolicy { Index = new CodedKeys(codes), TopK = 10, Recent = 8, Generated = 4, Precision = ExactPrecision.Float32 },
         ];
         foreach (LayerPolicy policy in policies)

@@ -23,7 +23,7 @@ namespace TailorKV.Runtime.Backends.Cpu;
 /// <param name="context">The most tokens that the session can hold, by which rotary embeddings are scaled.</param>
 internal sealed unsafe class CpuTransformer(ModelShape shape, ModelConfig config, ModelWeights weights, ModelMatrices matrices, WorkerPool pool, int context) : Transformer
 {
-    private readonly RotaryEmbedding?[] _rotary = Rotary(config, weights, context);
+    private readonly RotaryEmbedding?[] _rotary = RotaryEmbedding.OfLayers(config, weights, context);
     private readonly float _queryScale = (float)config.QueryScale;
     private readonly float _residualScale = (float)config.ResidualScale;
 
@@ -130,14 +130,6 @@ internal sealed unsafe class CpuTransformer(ModelShape shape, ModelConfig config
             TensorPrimitives.Multiply(all, (float)config.LogitScale, all);
         if (config.LogitSoftCap is { } cap)
             SoftCap.Apply(all, (float)cap);
-    }
-
-    private static RotaryEmbedding?[] Rotary(ModelConfig config, ModelWeights weights, int context)
-    {
-        var embeddings = config.Layers.Select(layer => layer.Rotary).OfType<RotaryConfig>().Distinct()
-            .ToDictionary(rotary => rotary, rotary => new RotaryEmbedding(rotary, context, weights.RopeFrequencyFactors, weights.InterleavedRope));
-        RotaryEmbedding? none = weights.InterleavedRope ? RotaryEmbedding.Unturned(config.HeadDim / 2) : null;
-        return [.. config.Layers.Select(layer => layer.Rotary is { } rotary ? embeddings[rotary] : none)];
     }
 
     private void Rotate(int layer, Span<float> rows, float[]? norm, int heads, int first, int count, float scale)

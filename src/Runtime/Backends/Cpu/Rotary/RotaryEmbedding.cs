@@ -1,5 +1,7 @@
+using TailorKV.Runtime.Architectures;
 using TailorKV.Runtime.Architectures.Rotary;
 using TailorKV.Runtime.Memory;
+using TailorKV.Runtime.Models;
 
 namespace TailorKV.Runtime.Backends.Cpu.Rotary;
 
@@ -27,6 +29,18 @@ internal sealed class RotaryEmbedding
     /// <summary>For layers where positions do not count: turns nothing, and only puts the channels in order that come with pairs side by side.</summary>
     /// <param name="pairs">Pairs of channels.</param>
     public static RotaryEmbedding Unturned(int pairs) => new(pairs);
+
+    /// <summary>The embeddings of a model's layers; null where a layer's queries and keys stay as they come.</summary>
+    /// <param name="config">The layers' settings.</param>
+    /// <param name="weights">What came with the weights.</param>
+    /// <param name="context">The most tokens that the session can hold.</param>
+    public static RotaryEmbedding?[] OfLayers(ModelConfig config, ModelWeights weights, int context)
+    {
+        var embeddings = config.Layers.Select(layer => layer.Rotary).OfType<RotaryConfig>().Distinct()
+            .ToDictionary(rotary => rotary, rotary => new RotaryEmbedding(rotary, context, weights.RopeFrequencyFactors, weights.InterleavedRope));
+        RotaryEmbedding? none = weights.InterleavedRope ? Unturned(config.HeadDim / 2) : null;
+        return [.. config.Layers.Select(layer => layer.Rotary is { } rotary ? embeddings[rotary] : none)];
+    }
 
     /// <summary>Pairs of channels that turn; those after them stay as they are.</summary>
     public int Pairs => _frequencies.Length;
