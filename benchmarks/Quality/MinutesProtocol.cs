@@ -14,11 +14,11 @@ internal static class MinutesProtocol
     private const int Context = 1024;
     private const int Tail = 64;
     private const int MostWindows = 4;
-    private const int JudgedWindows = 4;
+    private const int JudgedWindows = 2;
 
     // Of the standard catalogue every so many-th option is measured, so that the whole does not take hours.
     private const int Stride = 3;
-    private const int Draws = 6;
+    private const int Draws = 4;
 
     private static readonly (int Windows, int Part)[] Choices = [(1, 1), (2, 2), (4, 4), (2, 1), (4, 1)];
 
