@@ -10,7 +10,6 @@ namespace TailorKV.Quality;
 /// <summary>What a finer format would gain, under the protocol of tiers.json: keys with bits of their own for each RoPE pair beside four tiers. It is a plain model of codes, without kernels.</summary>
 internal static class FinerProtocol
 {
-    private const int Context = 1024;
     private const int Tail = 64;
 
     private static readonly CodeFormat Kept = new RotatedAffineFormat { Bits = 8 };
@@ -20,10 +19,7 @@ internal static class FinerProtocol
         string folder = Path.Combine(shared, "models", "SmolLM2-135M-Instruct");
         using var backend = new WrappingBackend(new CpuBackend());
         using var model = CausalLanguageModel.Load(Path.Combine(folder, "model.gguf"), backend);
-        int[][] tokens = TiersProtocol.Reference(folder);
-        using var windows = new Windows(model, tokens[1..3], Context, cancellation);
-        KeyCalibration[] calibrations = ModelProfiler.Calibrate(model, tokens[0], Context, null, cancellation);
-        windows.Calibrate(calibrations);
+        using Windows windows = TiersProtocol.Judged(model, folder, out KeyCalibration[] calibrations, cancellation);
         report.Paragraph("Windows 1 and 2 judged, window 0 calibrates; keys alone, every layer, 4 sinks and the newest 32 tokens exact. Stored bits: those of codes and of one fp16 number a token and KV head.");
         Keys(windows, calibrations, report, cancellation);
     }

@@ -28,10 +28,7 @@ internal static class TailProtocol
         string folder = Path.Combine(shared, "models", "SmolLM2-135M-Instruct");
         using var backend = new WrappingBackend(new CpuBackend());
         using var model = CausalLanguageModel.Load(Path.Combine(folder, "model.gguf"), backend);
-        int[][] tokens = TiersProtocol.Reference(folder);
-        using var windows = new Windows(model, tokens[1..3], Context, cancellation);
-        KeyCalibration[] calibrations = ModelProfiler.Calibrate(model, tokens[0], Context, null, cancellation);
-        windows.Calibrate(calibrations);
+        using Windows windows = TiersProtocol.Judged(model, folder, out KeyCalibration[] calibrations, cancellation);
         report.Paragraph("SmolLM2-135M-Instruct, 1,024 tokens, every layer retrieved alike (by critical channels but for layer 0, which has 1-bit rotated keys); windows 1 and 2 judged, window 0 calibrates. KL, nats per token.");
         OneMean(windows, report, cancellation);
         BlockMeans(windows, calibrations, report, cancellation);

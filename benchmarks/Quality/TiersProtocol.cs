@@ -27,9 +27,7 @@ internal static class TiersProtocol
         using JsonDocument json = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "tiers.json")));
         JsonElement figures = json.RootElement.GetProperty("second set, one norm (stored bits as plain)");
         using var model = CausalLanguageModel.Load(Path.Combine(folder, "model.gguf"));
-        int[][] tokens = Reference(folder);
-        using var windows = new Windows(model, tokens[1..3], Context, cancellation);
-        windows.Calibrate(ModelProfiler.Calibrate(model, tokens[0], Context, null, cancellation));
+        using Windows windows = Judged(model, folder, out _, cancellation);
 
         report.Heading("The figures of tiers.json, second set: windows 1 and 2 judged, window 0 calibrates");
         report.Paragraph("Not repeated, as no format of this library: a norm for each tier, bits a single pair, eight tiers, principal directions of values. Where less is lost than there, it is by the size that a token's codes are given: the one that brings them nearest to the key, not the key's norm.");
@@ -120,6 +118,19 @@ internal static class TiersProtocol
         ["tiers", .. var bits] when bits.Length is 2 or 4 => Tiers([.. bits.Select(int.Parse)]),
         _ => null,
     };
+
+    /// <summary>Windows 1 and 2 of the reference, which window 0 calibrates.</summary>
+    /// <param name="model">SmolLM2.</param>
+    /// <param name="folder">Its folder.</param>
+    /// <param name="calibrations">What window 0 says, one a layer.</param>
+    /// <param name="cancellation">Ends the work.</param>
+    public static Windows Judged(CausalLanguageModel model, string folder, out KeyCalibration[] calibrations, CancellationToken cancellation)
+    {
+        int[][] tokens = Reference(folder);
+        var windows = new Windows(model, tokens[1..3], Context, cancellation);
+        windows.Calibrate(calibrations = ModelProfiler.Calibrate(model, tokens[0], Context, null, cancellation));
+        return windows;
+    }
 
     /// <summary>The windows of a model's sensitivity.safetensors.</summary>
     public static int[][] Reference(string folder)

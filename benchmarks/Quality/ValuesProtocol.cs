@@ -27,10 +27,8 @@ internal static class ValuesProtocol
     {
         string folder = Path.Combine(shared, "models", "SmolLM2-135M-Instruct");
         using var model = CausalLanguageModel.Load(Path.Combine(folder, "model.gguf"));
-        int[][] tokens = TiersProtocol.Reference(folder);
-        using (var windows = new Windows(model, tokens[1..3], Context, cancellation))
+        using (Windows windows = TiersProtocol.Judged(model, folder, out _, cancellation))
         {
-            windows.Calibrate(ModelProfiler.Calibrate(model, tokens[0], Context, null, cancellation));
             report.Heading("Values alone");
             report.Paragraph("Windows 1 and 2 judged, window 0 calibrates; every layer, 4 sinks and the newest 32 tokens exact, keys in 8 bits. Stored bits: those of codes and of one fp16 number a token and KV head; directions are the rest of the bytes. Two windows of 64 tokens tell no better than to a third: with the signs of directions drawn anew 2-1 gave 0.019 to 0.029, 2-2 0.011 to 0.016 and 3-2-2-1 0.009 to 0.011.");
             report.Table(["stored bits", "values", "bytes of a KV head's 4,096", "KL, nats per token"], Formats.Select(format => (string[])
@@ -56,7 +54,7 @@ internal static class ValuesProtocol
                 [$"{policy.Kind}, {policy.Describe()}", $"{model.Shape.Layers * policy.Bytes(model.Shape.Layer(0), PricedContext).Device}", $"{Loss(windows, policy):0.00000}"]));
         }
 
-        Texts(model, shared, tokens[1], report, cancellation);
+        Texts(model, shared, TiersProtocol.Reference(folder)[1], report, cancellation);
     }
 
     /// <summary>Other texts than that of the calibration, and prompts too short to tell much of what comes after them.</summary>

@@ -24,10 +24,7 @@ internal sealed class Float8Format(string strategy, (int Rows, int Columns) bloc
             "channel" => module.Numbers("weight_scale", [rows, 1], [rows]),
             _ => module.Numbers("weight_scale", [down, across]),
         };
-        byte[] codes = module.Bytes("weight", "F8_E4M3", [rows, columns]);
-        int nan = Array.FindIndex(codes, code => (code & 127) == 127);
-        if (nan >= 0)
-            throw module.Wrong("weight", $"holds no number in row {nan / columns}", "The model is damaged; fetch it again");
+        byte[] codes = module.Float8s("weight", rows, columns);
         module.RemarkExpanded("FP8 matrices");
         StoredTensor matrix = module.NewMatrix(WeightType.F32, rows, columns);
         float* start = (float*)matrix.Pointer;

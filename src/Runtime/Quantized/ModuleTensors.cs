@@ -41,6 +41,15 @@ internal sealed class ModuleTensors(SafetensorsFolder folder, IReadOnlyDictionar
         return tensor.File.Slice(tensor.Offset, (int)tensor.ByteLength).ToArray();
     }
 
+    /// <summary>All numbers of a matrix of <see cref="Float8"/>, as they are stored.</summary>
+    /// <exception cref="InvalidFileException">One of them is no number.</exception>
+    public byte[] Float8s(string ending, int rows, int columns)
+    {
+        byte[] numbers = Bytes(ending, "F8_E4M3", [rows, columns]);
+        int nan = Array.FindIndex(numbers, code => (code & 127) == 127);
+        return nan < 0 ? numbers : throw Wrong(ending, $"holds no number in row {nan / columns}", "The model is damaged; fetch it again");
+    }
+
     /// <summary>Integers of some bits in words of 32.</summary>
     public PackedIntegers Packed(string ending, int packed, int others, int bits, bool wordsFirst, bool isAwq = false)
     {

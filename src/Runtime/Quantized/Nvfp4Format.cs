@@ -1,12 +1,13 @@
 using TailorKV.Runtime.Formats;
 using TailorKV.Runtime.Weights;
+using TailorKV.Runtime.Weights.Blocks;
 
 namespace TailorKV.Runtime.Quantized;
 
 /// <summary>compressed-tensors' NVFP4: numbers of 4 bits, a <see cref="Float8"/> scale for each 16 inputs, and a scale of the matrix that those are divided by.</summary>
 internal sealed class Nvfp4Format : QuantizedFormat
 {
-    private const int Group = 16, BlockElements = 32, BlockBytes = 40;
+    private const int Group = 16;
 
     // Twice the numbers 0, 0.5, 1, 1.5, 2, 3, 4 and 6.
     private static readonly sbyte[] Doubled = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
@@ -19,11 +20,9 @@ internal sealed class Nvfp4Format : QuantizedFormat
 
     public override unsafe StoredTensor Read(ModuleTensors module, int rows, int columns)
     {
-        if (columns % BlockElements != 0)
-            throw module.Wrong("weight_packed", $"has rows of {columns} numbers", $"Multiples of {BlockElements} are supported; use the F16 or BF16 model");
-        byte[] codes = module.Bytes("weight_packed", "U8", [rows, columns / 2]), scales = module.Bytes("weight_scale", "F8_E4M3", [rows, columns / Group]);
-        if (Array.FindIndex(scales, scale => (scale & 127) == 127) is >= 0 and int nan)
-            throw module.Wrong("weight_scale", $"holds no number in row {nan / (columns / Group)}", "The model is damaged; fetch it again");
+        if (columns % I8_16.Elements != 0)
+            throw module.Wrong("weight_packed", $"has rows of {columns} numbers", $"Multiples of {I8_16.Elements} are supported; use the F16 or BF16 model");
+        byte[] codes = module.Bytes("weight_packed", "U8", [rows, columns / 2]), scales = module.Float8s("weight_scale", rows, columns / Group);
         float global = module.Numbers("weight_global_scale", [], [1])[0];
         if (global <= 0)
             throw module.Wrong("weight_global_scale", $"is {global}", "It must be above 0");
@@ -31,12 +30,12 @@ internal sealed class Nvfp4Format : QuantizedFormat
         byte* start = matrix.Pointer;
         Parallel.For(0, rows, row =>
         {
-            byte* to = start + ((long)row * columns / BlockElements * BlockBytes);
+            byte* to = start + ((long)row * columns / I8_16.Elements * I8_16.Bytes);
             for (int column = 0; column < columns; column++)
             {
-                int place = column % BlockElements;
+                int place = column % I8_16.Elements;
                 if (place == 0 && column > 0)
-                    to += BlockBytes;
+                    to += I8_16.Bytes;
                 if (place % Group == 0)
                     ((float*)to)[place / Group] = Float8.Numbers[scales[((row * columns) + column) / Group]] / global / 2;
                 int pair = codes[((row * columns) + column) / 2];

@@ -51,14 +51,7 @@ public class PrincipalValueTests
         using Arena arena = new("codes", format.Bytes(count, length));
         IValueCodes codes = one.Codes(arena, count, 16);
         codes.Encode(0, [.. rows.SelectMany(row => row)]);
-        for (int token = 0; token < count; token++)
-        {
-            var row = new float[length];
-            codes.Decode(token, row);
-            float[] expected = one.Plain.Decoded(rows[token]);
-            for (int i = 0; i < row.Length; i++)
-                Assert.Equal(expected[i], row[i], 1e-5 * (1 + expected.Max(Math.Abs)));
-        }
+        DecodedRows.Agree(rows, codes.Decode, one.Plain.Decoded);
     }
 
     /// <summary>What a format is for: values that lie along half of the directions lose nothing but what their bits leave, whatever the other tier lacks.</summary>

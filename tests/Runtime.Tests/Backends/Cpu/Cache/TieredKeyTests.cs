@@ -50,14 +50,7 @@ public class TieredKeyTests
         using Arena arena = new("codes", format.Bytes(count, length));
         IKeyCodes codes = one.Codes(arena, count, 16);
         codes.Encode(0, [.. rows.SelectMany(row => row)]);
-        for (int token = 0; token < count; token++)
-        {
-            var row = new float[length];
-            codes.Decode(token, row);
-            float[] expected = one.Plain.Decoded(rows[token]);
-            for (int i = 0; i < row.Length; i++)
-                Assert.Equal(expected[i], row[i], 1e-5 * (1 + expected.Max(Math.Abs)));
-        }
+        DecodedRows.Agree(rows, codes.Decode, one.Plain.Decoded);
     }
 
     /// <summary>Wherever the channels of a RoPE pair lie, side by side or half a head apart, or of channels that do not turn, codes are the same.</summary>
