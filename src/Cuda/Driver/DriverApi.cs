@@ -73,9 +73,6 @@ internal static unsafe partial class DriverApi
     [LibraryImport(Library, EntryPoint = "cuCtxSetCurrent")]
     internal static partial int ContextSetCurrent(nint context);
 
-    [LibraryImport(Library, EntryPoint = "cuCtxSynchronize")]
-    internal static partial int ContextSynchronize();
-
     [LibraryImport(Library, EntryPoint = "cuMemGetInfo_v2")]
     internal static partial int MemoryInfo(out nuint free, out nuint total);
 
@@ -153,9 +150,6 @@ internal static unsafe partial class DriverApi
 
     [LibraryImport(Library, EntryPoint = "cuModuleGetFunction", StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int ModuleGetFunction(out nint function, KernelModule module, string name);
-
-    [LibraryImport(Library, EntryPoint = "cuFuncGetAttribute")]
-    internal static partial int FunctionGetAttribute(out int value, int attribute, nint function);
 
     [LibraryImport(Library, EntryPoint = "cuLaunchKernel")]
     internal static partial int LaunchKernel(

@@ -8,9 +8,6 @@ internal sealed unsafe class Kernel(KernelModule module, nint function, string n
 {
     private const int BufferPointer = 1, BufferSize = 2;
 
-    /// <summary>The module.</summary>
-    public KernelModule Module => module;
-
     /// <summary>Its name.</summary>
     public string Name => name;
 

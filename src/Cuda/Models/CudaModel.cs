@@ -25,7 +25,7 @@ internal sealed class CudaModel : DeviceModel
         (_backend, Card, _files) = (backend, card, files);
         ModelWeights weights = files.Weights;
         Dictionary<StoredTensor, CudaMatrix> matrices = weights.Matrices.ToDictionary(stored => stored, stored => new CudaMatrix(stored));
-        long bytes = BytesOf(weights);
+        long bytes = BytesOf(weights, matrices.Values);
         string what = $"the weights of {Path.GetFileName(files.Path)}";
         if (backend.FreeDeviceBytes is var free && bytes > free)
             throw new CapacityExceededException($"{what} take {bytes} bytes ({ByteSize.Format(bytes)}) of the card, and {free} ({ByteSize.Format(free)}) are free", "Use a smaller model or one in fewer bits, or free memory of the card");
@@ -85,11 +85,7 @@ internal sealed class CudaModel : DeviceModel
 
     /// <summary>Bytes that weights take on a card.</summary>
     /// <param name="weights">The weights.</param>
-    public static long BytesOf(ModelWeights weights)
-    {
-        float[][] vectors = [weights.FinalNorm, .. weights.Layers.SelectMany(layer => layer.Vectors)];
-        return weights.Matrices.Sum(stored => new CudaMatrix(stored).Bytes) + vectors.Sum(vector => CacheBytes.Align(vector.Length * (long)sizeof(float)));
-    }
+    public static long BytesOf(ModelWeights weights) => BytesOf(weights, weights.Matrices.Select(stored => new CudaMatrix(stored)));
 
     /// <summary>The card.</summary>
     public Card Card { get; }
@@ -121,4 +117,7 @@ internal sealed class CudaModel : DeviceModel
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing) => _memory.Dispose();
+
+    private static long BytesOf(ModelWeights weights, IEnumerable<CudaMatrix> matrices) =>
+        matrices.Sum(matrix => matrix.Bytes) + weights.Layers.SelectMany(layer => layer.Vectors).Append(weights.FinalNorm).Sum(vector => CacheBytes.Align(vector.Length * (long)sizeof(float)));
 }

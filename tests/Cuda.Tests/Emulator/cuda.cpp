@@ -147,7 +147,6 @@ EXPORT Result cuDeviceGetAttribute(int* value, int attribute, int) {
 EXPORT Result cuDevicePrimaryCtxRetain(void** context, int) { GATE; contexts++; *context = &blocks; return started ? OK : NOT_INITIALIZED; }
 EXPORT Result cuDevicePrimaryCtxRelease_v2(int) { GATE; if (contexts == 0) return INVALID_CONTEXT; contexts--; return OK; }
 EXPORT Result cuCtxSetCurrent(void* context) { contextIsCurrent = context == &blocks; return OK; }
-EXPORT Result cuCtxSynchronize() { GATE; NEED_CONTEXT; return drainAll(); }
 EXPORT Result cuMemGetInfo_v2(uint64_t* free, uint64_t* total) { GATE; NEED_CONTEXT; *free = DeviceBytes - used; *total = DeviceBytes; return OK; }
 EXPORT Result cuMemAlloc_v2(void** address, uint64_t bytes) { GATE; NEED_CONTEXT; return take(address, bytes, false); }
 EXPORT Result cuMemHostAlloc(void** address, uint64_t bytes, unsigned) { GATE; NEED_CONTEXT; return take(address, bytes, true); }
@@ -262,7 +261,6 @@ EXPORT Result cuModuleGetFunction(Function** function, Module* module, const cha
     *function = new Function{module, kernel, *bytes, *threads, name};
     return OK;
 }
-EXPORT Result cuFuncGetAttribute(int* value, int attribute, Function* function) { *value = attribute == 0 ? (int)function->threads : 0; return OK; }
 EXPORT Result cuLaunchKernel(Function* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, Stream* stream, void**, void** extra) {
     GATE; NEED_CONTEXT;
     if (gx == 0 || gy == 0 || gz == 0 || gy > 65535 || gz > 65535 || bx * by * bz == 0 || bx * by * bz > Blocks::MostThreads || shared != 0 || extra == nullptr) return INVALID_VALUE;
