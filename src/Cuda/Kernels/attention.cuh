@@ -25,6 +25,8 @@ constexpr int OWN = TURNS * RUN;
 // Tokens that a warp reads at once, and how many times that before the softmax is brought up to date.
 constexpr int ROWS = WARP / LANES;
 constexpr int AHEAD = GROUP * OWN > 64 ? 2 : 4;
+// Exact rows that a block's warps take at once.
+constexpr int ROWS_PASS = WARPS * ROWS * AHEAD;
 constexpr float LOG2E = 1.4426950408889634f, LN2 = 0.6931471805599453f;
 // Floats of what a split leaves for a query: its sums, the largest score and the sum of weights.
 constexpr int PARTIAL = HEAD_DIM + 2;
@@ -73,6 +75,18 @@ template <class T> __device__ __forceinline__ void readRow(const T* row, float* 
     }
 }
 
+// Where the key and the value of a token lie.
+template <class T> struct KeyAndValue {
+    const T* key;
+    const T* value;
+};
+
+// A lane's own channels of so many queries, [count, headDim], and of the last one again where a block has room for more.
+__device__ __forceinline__ void readQueries(const float* first, int count, float (*queries)[OWN]) {
+#pragma unroll
+    for (int g = 0; g < GROUP; g++) readRow(first + (long long)min(g, count - 1) * HEAD_DIM, queries[g]);
+}
+
 struct RunningSoftmax {
     float most[GROUP], weights[GROUP], sums[GROUP][OWN];
 
@@ -99,6 +113,24 @@ struct RunningSoftmax {
                 scores[t][g] = scoreOf(dot, there[t], cap);
             }
         weigh(scores, values);
+    }
+
+    // Takes exact rows [begin, end), dealt out to the block's warps; rowsOf(place) says where those of a place lie.
+    template <class RowsOf> __device__ __forceinline__ void takeRows(const float (*queries)[OWN], int begin, int end, float cap, RowsOf rowsOf) {
+        for (int first = begin + (int)(threadIdx.x / WARP) * ROWS * AHEAD; first < end; first += ROWS_PASS) {
+            float k[AHEAD][OWN], v[AHEAD][OWN];
+            bool there[AHEAD];
+#pragma unroll
+            for (int t = 0; t < AHEAD; t++) {
+                int at = first + t * ROWS + (int)(threadIdx.x % WARP) / LANES;
+                there[t] = at < end;
+                // What is not there is read from the last row, and weighed by nothing.
+                auto rows = rowsOf(min(at, end - 1));
+                readRow(rows.key, k[t]);
+                readRow(rows.value, v[t]);
+            }
+            take(queries, k, v, there, cap);
+        }
     }
 
     // The score of a token of which each lane of a group has summed its own channels: to base 2, and minus infinity where the token is not there.

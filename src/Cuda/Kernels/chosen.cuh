@@ -84,15 +84,12 @@ KERNEL(score, ScoreArguments, THREADS) {
     float queries[GROUP][OWN];
     if (split == 0) {
         int sinks = min(s.ends.sinks, tokens), held = tokens - middle;
-#pragma unroll
-        for (int g = 0; g < GROUP; g++) readRow(a.queries + (long long)(head + min(g, count - 1)) * HEAD_DIM, queries[g]);
+        readQueries(a.queries + (long long)head * HEAD_DIM, count, queries);
         for (int first = (int)(threadIdx.x / WARP) * ROWS; first < held; first += WARPS * ROWS) {
             int one = first + lane / LANES;
             bool there = one < held;
-            one = min(one, held - 1);
-            bool sink = one < sinks;
             float k[OWN];
-            readRow((sink ? s.ends.sinkKeys : s.ends.windowKeys) + kvHead * s.ends.headStride + (long long)(sink ? one : (one + middle) % s.ends.windowCapacity) * HEAD_DIM, k);
+            readRow(endOf(s.ends, kvHead, sinks, middle, min(one, held - 1)).key, k);
 #pragma unroll
             for (int g = 0; g < GROUP; g++) {
                 float dot = 0;
@@ -270,22 +267,8 @@ KERNEL(attendChosen, AttendArguments, THREADS) {
     } else if (split <= a.chosenSplits) {
         int share = (wanted + a.chosenSplits - 1) / a.chosenSplits, begin = (split - 1) * share, end = min(wanted, begin + share);
         float queries[GROUP][OWN];
-#pragma unroll
-        for (int g = 0; g < GROUP; g++) readRow(a.queries + (long long)(head + min(g, count - 1)) * HEAD_DIM, queries[g]);
-        for (int first = begin + (int)(threadIdx.x / WARP) * ROWS * AHEAD; first < end; first += WARPS * ROWS * AHEAD) {
-            float k[AHEAD][OWN], v[AHEAD][OWN];
-            bool there[AHEAD];
-#pragma unroll
-            for (int t = 0; t < AHEAD; t++) {
-                int one = first + t * ROWS + lane / LANES;
-                there[t] = one < end;
-                int token = load(a.choosing.chosen + kvHead * a.choosing.chosenStride + min(one, end - 1));
-                const Element* row = s.otherRows + kvHead * s.otherStride + (long long)token * 2 * HEAD_DIM;
-                readRow(row, k[t]);
-                readRow(row + HEAD_DIM, v[t]);
-            }
-            softmax.take(queries, k, v, there, a.cap);
-        }
+        readQueries(a.queries + (long long)head * HEAD_DIM, count, queries);
+        softmax.takeRows(queries, begin, end, a.cap, [&](int one) { return besides(s, kvHead, load(a.choosing.chosen + kvHead * a.choosing.chosenStride + one)); });
     }
 #if VALUES_CODED
     else {
@@ -316,11 +299,7 @@ KERNEL(attendChosen, AttendArguments, THREADS) {
                 }
 #pragma unroll
                 for (int t = 0; t < AHEAD; t++) {
-                    Values::levelsOf(codes, some + t, (const float*)levels + KEY_LEVELS, v[t]);
-#pragma unroll
-                    for (int turn = 0; turn < TURNS; turn++)
-#pragma unroll
-                        for (int i = turn * RUN; i < (turn + 1) * RUN; i++) v[t][i] = scales[turn][t].x * v[t][i] + scales[turn][t].y;
+                    Values::numbersOf(codes, some + t, (const float*)levels + KEY_LEVELS, scales, t, v[t]);
                 }
                 softmax.weigh(scores, v);
             }

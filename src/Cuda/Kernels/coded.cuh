@@ -87,6 +87,15 @@ template <int KIND, int BITS, int SPAN> struct Codes {
             }
     }
 
+    // What codes of a token stand for; at is its place among the scales that have been read.
+    static __device__ __forceinline__ void numbersOf(const Batch& codes, int t, const float* levels, const float2 (*scales)[AHEAD], int at, float* own) {
+        levelsOf(codes, t, levels, own);
+#pragma unroll
+        for (int turn = 0; turn < TURNS; turn++)
+#pragma unroll
+            for (int i = turn * RUN; i < (turn + 1) * RUN; i++) own[i] = scales[turn][at].x * own[i] + scales[turn][at].y;
+    }
+
     // Halves of a token and group; tokens whose halves lie together.
     static constexpr int HALVES = KIND == AFFINE ? 2 : 1, TOGETHER = GROUPS == 1 || GROUPS == 2 || GROUPS == 4 ? 8 / HALVES : 1;
 

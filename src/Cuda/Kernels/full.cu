@@ -1,13 +1,6 @@
 // Full layers: rows of bf16 or f32 (ELEMENT_BYTES), [kvHeads, capacity, headDim], a position's at the position modulo the capacity.
 #include "attention.cuh"
-
-#if ELEMENT_BYTES == 2
-typedef unsigned short Element;
-__device__ __forceinline__ Element elementOf(float x) { return floatToBrain(x); }
-#else
-typedef float Element;
-__device__ __forceinline__ Element elementOf(float x) { return x; }
-#endif
+#include "elements.cuh"
 
 struct FullArguments {
     // Of one token: [heads, headDim], [kvHeads, headDim].
@@ -35,8 +28,7 @@ KERNEL(attendFull, FullArguments, THREADS) {
     int kvHead = blockIdx.x, split = blockIdx.y, firstQuery = blockIdx.z * GROUP, count = min(GROUP, a.group - firstQuery);
     int token = load(a.position) + a.row, held = min(token + 1, a.capacity), slot = token % a.capacity;
     // Splits are whole passes of the block's warps, so that none but the last ends within one.
-    constexpr int PASS = WARPS * ROWS * AHEAD;
-    int share = ((held + a.splits - 1) / a.splits + PASS - 1) / PASS * PASS, begin = split * share, end = min(held, begin + share);
+    int share = ((held + a.splits - 1) / a.splits + ROWS_PASS - 1) / ROWS_PASS * ROWS_PASS, begin = split * share, end = min(held, begin + share);
     Element* keys = a.cachedKeys + kvHead * a.headStride;
     Element* values = a.cachedValues + kvHead * a.headStride;
     if (slot >= begin && slot < end) {
@@ -48,23 +40,10 @@ KERNEL(attendFull, FullArguments, THREADS) {
     }
     float queries[GROUP][OWN];
     int head = kvHead * a.group + firstQuery;
-#pragma unroll
-    for (int g = 0; g < GROUP; g++) readRow(a.queries + (long long)(head + min(g, count - 1)) * HEAD_DIM, queries[g]);
+    readQueries(a.queries + (long long)head * HEAD_DIM, count, queries);
     RunningSoftmax softmax;
     softmax.begin();
-    for (int first = begin + (int)(threadIdx.x / WARP) * ROWS * AHEAD; first < end; first += PASS) {
-        float k[AHEAD][OWN], v[AHEAD][OWN];
-        bool there[AHEAD];
-#pragma unroll
-        for (int t = 0; t < AHEAD; t++) {
-            int at = first + t * ROWS + (int)(threadIdx.x % WARP) / LANES;
-            there[t] = at < end;
-            // What is not there is read from the last row, and weighed by nothing.
-            readRow(keys + (long long)min(at, end - 1) * HEAD_DIM, k[t]);
-            readRow(values + (long long)min(at, end - 1) * HEAD_DIM, v[t]);
-        }
-        softmax.take(queries, k, v, there, a.cap);
-    }
+    softmax.takeRows(queries, begin, end, a.cap, [&](int at) { return KeyAndValue<Element>{keys + (long long)at * HEAD_DIM, values + (long long)at * HEAD_DIM}; });
     softmax.finish(room, a.partials + ((long long)head * a.splits + split) * PARTIAL, (long long)a.splits * PARTIAL, a.splits == 1 ? a.attended + (long long)head * HEAD_DIM : nullptr, count);
 }
 

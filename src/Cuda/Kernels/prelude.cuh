@@ -44,11 +44,6 @@ __device__ __forceinline__ float warpSum(float x) {
     return x;
 }
 
-__device__ __forceinline__ float warpMax(float x) {
-    for (int step = WARP / 2; step > 0; step /= 2) x = fmaxf(x, __shfl_xor_sync(ALL, x, step));
-    return x;
-}
-
 // The sum over a block of WARPS warps; all threads get it, and may use the room again after their next barrier.
 template <int WARPS> __device__ __forceinline__ float blockSum(float x, float* room) {
     x = warpSum(x);

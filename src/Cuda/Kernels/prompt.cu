@@ -21,21 +21,9 @@ KERNEL(attendPrompt, PromptArguments, THREADS) {
     const float* keys = a.keys + kvHead * a.stride * HEAD_DIM;
     const float* values = a.values + kvHead * a.stride * HEAD_DIM;
     float queries[GROUP][OWN];
-#pragma unroll
-    for (int g = 0; g < GROUP; g++) readRow(a.queries + ((long long)row * a.heads + head + min(g, count - 1)) * HEAD_DIM, queries[g]);
+    readQueries(a.queries + ((long long)row * a.heads + head) * HEAD_DIM, count, queries);
     RunningSoftmax softmax;
     softmax.begin();
-    for (int first = begin + (int)(threadIdx.x / WARP) * ROWS * AHEAD; first < end; first += WARPS * ROWS * AHEAD) {
-        float k[AHEAD][OWN], v[AHEAD][OWN];
-        bool there[AHEAD];
-#pragma unroll
-        for (int t = 0; t < AHEAD; t++) {
-            int at = first + t * ROWS + (int)(threadIdx.x % WARP) / LANES;
-            there[t] = at < end;
-            readRow(keys + (long long)min(at, end - 1) * HEAD_DIM, k[t]);
-            readRow(values + (long long)min(at, end - 1) * HEAD_DIM, v[t]);
-        }
-        softmax.take(queries, k, v, there, a.cap);
-    }
+    softmax.takeRows(queries, begin, end, a.cap, [&](int at) { return KeyAndValue<float>{keys + (long long)at * HEAD_DIM, values + (long long)at * HEAD_DIM}; });
     softmax.finish(room, nullptr, 0, a.attended + ((long long)row * a.heads + head) * HEAD_DIM, count);
 }

@@ -18,23 +18,9 @@ struct AttendArguments {
 
 #if KEY_KIND == 5
 __device__ __forceinline__ void attendMiddle(const AttendArguments& a, int kvHead, int head, int count, int begin, int end, float*, const float*, const float*, RunningSoftmax& softmax) {
-    const Element* rows = a.state.otherRows + kvHead * a.state.otherStride;
     float queries[GROUP][OWN];
-#pragma unroll
-    for (int g = 0; g < GROUP; g++) readRow(a.queries + (long long)(head + min(g, count - 1)) * HEAD_DIM, queries[g]);
-    for (int first = begin + (int)(threadIdx.x / WARP) * ROWS * AHEAD; first < end; first += WARPS * ROWS * AHEAD) {
-        float k[AHEAD][OWN], v[AHEAD][OWN];
-        bool there[AHEAD];
-#pragma unroll
-        for (int t = 0; t < AHEAD; t++) {
-            int token = first + t * ROWS + (int)(threadIdx.x % WARP) / LANES;
-            there[t] = token < end;
-            const Element* row = rows + (long long)min(token, end - 1) * 2 * HEAD_DIM;
-            readRow(row, k[t]);
-            readRow(row + HEAD_DIM, v[t]);
-        }
-        softmax.take(queries, k, v, there, a.cap);
-    }
+    readQueries(a.queries + (long long)head * HEAD_DIM, count, queries);
+    softmax.takeRows(queries, begin, end, a.cap, [&](int token) { return besides(a.state, kvHead, token); });
 }
 #else
 __device__ __forceinline__ void attendMiddle(const AttendArguments& a, int kvHead, int head, int count, int begin, int end, float* turned, const float* keyLevels, const float* valueLevels, RunningSoftmax& softmax) {
@@ -69,11 +55,7 @@ __device__ __forceinline__ void attendMiddle(const AttendArguments& a, int kvHea
 #pragma unroll
             for (int t = 0; t < AHEAD; t++) {
                 met.score(keys, keyCodes, some + t, keyScales, t, queries, keyLevels, token + t < end, a.cap, scores[t]);
-                Values::levelsOf(valueCodes, some + t, valueLevels, v[t]);
-#pragma unroll
-                for (int turn = 0; turn < TURNS; turn++)
-#pragma unroll
-                    for (int i = turn * RUN; i < (turn + 1) * RUN; i++) v[t][i] = valueScales[turn][t].x * v[t][i] + valueScales[turn][t].y;
+                Values::numbersOf(valueCodes, some + t, valueLevels, valueScales, t, v[t]);
             }
             softmax.weigh(scores, v);
         }

@@ -5,17 +5,8 @@
 #ifndef EVICTED
 #define EVICTED 0
 #endif
+#include "elements.cuh"
 #include "tiers.cuh"
-
-#if ELEMENT_BYTES == 2
-typedef unsigned short Element;
-__device__ __forceinline__ Element elementOf(float x) { return floatToBrain(x); }
-__device__ __forceinline__ float floatOf(Element x) { return brainToFloat(x); }
-#else
-typedef float Element;
-__device__ __forceinline__ Element elementOf(float x) { return x; }
-__device__ __forceinline__ float floatOf(Element x) { return x; }
-#endif
 
 #if KEY_KIND == 4
 typedef TieredKeys Keys;
@@ -64,6 +55,12 @@ struct QuantizedState {
     int room;
     int row;
 };
+
+// The exact row of a token of the middle that lies besides its codes, or instead of them.
+__device__ __forceinline__ KeyAndValue<Element> besides(const QuantizedState& s, int kvHead, int token) {
+    const Element* key = s.otherRows + kvHead * s.otherStride + (long long)token * 2 * HEAD_DIM;
+    return {key, key + HEAD_DIM};
+}
 
 // Tokens of the middle that are kept.
 __device__ __forceinline__ int keptOf(const QuantizedState& s, int middle) { return EVICTED ? min(s.room * BLOCK_TOKENS, middle) : middle; }
@@ -232,8 +229,7 @@ __device__ __forceinline__ void meetQueries(const QuantizedState& s, const float
         __syncthreads();
     }
 #else
-#pragma unroll
-    for (int g = 0; g < GROUP; g++) readRow(from + (long long)(head + min(g, count - 1)) * HEAD_DIM, queries[g]);
+    readQueries(from + (long long)head * HEAD_DIM, count, queries);
 #endif
 }
 
@@ -309,26 +305,18 @@ __device__ __forceinline__ void readLevels(const QuantizedState& s, float* level
     }
 }
 
+// Of sinks and window, one after the other, the row of one.
+__device__ __forceinline__ KeyAndValue<Element> endOf(const Ends& ends, int kvHead, int sinks, int middle, int one) {
+    bool sink = one < sinks;
+    long long at = kvHead * ends.headStride + (long long)(sink ? one : (one + middle) % ends.windowCapacity) * HEAD_DIM;
+    return {(sink ? ends.sinkKeys : ends.windowKeys) + at, (sink ? ends.sinkValues : ends.windowValues) + at};
+}
+
 // Attention to sinks and window.
 __device__ __forceinline__ void attendEnds(const QuantizedState& s, const float* ofQueries, float cap, int kvHead, int head, int count, int tokens, int middle, RunningSoftmax& softmax) {
     const Ends& ends = s.ends;
     int sinks = min(ends.sinks, tokens), held = tokens - middle;
     float queries[GROUP][OWN];
-#pragma unroll
-    for (int g = 0; g < GROUP; g++) readRow(ofQueries + (long long)(head + min(g, count - 1)) * HEAD_DIM, queries[g]);
-    for (int first = (int)(threadIdx.x / WARP) * ROWS * AHEAD; first < held; first += WARPS * ROWS * AHEAD) {
-        float k[AHEAD][OWN], v[AHEAD][OWN];
-        bool there[AHEAD];
-#pragma unroll
-        for (int t = 0; t < AHEAD; t++) {
-            int one = first + t * ROWS + (int)(threadIdx.x % WARP) / LANES;
-            there[t] = one < held;
-            one = min(one, held - 1);
-            bool sink = one < sinks;
-            long long at = kvHead * ends.headStride + (long long)(sink ? one : (one + middle) % ends.windowCapacity) * HEAD_DIM;
-            readRow((sink ? ends.sinkKeys : ends.windowKeys) + at, k[t]);
-            readRow((sink ? ends.sinkValues : ends.windowValues) + at, v[t]);
-        }
-        softmax.take(queries, k, v, there, cap);
-    }
+    readQueries(ofQueries + (long long)head * HEAD_DIM, count, queries);
+    softmax.takeRows(queries, 0, held, cap, [&](int one) { return endOf(ends, kvHead, sinks, middle, one); });
 }

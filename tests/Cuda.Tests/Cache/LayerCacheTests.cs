@@ -40,126 +40,78 @@ public class LayerCacheTests
         (QuantizedShapes[3], new TieredNormalFormat { Tiers = [4, 2, 1, 1] }, new RotatedNormalFormat { Bits = 2 }, ExactPrecision.BFloat16),
     ];
 
+    private static Gen<(int Sinks, int Recent, int Generated)> Ends =>
+        from sinks in Gen.Elements(0, 4)
+        from recent in Gen.Elements(0, 5)
+        from generated in Gen.Elements(0, 3)
+        select (sinks, recent, generated);
+
     public static Arbitrary<CacheCase> Full() => Arb.From(
         from shape in Gen.Elements(Shapes)
         from policy in PolicyGenerators.OfKind("full", shape, 1)
-        from context in Gen.Choose(1, 90)
-        from prompt in Gen.Choose(0, context)
-        from seed in Gen.Choose(0, int.MaxValue - 1)
-        from softCap in Gen.Elements<float?>(null, 5, 50)
-        select new CacheCase(policy, shape, context, prompt, seed) { SoftCap = softCap, RoundsQueries = false });
+        from one in Cases(policy, shape, 90, null, 5, 50)
+        select one);
 
     [Property(MaxTest = 40)]
-    public Property Full_layers_attend() => Prop.ForAll(Full(), one =>
-    {
-        EmulatedCard.Require();
-        EmulatedCard.Seed((ulong)one.Seed % 5);
-        _ = CacheConformance.Attends(one, TestedCuda.Instance);
-    });
+    public Property Full_layers_attend() => Prop.ForAll(Full(), Attends);
 
     [Property(MaxTest = 20)]
-    public Property Full_layers_take_their_bytes() => Prop.ForAll(Full(), one =>
-    {
-        EmulatedCard.Require();
-        CacheConformance.TakesItsBytes(one, TestedCuda.Instance);
-    });
+    public Property Full_layers_take_their_bytes() => Prop.ForAll(Full(), TakesItsBytes);
 
     /// <summary>Layers in codes of any format that there are kernels for.</summary>
     public static Arbitrary<CacheCase> Quantized() => Arb.From(
         from shape in Gen.Elements(QuantizedShapes)
         from keys in Gen.Elements(KeyFormats)
         from values in Gen.Elements(ValueFormats)
-        from sinks in Gen.Elements(0, 4)
-        from recent in Gen.Elements(0, 5)
-        from generated in Gen.Elements(0, 3)
+        from ends in Ends
         from precision in Gen.Elements(ExactPrecision.BFloat16, ExactPrecision.Float32)
-        let policy = new QuantizedPolicy { Keys = keys, Values = values, Sinks = sinks, Recent = recent, Generated = generated, Precision = precision }
-        from context in Gen.Choose(1, 40 + (2 * policy.BlockTokens))
-        from prompt in Gen.Choose(0, context)
-        from seed in Gen.Choose(0, int.MaxValue - 1)
-        from softCap in Gen.Elements<float?>(null, null, 5)
-        select new CacheCase(policy, shape, context, prompt, seed) { SoftCap = softCap, RoundsQueries = false });
+        let policy = new QuantizedPolicy { Keys = keys, Values = values, Sinks = ends.Sinks, Recent = ends.Recent, Generated = ends.Generated, Precision = precision }
+        from one in Cases(policy, shape, 40 + (2 * policy.BlockTokens), null, null, 5)
+        select one);
 
     [Property(MaxTest = 60)]
-    public Property Quantized_layers_attend() => Prop.ForAll(Quantized(), one =>
-    {
-        EmulatedCard.Require();
-        EmulatedCard.Seed((ulong)one.Seed % 5);
-        _ = CacheConformance.Attends(one, TestedCuda.Instance);
-    });
+    public Property Quantized_layers_attend() => Prop.ForAll(Quantized(), Attends);
 
     [Property(MaxTest = 30)]
-    public Property Quantized_layers_take_their_bytes() => Prop.ForAll(Quantized(), one =>
-    {
-        EmulatedCard.Require();
-        CacheConformance.TakesItsBytes(one, TestedCuda.Instance);
-    });
+    public Property Quantized_layers_take_their_bytes() => Prop.ForAll(Quantized(), TakesItsBytes);
 
     /// <summary>Layers of which a step chooses tokens.</summary>
     public static Arbitrary<CacheCase> Chosen() => Arb.From(
         from shape in Gen.Elements(QuantizedShapes)
         from keys in Gen.Elements(KeyFormats)
         from values in Gen.Elements([.. ValueFormats, .. ValueFormats.Select(_ => (CodeFormat?)null)])
-        from sinks in Gen.Elements(0, 4)
-        from recent in Gen.Elements(0, 5)
-        from generated in Gen.Elements(0, 3)
+        from ends in Ends
         from topK in Gen.Elements(1, 6, 100)
         from precision in Gen.Elements(ExactPrecision.BFloat16, ExactPrecision.Float32)
         let policy = values is null
-            ? (WindowedPolicy)new RetrievedPolicy { Index = new CodedKeys(keys), TopK = topK, Sinks = sinks, Recent = recent, Generated = generated, Precision = precision }
-            : new RefinedPolicy { Keys = keys, Values = values, TopK = topK, Sinks = sinks, Recent = recent, Generated = generated, Precision = precision }
-        from context in Gen.Choose(1, 40 + (2 * policy.BlockTokens))
-        from prompt in Gen.Choose(0, context)
-        from seed in Gen.Choose(0, int.MaxValue - 1)
-        from softCap in Gen.Elements<float?>(null, null, 5)
-        select new CacheCase(policy, shape, context, prompt, seed) { SoftCap = softCap, RoundsQueries = false });
+            ? (WindowedPolicy)new RetrievedPolicy { Index = new CodedKeys(keys), TopK = topK, Sinks = ends.Sinks, Recent = ends.Recent, Generated = ends.Generated, Precision = precision }
+            : new RefinedPolicy { Keys = keys, Values = values, TopK = topK, Sinks = ends.Sinks, Recent = ends.Recent, Generated = ends.Generated, Precision = precision }
+        from one in Cases(policy, shape, 40 + (2 * policy.BlockTokens), null, null, 5)
+        select one);
 
     [Property(MaxTest = 60)]
-    public Property Layers_that_choose_attend() => Prop.ForAll(Chosen(), one =>
-    {
-        EmulatedCard.Require();
-        EmulatedCard.Seed((ulong)one.Seed % 5);
-        _ = CacheConformance.Attends(one, TestedCuda.Instance);
-    });
+    public Property Layers_that_choose_attend() => Prop.ForAll(Chosen(), Attends);
 
     [Property(MaxTest = 30)]
-    public Property Layers_that_choose_take_their_bytes() => Prop.ForAll(Chosen(), one =>
-    {
-        EmulatedCard.Require();
-        CacheConformance.TakesItsBytes(one, TestedCuda.Instance);
-    });
+    public Property Layers_that_choose_take_their_bytes() => Prop.ForAll(Chosen(), TakesItsBytes);
 
     /// <summary>Layers that keep some of a prompt's tokens, by every score, exactly and in codes.</summary>
     public static Arbitrary<CacheCase> Evicted() => Arb.From(
         from kept in Gen.Elements(EvictedKernels)
         let shape = kept.Shape
         let precision = kept.Precision
-        from sinks in Gen.Elements(0, 4)
-        from recent in Gen.Elements(0, 5)
-        from generated in Gen.Elements(0, 3)
+        from ends in Ends
         from score in Gen.Elements(Enum.GetValues<EvictionScore>())
         from share in Gen.Elements(0.1, 0.5, 1)
-        let policy = new EvictedPolicy { Share = share, Score = score, Keys = kept.Keys, Values = kept.Values, Sinks = sinks, Recent = recent, Generated = generated, Precision = precision }
-        from context in Gen.Choose(1, 40 + (3 * policy.BlockTokens))
-        from prompt in Gen.Choose(0, context)
-        from seed in Gen.Choose(0, int.MaxValue - 1)
-        from softCap in Gen.Elements<float?>(null, null, 5)
-        select new CacheCase(policy, shape, context, prompt, seed) { SoftCap = softCap, RoundsQueries = false });
+        let policy = new EvictedPolicy { Share = share, Score = score, Keys = kept.Keys, Values = kept.Values, Sinks = ends.Sinks, Recent = ends.Recent, Generated = ends.Generated, Precision = precision }
+        from one in Cases(policy, shape, 40 + (3 * policy.BlockTokens), null, null, 5)
+        select one);
 
     [Property(MaxTest = 60)]
-    public Property Evicted_layers_attend() => Prop.ForAll(Evicted(), one =>
-    {
-        EmulatedCard.Require();
-        EmulatedCard.Seed((ulong)one.Seed % 5);
-        _ = CacheConformance.Attends(one, TestedCuda.Instance);
-    });
+    public Property Evicted_layers_attend() => Prop.ForAll(Evicted(), Attends);
 
     [Property(MaxTest = 30)]
-    public Property Evicted_layers_take_their_bytes() => Prop.ForAll(Evicted(), one =>
-    {
-        EmulatedCard.Require();
-        CacheConformance.TakesItsBytes(one, TestedCuda.Instance);
-    });
+    public Property Evicted_layers_take_their_bytes() => Prop.ForAll(Evicted(), TakesItsBytes);
 
     /// <summary>Several splits of a context, and the merge after them.</summary>
     [Fact]
@@ -184,5 +136,25 @@ public class LayerCacheTests
         TailorKVException exception = Assert.Throws<TailorKVException>(() => EmulatedCard.Backend.CreateCache(policy, layer, 100, device, host, staging));
         Assert.Contains(policy.Index.Describe(), exception.Message, StringComparison.Ordinal);
         Assert.Contains("coded keys", exception.Message, StringComparison.Ordinal);
+    }
+
+    private static Gen<CacheCase> Cases(LayerPolicy policy, LayerShape shape, int mostContext, params float?[] softCaps) =>
+        from context in Gen.Choose(1, mostContext)
+        from prompt in Gen.Choose(0, context)
+        from seed in Gen.Choose(0, int.MaxValue - 1)
+        from softCap in Gen.Elements(softCaps)
+        select new CacheCase(policy, shape, context, prompt, seed) { SoftCap = softCap, RoundsQueries = false };
+
+    private static void Attends(CacheCase one)
+    {
+        EmulatedCard.Require();
+        EmulatedCard.Seed((ulong)one.Seed % 5);
+        _ = CacheConformance.Attends(one, TestedCuda.Instance);
+    }
+
+    private static void TakesItsBytes(CacheCase one)
+    {
+        EmulatedCard.Require();
+        CacheConformance.TakesItsBytes(one, TestedCuda.Instance);
     }
 }

@@ -17,9 +17,9 @@ public sealed partial class PlantedFaultTests : IDisposable
     {
         // An index off by one, a short last pass, a dropped barrier, a query of the wrong head, a softmax that is not brought up to date, lanes that are not joined, a split that is left out.
         { "full", "full.cu", "slot = token % a.capacity;", "slot = (token + 1) % a.capacity;" },
-        { "full", "full.cu", "there[t] = at < end;", "there[t] = at < end - 1;" },
+        { "full", "attention.cuh", "there[t] = at < end;", "there[t] = at < end - 1;" },
         { "full", "full.cu", "        __syncthreads();\n", "" },
-        { "full", "full.cu", "(long long)(head + min(g, count - 1)) * HEAD_DIM", "(long long)head * HEAD_DIM" },
+        { "full", "attention.cuh", "first + (long long)min(g, count - 1) * HEAD_DIM", "first" },
         { "full", "attention.cuh", "weights[g] *= before;", "" },
         { "full", "attention.cuh", "        __syncthreads();\n", "" },
         { "full", "attention.cuh", "step < WARP; step *= 2)", "step < WARP / 2; step *= 2)" },
@@ -29,12 +29,12 @@ public sealed partial class PlantedFaultTests : IDisposable
         { "quantized", "merge.cu", "    rotateBlock(turned, a.headDim, THREADS);\n", "" },
         { "quantized", "coded.cuh", "((long long)batch * LOW + unit) * RUNS + run", "((long long)batch * LOW + unit) * RUNS + (run + 1) % RUNS" },
         { "quantized", "quantized.cu", "token + t < end, a.cap", "token + t < end - 1, a.cap" },
-        { "quantized", "rotation.cuh", "        __syncthreads();\n", "" },
+        { "quantized", "rotation.cuh", "        barrier();\n", "" },
         // Tokens of the prompt that stay in another order than their scores', a place of the best that is taken, one that is never taken, the last token kept that is not seen.
         { "evicted", "windowed.cuh", "load(a.order + kvHead * a.orderStride + place)", "load(a.order + kvHead * a.orderStride + a.kept - 1 - place)" },
         { "evicted", "windowed.cuh", "turn < lowest ? lowest - turn : turn + 1", "turn < lowest ? lowest - turn - 1 : turn + 1" },
         { "evicted", "windowed.cuh", "% (s.room - 1);", "% s.room;" },
-        { "evicted", "quantized.cu", "there[t] = token < end;", "there[t] = token < end - 1;" },
+        { "evicted", "attention.cuh", "there[t] = at < end;", "there[t] = at < end - 1;" },
         // A row that lanes turn before others have copied it, a token that is seen by its codes and by its row, a token too few.
         { "refined", "windowed.cuh", "elementOf(row[c]));\n    __syncwarp();\n", "elementOf(row[c]));\n" },
         { "refined", "chosen.cuh", "a.choosing.scoreRow + min(token, (end - 1) / AHEAD * AHEAD)", "a.choosing.scoreRow + min(token, (end - 1) / AHEAD * AHEAD) / 8 * 8" },
